@@ -211,7 +211,7 @@ def test_what_was_stored_is_not_stored_again(tree: Path, made: Path, tmp_path: P
     assert files_of(folder) == files_of(made)
 
 
-@pytest.mark.parametrize("files", [[], [making.FIRST], [making.FIRST, "survey.jsonl"]])
+@pytest.mark.parametrize("files", [[], [making.FIRST], [making.FIRST, f"{survey.NOTES}.jsonl"]])
 def test_runs_that_were_ended_at_their_first_and_last_steps(
     tree: Path, made: Path, copied: Path, tmp_path: Path, files: list[str]
 ) -> None:

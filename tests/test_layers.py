@@ -17,7 +17,7 @@ PACKAGE = Path(sofc.__file__).parent
 # From the bottom up. A module may import from its own layer and from those below; names in one set are apart
 # from each other. ``sofc`` itself only names things.
 LAYERS = [
-    {"errors", "limits", "image", "files", "rows"},
+    {"errors", "limits", "image", "files", "places", "rows"},
     {"planes"},
     {"jit", "container", "imagefiles"},
     {"entropy", "prediction", "transforms", "jpeg"},

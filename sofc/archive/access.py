@@ -6,10 +6,9 @@ import os
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from sofc.api.closing import Closing
 from sofc.archive import catalogue, codebooks, manifest, unit
@@ -21,6 +20,7 @@ from sofc.archive.tree import FILE, FOLDER, is_escaped, path_of, shown
 from sofc.container.original import MAX_FILE_BYTES
 from sofc.errors import FormatError, LimitError, UsageError
 from sofc.limits import Limits
+from sofc.places import Place, StorePath, place_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +29,9 @@ HELD_UNITS = 32
 """Units that are kept open, with what was read of them: at most about 16 MB each, besides images of crops."""
 HELD_SOURCE_BYTES = 1 << 28
 """Of images that others are crops of, in all units: beyond that, only the one that is read holds its own."""
+
+
+Folder: TypeAlias = "str | os.PathLike[str] | StorePath"
 
 
 class Status(NamedTuple):
@@ -49,8 +52,8 @@ class Archive(Closing):
     it opens its folder again.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], limits: Limits | None = None) -> None:
-        self._folder = Path(folder)
+    def __init__(self, folder: Folder, limits: Limits | None = None) -> None:
+        self._folder = place_of(folder)
         self._limits = limits
         super().__init__(ExitStack())
         self.damage: list[str] = []
@@ -65,7 +68,7 @@ class Archive(Closing):
         self._units.clear()
         self._resources.close()
 
-    def __reduce__(self) -> tuple[type[Archive], tuple[Path, Limits | None]]:
+    def __reduce__(self) -> tuple[type[Archive], tuple[Place, Limits | None]]:
         return Archive, (self._folder, self._limits)
 
     def __len__(self) -> int:
@@ -185,12 +188,15 @@ class Archive(Closing):
         return reader
 
 
-def open_archive(folder: str | os.PathLike[str], *, limits: Limits | None = None) -> Archive:
-    """Open an archive that ``sofc archive`` made. Raises UsageError where there is none, FormatError for a damaged one.
+def open_archive(
+    folder: Folder, *, limits: Limits | None = None, storage_options: Mapping[str, Any] | None = None
+) -> Archive:
+    """Open an archive that ``sofc archive`` made, in a folder or at a URL that fsspec knows, with ``storage_options``
+    for its store. Raises UsageError where there is none, FormatError for a damaged one, OSError.
 
     Samples of ``archive[path]`` are compared with the checks of their bands, bytes with the SHA-256 of the file.
     """
-    return Archive(folder, limits)
+    return Archive(place_of(folder, storage_options), limits)
 
 
 def _key(path: str | os.PathLike[str]) -> tuple[str, bool]:

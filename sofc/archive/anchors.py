@@ -23,6 +23,7 @@ from sofc.archive.crops import Crop, gray_of
 from sofc.archive.survey import AHEAD
 from sofc.errors import SofcError
 from sofc.imagefiles import ImageSource, load
+from sofc.places import Place, here_all
 from sofc.training.shards import in_order, in_shards
 
 SIDE = 8
@@ -65,7 +66,7 @@ class Looks(NamedTuple):
 class Candidate:
     """A file of one image of ``rows`` x ``columns`` samples of each of ``components``."""
 
-    path: Path
+    path: Place
     rows: int
     columns: int
     components: int
@@ -111,13 +112,16 @@ def _level(samples: int) -> int:
     return max(LEAST_LEVEL, (-(-samples // MOST_ANCHORS) - 1).bit_length())
 
 
-def look_for_anchors(paths: Sequence[Path], level: int) -> list[Looks]:
+def look_for_anchors(places: Sequence[Place], level: int) -> list[Looks]:
     """Anchors of the images of some files; none of those that cannot be read."""
-    return [_looks(path, level) for path in paths]
+    with here_all(places) as paths:
+        return [_looks(path, level) for path in paths]
 
 
-def _looks(path: Path, level: int) -> Looks:
+def _looks(path: Path | OSError, level: int) -> Looks:
     none = _anchors(np.zeros((0, 0), np.uint8), level)
+    if isinstance(path, OSError):
+        return Looks(none, none)
     try:
         image: Any = load(ImageSource(path)).array
     except (SofcError, OSError, MemoryError):

@@ -6,13 +6,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sofc.archive.coding import Member, codebook_paths
 from sofc.archive.kinds import Kind
 from sofc.errors import SofcError
-from sofc.files import replacing
+from sofc.places import Place, StorePath, here_all, replacing_at
 
 if TYPE_CHECKING:
     from sofc.imagefiles import ImageSource
@@ -34,8 +34,8 @@ def train_codebook(
     effort: int,
     members: Sequence[Member],
     pixels: int,
-    folder: Path,
-    draft: Path,
+    folder: Place,
+    draft: Place,
     executor: Executor | None,
 ) -> str | None:
     """The id, in hexadecimal, of the codebook of a kind, which is in ``folder`` then; None where none pays.
@@ -49,11 +49,11 @@ def train_codebook(
     how = [VERSION, effort, len(members), [member.digest for member in sample]]
     note = draft / f"{hashlib.sha256(json.dumps(how).encode()).hexdigest()[:32]}.codebook"
     if note.exists():
-        found = note.read_text(encoding="ascii") or None
+        found = note.read_bytes().decode("ascii") or None
         if found is None or all(path.exists() for path in codebook_paths(folder, found)):
             return found
     found = _trained(kind, effort, members, sample, folder, executor)
-    with replacing(note) as file:
+    with replacing_at(note) as file:
         file.write((found or "").encode())
     return found
 
@@ -63,13 +63,13 @@ def _trained(
     effort: int,
     members: Sequence[Member],
     sample: Sequence[Member],
-    folder: Path,
+    folder: Place,
     executor: Executor | None,
 ) -> str | None:
     from sofc.training import train
 
     try:
-        images = [image for member in sample for image in _images_of(member)]
+        images = _images_of(sample)
         to_come = len(images) * len(members) // len(sample)
         result = train(images, name=kind.name, efforts=[effort], for_images=to_come, executor=executor)
     except SofcError:
@@ -78,16 +78,27 @@ def _trained(
         return None
     id = result.codebook.reference.id.hex()
     for path in codebook_paths(folder, id):
-        with replacing(path) as file:
+        with replacing_at(path) as file:
             file.write(result.codebook.to_bytes())
     return id
 
 
-def _images_of(member: Member) -> list[ImageSource]:
-    """The images of a file: in memory where that is small and plain, as training reads each of them many times."""
+def _images_of(members: Sequence[Member]) -> list[ImageSource]:
+    """The images of files, in the order that ``train`` gives paths: in memory where they are small and plain, as
+    training reads each of them many times; others of a store are fetched by who reads them."""
     from sofc.imagefiles import ImageSource, sources
     from sofc.keepfile import read_plain
 
-    if member.size <= HELD_BYTES and (plain := read_plain(member.path.read_bytes(), str(member.path))) is not None:
-        return [ImageSource(array=plain.samples.array)]
-    return sources([member.path])
+    found: list[ImageSource] = []
+    with here_all([member.path for member in members]) as paths:
+        for member, path in sorted(zip(members, paths, strict=True), key=lambda pair: str(pair[0].path).split("/")):
+            if isinstance(path, OSError):
+                raise path
+            if member.size <= HELD_BYTES and (plain := read_plain(path.read_bytes(), str(path))) is not None:
+                found.append(ImageSource(array=plain.samples.array))
+                continue
+            inside = sources([path])
+            if isinstance(member.path, StorePath):
+                inside = [replace(one, path=None, place=member.path) for one in inside]
+            found += inside
+    return found

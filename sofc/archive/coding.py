@@ -6,10 +6,10 @@ import contextlib
 import errno
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -20,7 +20,8 @@ from sofc.archive.kinds import COLLECTION, PACK, digest_of
 from sofc.archive.reading import FindCodebook, UnitReader
 from sofc.container.original import MAX_FILE_BYTES
 from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
-from sofc.files import discard, drafted, publish
+from sofc.files import discard, drafted
+from sofc.places import Place, StorePath, deliver, here, here_all, workshop
 
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
@@ -35,6 +36,8 @@ GROUP_IMAGES = 16
 """Images of a collection that are coded together: all of them are decoded for one."""
 MOSTLY = 0.5
 """Where so much of a file is JPEG data whose coefficients are known, its samples are not tried."""
+HELD_CODEBOOKS = 8
+"""Of stores: their files are named after what is in them."""
 _PIECE_BYTES = 1 << 20
 
 
@@ -43,10 +46,16 @@ class Member:
     """A file to store: where it is, its size and the SHA-256 that it had when it was looked at, in hexadecimal, and
     what its image seems to be a crop of: of that of an earlier member of the unit."""
 
-    path: Path
+    path: Place
     size: int
     digest: str
     crop: Crop | None = None
+
+    @property
+    def here(self) -> Path:
+        """The file on this machine, where units are made."""
+        assert isinstance(self.path, Path)
+        return self.path
 
 
 @dataclass(frozen=True)
@@ -89,17 +98,41 @@ class MadeUnit:
     fresh: bool = False
 
 
-def make_unit(plan: UnitPlan, folder: Path, codebooks: Path) -> MadeUnit:
+def make_unit(plan: UnitPlan, folder: Place, codebooks: Place) -> MadeUnit:
     """Make a unit in ``folder``, unless a sound one is there.
 
     Raises OSError for files that cannot be read or were changed since they were looked at, SofcError where what was
     written does not give the files back, which is a bug.
     """
     path = folder / (plan.key + unit.SUFFIX)
-    find = finder(codebooks)
     if path.exists() and (made := _described(plan, path)) is not None:
         return made
-    codebook = stored_codebook(codebooks, plan.codebook) if plan.codebook else None
+    with workshop(folder) as shop, _at_hand(plan) as at_hand:
+        codebook = stored_codebook(codebooks, plan.codebook) if plan.codebook else None
+        deliver(_drafted(at_hand, shop / path.name, codebook, finder(codebooks)), path)
+    found = _described(plan, path)
+    if found is None:
+        raise ChecksumError(f"{path} is not what was written: is the disk sound?")
+    return replace(found, fresh=True)
+
+
+@contextlib.contextmanager
+def _at_hand(plan: UnitPlan) -> Iterator[UnitPlan]:
+    """The plan with all that it needs on this machine. Raises OSError for files that are others by now."""
+    with here_all([member.path for member in plan.members]) as found:
+        members = []
+        for member, path in zip(plan.members, found, strict=True):
+            if isinstance(path, OSError):
+                raise path
+            fetched = isinstance(member.path, StorePath)
+            if fetched and (path.stat().st_size, digest_of(path)) != (member.size, member.digest):
+                raise _changed(member)
+            members.append(replace(member, path=path))
+        yield replace(plan, members=tuple(members))
+
+
+def _drafted(plan: UnitPlan, path: Path, codebook: Codebook | None, find: FindCodebook) -> Path:
+    """A draft of a unit that is to be ``path``, which gives all its members back."""
     refused: Counter[int] = Counter()
     while True:
         with drafted(path) as (file, draft):
@@ -108,7 +141,7 @@ def make_unit(plan: UnitPlan, folder: Path, codebooks: Path) -> MadeUnit:
         try:
             wrong = not_given_back(draft, plan, find)
             if not wrong:
-                break
+                return draft
             if stuck := [number for number in wrong if refused[number] > plan.is_crop(number)]:
                 where = plan.members[stuck[0]].path
                 raise ChecksumError(f"{where}: what was stored does not give it back: please report this")
@@ -117,11 +150,6 @@ def make_unit(plan: UnitPlan, folder: Path, codebooks: Path) -> MadeUnit:
             raise
         discard(draft)
         refused.update(wrong)  # recipes that look right but are not: the files are stored in another way
-    publish(draft, path, replace=True)
-    found = _described(plan, path)
-    if found is None:
-        raise ChecksumError(f"{path} is not what was written: is the disk sound?")
-    return replace(found, fresh=True)
 
 
 def _write(file: BinaryIO, coded: _Coded) -> None:
@@ -135,7 +163,7 @@ def _write(file: BinaryIO, coded: _Coded) -> None:
     writer.finish(coded.contents)
 
 
-def finder(codebooks: Path) -> FindCodebook:
+def finder(codebooks: Place) -> FindCodebook:
     """Finds the codebooks of an archive, whose folder is ``codebooks``, or their copies."""
     from sofc.codebook.builtin import find_builtin
 
@@ -150,18 +178,30 @@ def finder(codebooks: Path) -> FindCodebook:
     return find
 
 
-def stored_codebook(codebooks: Path, id: str) -> Codebook:
+def stored_codebook(codebooks: Place, id: str) -> Codebook:
     """The codebook with this id, in hexadecimal, or its copy. Raises FormatError where neither is sound."""
-    from sofc.codebook.store import read_codebook
-
     for path in codebook_paths(codebooks, id):
         with contextlib.suppress(SofcError, OSError):
-            if (found := read_codebook(path)).reference.id.hex() == id:
+            if (found := _codebook_of(path)).reference.id.hex() == id:
                 return found
     raise FormatError(f"{codebooks}: codebook {id} and its copy are missing or damaged")
 
 
-def codebook_paths(codebooks: Path, id: str) -> tuple[Path, Path]:
+def _codebook_of(path: Place) -> Codebook:
+    """The codebook of a file: of a store, which is asked once."""
+    from sofc.codebook.store import read_codebook
+
+    return read_codebook(path) if isinstance(path, Path) else _fetched_codebook(path)
+
+
+@lru_cache(HELD_CODEBOOKS)
+def _fetched_codebook(path: StorePath) -> Codebook:
+    from sofc.codebook.store import read_codebook
+
+    return read_codebook(path)
+
+
+def codebook_paths(codebooks: Place, id: str) -> tuple[Place, Place]:
     """Where a codebook with this id, in hexadecimal, is, and its copy: many units need it."""
     return codebooks / f"{id}.sofcb", codebooks / f"{id}.copy.sofcb"
 
@@ -183,19 +223,21 @@ def not_given_back(path: Path, plan: UnitPlan, find: FindCodebook) -> list[int]:
     return wrong
 
 
-def _described(plan: UnitPlan, path: Path) -> MadeUnit | None:
+def _described(plan: UnitPlan, place: Place) -> MadeUnit | None:
     """What is there of a unit; None where it is damaged or another."""
-    try:
-        with path.open("rb") as file:
-            unit.check(file)
-            table = unit.read_table(file)
-            size = file.seek(0, 2)
-    except SofcError:
-        return None
+    with here(place) as path:
+        try:
+            with path.open("rb") as file:
+                unit.check(file)
+                table = unit.read_table(file)
+                size = file.seek(0, 2)
+        except SofcError:
+            return None
+        digest = digest_of(path)
     if [content.size for content in table.contents] != [member.size for member in plan.members]:
         return None
     ways = "".join(content.way for content in table.contents)
-    return MadeUnit(plan.key, size, digest_of(path), _shares(table, size), ways)
+    return MadeUnit(plan.key, size, digest, _shares(table, size), ways)
 
 
 def _shares(table: unit.Table, size: int) -> tuple[int, ...]:
@@ -255,7 +297,7 @@ class _Coded:
                 continue
             alone = _Alone()
             if store != PACK and member.size <= MAX_FILE_BYTES:
-                alone = _alone(_read(member), member.path, codebook, plan.effort)
+                alone = _alone(_read(member), member.here, codebook, plan.effort)
             if alone.file:
                 coded.files.append(alone.file)
                 coded.contents.append(unit.Content(unit.FROM_FILE, member.size, len(alone.file)))
@@ -309,7 +351,11 @@ def _contents(members: Sequence[Member]) -> Iterator[bytes]:
                 yield data
         # The size is that of the walk, the digest that of the look that came later.
         if (size, digest.hexdigest()) != (member.size, member.digest):
-            raise OSError(errno.EBUSY, "changed while it was archived: run it again", os.fspath(member.path))
+            raise _changed(member)
+
+
+def _changed(member: Member) -> OSError:
+    return OSError(errno.EBUSY, "changed while it was archived: run it again", str(member.path))
 
 
 def _recipe(member: Member, known: list[Settings]) -> tuple[Samples, bytes] | None:
@@ -321,7 +367,7 @@ def _recipe(member: Member, known: list[Settings]) -> tuple[Samples, bytes] | No
     data = _read(member)
     try:
         plain = read_plain(data, str(member.path))
-        samples = load(ImageSource(member.path)) if plain is None else plain.samples
+        samples = load(ImageSource(member.here)) if plain is None else plain.samples
         made = recipe(data, [samples.array], known) if plain is None else recipe_of(plain, known)
     except (SofcError, MemoryError):
         return None
@@ -349,7 +395,7 @@ class _Sources:
             return False
         try:
             if self._held is None or self._held[0] != crop.source:
-                self._held = crop.source, load(ImageSource(self._members[crop.source].path)).array
+                self._held = crop.source, load(ImageSource(self._members[crop.source].here)).array
             part = crop.cut(self._held[1])
         except (SofcError, OSError, MemoryError):
             return False

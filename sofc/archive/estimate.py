@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from sofc.archive.coding import UnitPlan, make_unit
@@ -17,7 +16,7 @@ from sofc.archive.kinds import Kind, Rule, kinds_of
 from sofc.archive.plan import Stored, effort_of, members
 from sofc.archive.survey import survey
 from sofc.archive.tree import FILE, walk
-from sofc.archive.unit import SUFFIX
+from sofc.places import Place
 from sofc.training.shards import in_order
 
 PIECES = 4
@@ -44,7 +43,7 @@ class KindEstimate:
 
 
 def estimate(
-    root: Path,
+    root: Place,
     effort: int | None,
     rules: Sequence[Rule],
     *,
@@ -70,8 +69,7 @@ def estimate(
             used = effort_of(kind, ones, effort)
             jobs += [UnitPlan(kind.name, kind.store, used, tuple(members(root, piece))) for piece in _pieces(ones)]
         tried: dict[str, list[tuple[UnitPlan, int, float]]] = defaultdict(list)
-        try_piece = partial(measure, folder=Path(folder))
-        for plan, (size, seconds) in zip(jobs, in_order(executor, try_piece, jobs), strict=True):
+        for plan, (size, seconds) in zip(jobs, in_order(executor, measure, jobs), strict=True):
             tried[plan.kind].append((plan, size, seconds))
     return [
         _estimated(kind.name, ones, tried[kind.name])
@@ -79,11 +77,11 @@ def estimate(
     ]
 
 
-def measure(plan: UnitPlan, folder: Path) -> tuple[int, float]:
+def measure(plan: UnitPlan) -> tuple[int, float]:
     """Bytes of a unit, which is removed again, and the seconds that one processor took."""
     begin = time.process_time()
-    made = make_unit(plan, folder, folder)
-    (folder / f"{made.key}{SUFFIX}").unlink()
+    with tempfile.TemporaryDirectory() as folder:
+        made = make_unit(plan, Path(folder), Path(folder))
     return made.size, time.process_time() - begin
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sofc.archive.tree import shown
 from sofc.errors import SofcError, UsageError
+from sofc.places import Place
 
 if TYPE_CHECKING:
     from sofc.imagefiles import Samples
@@ -92,7 +93,7 @@ def look(path: Path) -> Facts:
     try:
         digest, size, data = _read_through(path)
     except OSError as error:
-        return Facts("", error=error.strerror or str(error))
+        return unreadable(error)
     facts = Facts(digest, path.suffix.lower().lstrip("."))
     if not size or size > MOST_LOOKED_AT:
         return facts
@@ -105,12 +106,17 @@ def look(path: Path) -> Facts:
         return replace(facts, unread=f"{type(error).__name__}: {error}")
 
 
-def digest_of(path: Path) -> str:
+def unreadable(error: OSError) -> Facts:
+    """Of a file that cannot be read."""
+    return Facts("", error=error.strerror or str(error))
+
+
+def digest_of(path: Place) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     return _read_through(path)[0]
 
 
-def _read_through(path: Path) -> tuple[str, int, bytes]:
+def _read_through(path: Place) -> tuple[str, int, bytes]:
     """The SHA-256 of a file, in hexadecimal, its size, and its first bytes: all of a small one."""
     with path.open("rb") as file:
         data = file.read(_READ_BYTES)

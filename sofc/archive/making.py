@@ -32,6 +32,7 @@ from sofc.archive.plan import Stored, effort_of, in_units, members, with_crops
 from sofc.archive.survey import survey
 from sofc.archive.tree import FILE, FOLDER, LINK, SPECIAL, Entry, is_escaped, path_of, shown, walk
 from sofc.errors import FormatError, SofcError, UsageError
+from sofc.places import Place, claimed, is_within, make_folder, names_in, remove_folder, replacing_at, sizes_below
 from sofc.training.shards import in_order
 
 UNITS, DRAFT, LOCK, FIRST = "units", "draft", "lock", "first"
@@ -81,8 +82,8 @@ class Archived:
 
 
 def archive(
-    root: Path,
-    folder: Path,
+    root: Place,
+    folder: Place,
     settings: Settings = DEFAULTS,
     *,
     executor: Executor | None = None,
@@ -94,38 +95,46 @@ def archive(
     something else, or an archive that is not to be updated; OSError for files that change meanwhile.
     """
     if not root.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(root))
-    if folder.resolve().is_relative_to(root.resolve()):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root))
+    if is_within(folder, root):
         raise UsageError(f"{folder} is in the tree that is to be archived: name a folder outside of {root}")
-    is_begun = (folder / DRAFT / FIRST).exists()  # by a run that made it anew and did not come to its end
-    if is_archive(folder) and not (settings.update or is_begun):
-        raise UsageError(f"{folder} is an archive already: bring it up to date with --update, or name another folder")
-    there = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    if not (is_archive(folder) or is_begun or there <= {DRAFT}):
-        raise UsageError(f"{folder} holds other things: name an empty folder, or one that is not there")
-    (folder / DRAFT).mkdir(parents=True, exist_ok=True)
+    _check_target(folder, settings)
+    make_folder(folder / DRAFT)
     if not is_archive(folder):
-        (folder / DRAFT / FIRST).touch()
+        with replacing_at(folder / DRAFT / FIRST):
+            pass
     for name in (UNITS, codebooks.FOLDER):
-        (folder / name).mkdir(exist_ok=True)
-    with _locked(folder / DRAFT / LOCK):
+        make_folder(folder / name)
+    with claimed(folder / DRAFT / LOCK) as check_claim:
         _remove_drafts(folder)
         finish(folder)
         made = _Making(root, folder, settings, executor, progress).run()
+        check_claim()
         made.manifest.write(folder)
         _remove_stale(folder, made.manifest)
-        for path in (folder / DRAFT).iterdir():
+        for path in sizes_below(folder / DRAFT):
             if path.name != FIRST:  # which is the last to go: a run that is ended here can be finished
                 path.unlink()
-        shutil.rmtree(folder / DRAFT)
+        remove_folder(folder / DRAFT)
     return made
+
+
+def _check_target(folder: Place, settings: Settings) -> None:
+    """Raise UsageError where no archive is to be made."""
+    is_begun = (folder / DRAFT / FIRST).exists()  # by a run that made it anew and did not come to its end
+    if is_archive(folder):
+        if not (settings.update or is_begun):
+            reason = "is an archive already: bring it up to date with --update, or name another folder"
+            raise UsageError(f"{folder} {reason}")
+    elif not is_begun and not set(names_in(folder)) <= {DRAFT}:
+        raise UsageError(f"{folder} holds other things: name an empty folder, or one that is not there")
 
 
 class _Making:
     """One run."""
 
     def __init__(
-        self, root: Path, folder: Path, settings: Settings, executor: Executor | None, progress: Progress
+        self, root: Place, folder: Place, settings: Settings, executor: Executor | None, progress: Progress
     ) -> None:
         self._root, self._folder = root, folder
         self._settings, self._executor, self._progress = settings, executor, progress
@@ -151,13 +160,12 @@ class _Making:
 
     def run(self) -> Archived:
         """Survey, train, store; the manifest is not written yet."""
-        errors: list[OSError] = []
+        errors: list[tuple[bytes, OSError]] = []
         entries = list(walk(self._root, errors))
-        for error in errors:
-            path = Path(error.filename or self._root).relative_to(self._root)
-            if path == Path():
+        for path, error in errors:
+            if path in (b"", b"."):
                 raise error
-            self._refuse(os.fsencode(path), error.strerror or str(error))
+            self._refuse(path, error.strerror or str(error))
         digests = self._digests(entries)
         stored = self._stored(digests)
         self._assemble([*self._entries(entries, digests), *self._gone(entries)], stored)
@@ -325,33 +333,22 @@ class _Making:
         manifest.entries = [row if digest is None else replace(row, content=numbers[digest]) for row, digest in entries]
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Raises UsageError where another run is at work. Where the system has no such locks nobody is kept out."""
-    with path.open("ab") as file:
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:
-            pass
-        except BlockingIOError:
-            raise UsageError(f"{path.parent.parent} is being made by another run: wait for it") from None
-        yield
-
-
-def _remove_drafts(folder: Path) -> None:
+def _remove_drafts(folder: Place) -> None:
     """What a run that was killed has left."""
-    for path in chain(folder.rglob(".*.part"), folder.glob(".manifest.*/")):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in sizes_below(folder):
+        if path.name.startswith(".") and path.name.endswith(".part"):
+            path.unlink()
+    if isinstance(folder, Path):
+        for path in folder.glob(".manifest.*/"):
+            shutil.rmtree(path)
 
 
-def _remove_stale(folder: Path, manifest: Manifest) -> None:
+def _remove_stale(folder: Place, manifest: Manifest) -> None:
     """Units and codebooks that the manifest does not name."""
     named = {f"{row.name}{unit.SUFFIX}" for row in manifest.units}
     named |= {path.name for row in manifest.kinds if row.codebook for path in codebook_paths(folder, row.codebook)}
     for name in (UNITS, codebooks.FOLDER):
-        for path in (folder / name).iterdir():
+        for path in sizes_below(folder / name):
             if path.name not in named:
                 with contextlib.suppress(OSError, SofcError):
                     path.unlink()

@@ -17,7 +17,7 @@ from typing import Any
 
 from sofc.archive.kinds import digest_of
 from sofc.errors import FormatError, UsageError
-from sofc.files import replacing
+from sofc.places import Place, deliver, here, move, replacing_at
 
 NAME, COPY, CHECK = "manifest.sqlite", "manifest.copy.xz", "manifest.sha256"
 NEW = ".manifest.new.sqlite"
@@ -121,24 +121,26 @@ class Manifest:
     contents: list[ContentRow] = field(default_factory=list)
     entries: list[EntryRow] = field(default_factory=list)
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Place) -> None:
         """Write the manifest, its check and its copy, so that at any moment one of both is sound."""
-        with tempfile.TemporaryDirectory(prefix=".manifest.", dir=folder) as drafts:
+        beside = folder if isinstance(folder, Path) else None
+        with tempfile.TemporaryDirectory(prefix=".manifest.", dir=beside) as drafts:
             draft = Path(drafts) / NAME
             with contextlib.closing(sqlite3.connect(draft)) as table:
                 self._fill(table)
             with draft.open("rb") as written:
                 os.fsync(written.fileno())
-            draft.replace(folder / NEW)
+            check = _check_of(draft)
+            deliver(draft, folder / NEW)
         filters = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": _DICTIONARY}]
         with (
-            replacing(folder / COPY) as file,
+            replacing_at(folder / COPY) as file,
             lzma.open(file, "wb", check=lzma.CHECK_SHA256, filters=filters) as packer,
         ):
             packer.write(self._as_json())
-        with replacing(folder / CHECK) as file:
-            file.write(_check_of(folder / NEW).encode())
-        (folder / NEW).replace(folder / NAME)
+        with replacing_at(folder / CHECK) as file:
+            file.write(check.encode())
+        move(folder / NEW, folder / NAME)
 
     def _fill(self, table: sqlite3.Connection) -> None:
         # The file is a draft: no journal is needed.
@@ -185,13 +187,13 @@ def _check_of(path: Path) -> str:
     return f"{digest_of(path)}  {NAME}\n"
 
 
-def is_archive(folder: Path) -> bool:
+def is_archive(folder: Place) -> bool:
     """Whether there is a finished archive."""
     return any((folder / name).exists() for name in (NAME, COPY))
 
 
 @contextlib.contextmanager
-def opened(folder: Path, damage: list[str]) -> Iterator[sqlite3.Connection]:
+def opened(folder: Place, damage: list[str]) -> Iterator[sqlite3.Connection]:
     """The manifest of an archive, to read. Where it is not sound its copy is read, and ``damage`` is told so.
 
     Raises FormatError where neither is sound, UsageError where there is no archive.
@@ -215,26 +217,29 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def sound(folder: Path, damage: list[str]) -> Iterator[Path]:
-    """The path of the manifest, or of one that is made of its copy; the rest as for ``opened``."""
+def sound(folder: Place, damage: list[str]) -> Iterator[Path]:
+    """The path of the manifest on this machine, or of one that is made of its copy; the rest as for ``opened``."""
     if not is_archive(folder):
         there = "it is a file" if folder.exists() else "there is no such folder"
         raise UsageError(f"{folder} is no archive: {f'it has no {NAME}' if folder.is_dir() else there}")
-    path = folder / NAME
-    try:
-        if (folder / CHECK).read_text(encoding="ascii") == _check_of(path):
-            yield path
-            return
-    except (OSError, UnicodeDecodeError):
-        pass
-    damage.append(f"{NAME} is damaged or does not match {CHECK}: its copy {COPY} is used")
-    with tempfile.TemporaryDirectory() as drafts:
-        yield _from_copy(folder / COPY, Path(drafts) / NAME)
+    with contextlib.ExitStack() as resources:
+        try:
+            path = resources.enter_context(here(folder / NAME))
+            is_sound = (folder / CHECK).read_bytes() == _check_of(path).encode()
+        except ConnectionError:
+            raise
+        except OSError:
+            is_sound = False
+        if not is_sound:
+            damage.append(f"{NAME} is damaged or does not match {CHECK}: its copy {COPY} is used")
+            drafts = resources.enter_context(tempfile.TemporaryDirectory())
+            path = _from_copy(folder / COPY, Path(drafts) / NAME)
+        yield path
 
 
-def _from_copy(copy: Path, path: Path) -> Path:
+def _from_copy(copy: Place, path: Path) -> Path:
     try:
-        with lzma.open(copy) as file:
+        with here(copy) as packed, lzma.open(packed) as file:
             text = file.read(MOST_COPY_BYTES + 1)
         if len(text) > MOST_COPY_BYTES:
             raise ValueError(f"larger than {MOST_COPY_BYTES} bytes")
@@ -245,12 +250,14 @@ def _from_copy(copy: Path, path: Path) -> Path:
                 rows = _rows_of(name, columns, tables[name])
                 table.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(columns))})", rows)
             table.commit()
+    except ConnectionError:
+        raise
     except (OSError, lzma.LZMAError, EOFError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
         raise FormatError(f"{copy}, the copy of the manifest, is damaged: {error}") from None
     return path
 
 
-def check_copy(folder: Path) -> None:
+def check_copy(folder: Place) -> None:
     """Raise FormatError where the copy of a manifest is damaged."""
     with tempfile.TemporaryDirectory() as drafts:
         _from_copy(folder / COPY, Path(drafts) / NAME)
@@ -269,21 +276,21 @@ def _rows_of(name: str, columns: tuple[str, ...], table: dict[str, list[Any]]) -
     yield from zip(*values, strict=True)
 
 
-def read(folder: Path, damage: list[str]) -> Manifest:
+def read(folder: Place, damage: list[str]) -> Manifest:
     """All rows of an archive's manifest; the rest as for ``opened``."""
     with opened(folder, damage) as table:
         return _read(table, folder)
 
 
-def finish(folder: Path) -> None:
+def finish(folder: Place) -> None:
     """Do the rest of a ``write`` that was ended in its midst."""
     if (folder / NEW).exists():
-        with contextlib.closing(connect(folder / NEW)) as table:
+        with here(folder / NEW) as path, contextlib.closing(connect(path)) as table:
             made = _read(table, folder)
         made.write(folder)
 
 
-def _read(table: sqlite3.Connection, folder: Path) -> Manifest:
+def _read(table: sqlite3.Connection, folder: Place) -> Manifest:
     kinds: tuple[tuple[str, type[Any], str], ...] = (
         ("kinds", KindRow, "kind"),
         ("units", UnitRow, "unit"),

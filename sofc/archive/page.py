@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sofc.archive.access import Archive
@@ -17,6 +16,7 @@ from sofc.archive.pictures import picture, png_of
 from sofc.archive.report import KindSummary, Summary
 from sofc.archive.tree import path_of
 from sofc.errors import SofcError
+from sofc.places import Place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +48,7 @@ class Peer:
     stored: int
 
 
-def page(folder: Path, manifest: Manifest, summary: Summary, refused: Sequence[tuple[str, str]]) -> str:
+def page(folder: Place, manifest: Manifest, summary: Summary, refused: Sequence[tuple[str, str]]) -> str:
     """The report of an archive that was written to ``folder``."""
     with Archive(folder) as archive:
         kinds = "".join(_kind(archive, manifest, number, kind) for number, kind in enumerate(summary.kinds))

@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from sofc.archive.coding import Member, UnitPlan
 from sofc.archive.crops import Crop
 from sofc.archive.kinds import ALONE, COLLECTION, PACK, Facts, Kind, Rule, rule_for, suffix_of
+from sofc.places import Place
 
 DEFAULT_EFFORT = 5
 FAST_EFFORT = 1
@@ -44,13 +44,13 @@ def effort_of(kind: Kind, contents: Sequence[Stored], asked: int | None) -> int:
     return kind.effort or asked or usual
 
 
-def members(root: Path, contents: Sequence[Stored]) -> list[Member]:
+def members(root: Place, contents: Sequence[Stored]) -> list[Member]:
     """Contents as files on disk."""
     return [Member(root / os.fsdecode(one.path), one.size, one.facts.digest) for one in contents]
 
 
 def in_units(
-    root: Path,
+    root: Place,
     kind: Kind,
     effort: int,
     contents: Sequence[Stored],
@@ -88,7 +88,7 @@ def _runs(kind: Kind, ordered: Sequence[Stored], crops: Crops) -> Iterator[list[
 
 
 def with_crops(
-    root: Path,
+    root: Place,
     contents: Sequence[Stored],
     kinds: Sequence[Kind],
     rules: Sequence[Rule],

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import accumulate
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sofc.archive import unit
 from sofc.container.original import MAX_FILE_BYTES, Original, from_metadata, most_parts, unpack_recipe
 from sofc.errors import FormatError, LimitError
 from sofc.limits import Limits
+from sofc.places import Place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,12 +27,12 @@ _PIECE_BYTES = 1 << 20
 
 
 class UnitReader:
-    """Reads contents of one unit on disk. It keeps no file open; threads may share it, and so may forked processes.
+    """Reads contents of one unit. It keeps no file open; threads may share it, and so may forked processes.
 
     Raises OSError, and FormatError or LimitError for a table that cannot be read.
     """
 
-    def __init__(self, path: Path, find: FindCodebook, limits: Limits | None = None) -> None:
+    def __init__(self, path: Place, find: FindCodebook, limits: Limits | None = None) -> None:
         self._path = path
         self.find = find
         self._limits = limits or Limits()

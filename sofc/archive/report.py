@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from sofc.archive.manifest import Manifest
+from sofc.places import Place, sizes_below
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Summary:
     kinds: tuple[KindSummary, ...]
 
 
-def summary(folder: Path, manifest: Manifest) -> Summary:
+def summary(folder: Place, manifest: Manifest) -> Summary:
     """Counts of a manifest that was written to ``folder``."""
     files = [0] * len(manifest.contents)
     for entry in manifest.entries:
@@ -52,7 +52,7 @@ def summary(folder: Path, manifest: Manifest) -> Summary:
         KindSummary(kind.name, kind.store, kind.effort, kind.codebook, *row)
         for kind, row in zip(manifest.kinds, rows, strict=True)
     )
-    sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    sizes = sizes_below(folder)
     return Summary(
         files=sum(files),
         folders=sum(entry.type == "folder" for entry in manifest.entries),
@@ -61,6 +61,6 @@ def summary(folder: Path, manifest: Manifest) -> Summary:
         stored=sum(sizes.values()),
         units=len(manifest.units),
         manifest=sum(size for path, size in sizes.items() if path.name.startswith("manifest.")),
-        codebooks=sum(size for path, size in sizes.items() if path.parent.name == "codebooks"),
+        codebooks=sum(size for path, size in sizes.items() if path.suffix == ".sofcb"),
         kinds=kinds,
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fnmatch
 import hashlib
 import os
 import random
 import sqlite3
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +26,7 @@ from sofc.archive.tree import FOLDER, LINK, path_of, place, shown
 from sofc.container.original import MAX_FILE_BYTES
 from sofc.errors import ChecksumError, FormatError, SofcError, UsageError
 from sofc.files import drafted, publish
+from sofc.places import Place, StorePath, here, make_folder, replacing_at, sizes_below
 from sofc.training.shards import in_order
 
 RESTORED_MODES = 0o777
@@ -61,8 +63,8 @@ class Restored:
 
 
 def restore(
-    folder: Path,
-    root: Path,
+    folder: Place,
+    root: Place,
     patterns: Iterable[str] = (),
     *,
     force: bool = False,
@@ -92,24 +94,28 @@ def restore(
         tasks = list(_as_sofc(tasks, result.skipped))
         result.skipped += [(shown(path), "a link, to a name that its file does not have here") for path, _, _ in links]
         links = []
-    root.mkdir(parents=True, exist_ok=True)
-    for path, _, _ in folders:
-        _make_folder(root, path)
+    make_folder(root)
+    if isinstance(root, Path):
+        for path, _, _ in folders:
+            _make_folder(root, path)
+    else:
+        result.skipped += _not_of_stores(tasks, folders, links)
     work = partial(restore_unit, folder=folder, root=root, force=force, salvage=salvage, as_sofc=as_sofc)
     for task, lost in zip(tasks, in_order(executor, work, tasks), strict=True):
         _count(task, lost, result, salvage)
         advance(sum(one.size for one in task.wanted))
-    for path, time, target in links:
-        with _noting(path, result.lost, salvage):
-            _make_link(root, path, target, time, force)
-    for path, time, mode in reversed(folders):
-        with _noting(path, result.lost, salvage):
-            _settle(place(root, path), time, mode)
+    if isinstance(root, Path):
+        for path, time, target in links:
+            with _noting(path, result.lost, salvage):
+                _make_link(root, path, target, time, force)
+        for path, time, mode in reversed(folders):
+            with _noting(path, result.lost, salvage):
+                _settle(place(root, path), time, mode)
     return result
 
 
 def verify(
-    folder: Path,
+    folder: Place,
     share: float = 1.0,
     *,
     executor: Executor | None = None,
@@ -131,7 +137,7 @@ def verify(
     return result
 
 
-def remove_originals(folder: Path, root: Path, *, executor: Executor | None = None) -> Restored:
+def remove_originals(folder: Place, root: Place, *, executor: Executor | None = None) -> Restored:
     """Remove each file of a tree whose stored form, read back from disk, is the file. ``lost``: those that stay."""
     result = Restored()
     with manifest.opened(folder, result.damage) as table:
@@ -146,19 +152,19 @@ def remove_originals(folder: Path, root: Path, *, executor: Executor | None = No
 
 
 def restore_unit(
-    task: UnitTask, *, folder: Path, root: Path, force: bool, salvage: bool = False, as_sofc: bool = False
+    task: UnitTask, *, folder: Place, root: Place, force: bool, salvage: bool = False, as_sofc: bool = False
 ) -> list[tuple[str, str]]:
     """Make the files that are wanted of a unit. Gives the paths that were lost, and why; raises OSError for files that
     cannot be written, unless all else is to be salvaged."""
     return list(_each_of_unit(task, folder, partial(_make_files, root=root, force=force, as_sofc=as_sofc), salvage))
 
 
-def verify_unit(task: UnitTask, *, folder: Path) -> list[tuple[str, str]]:
+def verify_unit(task: UnitTask, *, folder: Place) -> list[tuple[str, str]]:
     """Decode what is wanted of a unit. Gives the paths that are lost, and why."""
     return list(_each_of_unit(task, folder, _decode, salvage=True))
 
 
-def remove_unit(task: UnitTask, *, folder: Path, root: Path) -> list[tuple[str, str]]:
+def remove_unit(task: UnitTask, *, folder: Place, root: Place) -> list[tuple[str, str]]:
     """Remove the files of a tree that are in a unit as they are, compared byte for byte with what is read from it.
 
     Gives the paths that stay, and why."""
@@ -168,27 +174,31 @@ def remove_unit(task: UnitTask, *, folder: Path, root: Path) -> list[tuple[str, 
 
 
 def _each_of_unit(
-    task: UnitTask, folder: Path, use: Callable[[UnitReader, Wanted], None], salvage: bool
+    task: UnitTask, folder: Place, use: Callable[[UnitReader, Wanted], None], salvage: bool
 ) -> Iterator[tuple[str, str]]:
-    path = folder / UNITS / (task.name + unit.SUFFIX)
-    try:
-        if any(not one.sha256 for one in task.wanted):
-            with path.open("rb") as file:
-                unit.check(file)  # nothing else tells whether what comes out is right
-        reader = UnitReader(path, finder(folder / codebooks.FOLDER))
-    except (SofcError, OSError) as error:
-        for one in task.wanted:
-            yield from ((shown(where), f"{path.name}: {error}") for where, _, _ in one.places)
-        return
-    for one in task.wanted:
+    place = folder / UNITS / (task.name + unit.SUFFIX)
+    with contextlib.ExitStack() as resources:
         try:
-            use(reader, one)
-        except SofcError as error:
-            yield from ((shown(where), f"{path.name}: {error}") for where, _, _ in one.places)
-        except OSError as error:
-            if not salvage:
-                raise
-            yield from ((shown(where), f"{error.filename}: {error.strerror}") for where, _, _ in one.places)
+            path = resources.enter_context(here(place))
+            if any(not one.sha256 for one in task.wanted):
+                with path.open("rb") as file:
+                    unit.check(file)  # nothing else tells whether what comes out is right
+            reader = UnitReader(path, finder(folder / codebooks.FOLDER))
+        except ConnectionError:
+            raise
+        except (SofcError, OSError) as error:
+            for one in task.wanted:
+                yield from ((shown(where), f"{place.name}: {error}") for where, _, _ in one.places)
+            return
+        for one in task.wanted:
+            try:
+                use(reader, one)
+            except SofcError as error:
+                yield from ((shown(where), f"{place.name}: {error}") for where, _, _ in one.places)
+            except OSError as error:
+                if not salvage or isinstance(error, ConnectionError):
+                    raise
+                yield from ((shown(where), f"{error.filename}: {error.strerror}") for where, _, _ in one.places)
 
 
 def checked_pieces(reader: UnitReader, one: Wanted) -> Iterator[bytes]:
@@ -222,22 +232,39 @@ def _as_sofc(tasks: Iterable[UnitTask], skipped: list[tuple[str, str]]) -> Itera
             yield UnitTask(task.name, fitting)
 
 
-def _make_files(reader: UnitReader, one: Wanted, *, root: Path, force: bool, as_sofc: bool = False) -> None:
+def _make_files(reader: UnitReader, one: Wanted, *, root: Place, force: bool, as_sofc: bool = False) -> None:
     coded = leaving.sofc_file(reader, one.item, b"".join(checked_pieces(reader, one))) if as_sofc else None
     for path, time, mode in one.places:
         where = place(root, path if coded is None else path + leaving.SUFFIX)
+        pieces = checked_pieces(reader, one) if coded is None else (coded,)
+        if isinstance(where, StorePath):
+            if not force and where.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(where))
+            with replacing_at(where) as file:
+                file.writelines(pieces)
+            continue
         _check_folders(root, where)
         where.parent.mkdir(parents=True, exist_ok=True)
         with drafted(where, mode=mode & RESTORED_MODES, durable=False) as (file, draft):
-            for piece in checked_pieces(reader, one) if coded is None else (coded,):
-                file.write(piece)
+            file.writelines(pieces)
         if draft is None:
             raise FormatError("a device or a pipe stands where it is to be restored")
         os.utime(draft, ns=(time, time))
         publish(draft, where, replace=force)
 
 
-def _remove_files(reader: UnitReader, one: Wanted, *, root: Path, kept: list[tuple[str, str]]) -> None:
+def _not_of_stores(
+    tasks: Sequence[UnitTask], folders: Sequence[tuple[bytes, int, int]], links: Sequence[tuple[bytes, int, bytes]]
+) -> Iterator[tuple[str, str]]:
+    """What a tree in a store cannot have: links, and folders without files."""
+    used: set[bytes] = set()
+    for path in (path for task in tasks for one in task.wanted for path, _, _ in one.places):
+        used.update(path[:end] for end, byte in enumerate(path) if byte == ord("/"))
+    yield from ((shown(path), "a link, and stores have none") for path, _, _ in links)
+    yield from ((shown(path), "an empty folder, and stores have none") for path, _, _ in folders if path not in used)
+
+
+def _remove_files(reader: UnitReader, one: Wanted, *, root: Place, kept: list[tuple[str, str]]) -> None:
     for path, time, _ in one.places:
         where = place(root, path)
         if not where.exists():
@@ -254,8 +281,10 @@ def _remove_files(reader: UnitReader, one: Wanted, *, root: Path, kept: list[tup
             kept.append((shown(path), "it is not what was stored: it was changed meanwhile"))
 
 
-def _check_folders(root: Path, where: Path) -> None:
+def _check_folders(root: Place, where: Place) -> None:
     """Raise FormatError where a path leads through a link, or is one: the file would be made elsewhere."""
+    if isinstance(where, StorePath):
+        return
     for parent in (where, *where.parents):
         if parent == root:
             return
@@ -386,18 +415,18 @@ def _rows(table: sqlite3.Connection, query: str, types: tuple[Any, ...]) -> Iter
         raise FormatError(f"the manifest cannot be read: {error}") from None
 
 
-def _damaged(folder: Path) -> Iterator[str]:
+def _damaged(folder: Place) -> Iterator[str]:
     """Units that are not as they were written, whether or not files of them are lost, and what is kept twice and
     damaged in one place."""
     from sofc.codebook.store import read_codebook
 
-    for path in sorted((folder / UNITS).glob(f"*{unit.SUFFIX}")):
+    for path in sorted(sizes_below(folder / UNITS), key=str):
         try:
-            with path.open("rb") as file:
+            with here(path) as unit_file, unit_file.open("rb") as file:
                 unit.check(file)
         except (SofcError, OSError) as error:
             yield f"{path}: {error}"
-    for path in sorted((folder / codebooks.FOLDER).glob("*.sofcb")):
+    for path in sorted(sizes_below(folder / codebooks.FOLDER), key=str):
         try:
             read_codebook(path)
         except (SofcError, OSError) as error:

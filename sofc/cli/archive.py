@@ -13,6 +13,7 @@ from sofc.cli.cluster import add_workers, workers
 from sofc.cli.console import INVALID_DATA, IO_ERROR, OK, Console, count_of, size
 from sofc.cli.crew import processors
 from sofc.errors import UsageError
+from sofc.places import Place, place_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -26,6 +27,7 @@ EXAMPLES = """\
   sofc archive scans -o scans.archive --dry-run   what it would take, from a sample
   sofc archive scans -o scans.archive --update    what was added or changed since
   sofc archive --verify scans.archive             decode all of it and compare
+  sofc archive scans -o s3://bucket/scans.archive to any store that fsspec knows; TREE may be there, too
   sofc restore scans.archive -o back              the tree again"""
 SHOWN = 20
 """Lines of what was refused, changed or gone; all of it is in the JSON."""
@@ -34,8 +36,10 @@ SHOWN = 20
 def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     """Add the verb."""
     parser = options.add_verb(verbs, "archive", "store a tree of files of all kinds in one folder", EXAMPLES)
-    parser.add_argument("tree", type=Path, metavar="TREE", help="the tree to store, or with --verify the archive")
-    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="the archive: a folder, made if need be")
+    parser.add_argument(
+        "tree", metavar="TREE", help="the tree to store, or with --verify the archive: a folder or a URL"
+    )
+    parser.add_argument("-o", "--output", metavar="DIR", help="the archive: a folder, made if need be, or a URL")
     parser.add_argument(
         "-e", "--effort", type=int, choices=range(1, 10), help="for all kinds (default: 5, or 1 for many small images)"
     )
@@ -67,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
     """Archive, estimate or verify."""
     console = options.console(args)
     _check(args)
+    args.tree, args.output = place_of(args.tree), args.output and place_of(args.output)
     if args.cluster is not None:  # whose workers are elsewhere
         args.tree, args.output = args.tree.absolute(), args.output and args.output.absolute()
     with workers(args) as executor:
@@ -167,7 +172,7 @@ def _list(console: Console, what: str, lines: Sequence[tuple[str, str]]) -> None
         console.note(f"{what}: {len(lines) - SHOWN} more; --json names all")
 
 
-def _as_json(folder: Path, made: Archived, removed: Restored | None) -> dict[str, object]:
+def _as_json(folder: Place, made: Archived, removed: Restored | None) -> dict[str, object]:
     from sofc.archive.report import summary
 
     report: dict[str, object] = dataclasses.asdict(summary(folder, made.manifest))

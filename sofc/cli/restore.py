@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from pathlib import Path
 
 from sofc.cli import options
 from sofc.cli.cluster import add_workers, workers
 from sofc.cli.console import INVALID_DATA, OK, count_of, size
+from sofc.places import place_of
 
 EXAMPLES = """\
   sofc restore scans.archive -o back              all of it, with times and permissions
@@ -20,9 +20,9 @@ EXAMPLES = """\
 def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     """Add the verb."""
     parser = options.add_verb(verbs, "restore", "give files of an archive back", EXAMPLES)
-    parser.add_argument("archive", type=Path, metavar="DIR", help="the archive")
+    parser.add_argument("archive", metavar="DIR", help="the archive, a folder or a URL")
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="paths in it, with * and ? (default: all)")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="TREE", help="where the tree is made")
+    parser.add_argument("-o", "--output", required=True, metavar="TREE", help="where the tree is made")
     parser.add_argument("--salvage", action="store_true", help="go on past damage, and name what is lost")
     parser.add_argument(
         "--as",
@@ -44,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
     console = options.console(args)
     with workers(args) as executor, console.progress(None, "B", str(args.archive)) as advance:
         done = restore(
-            args.archive.absolute(),
-            args.output.absolute(),
+            place_of(args.archive).absolute(),
+            place_of(args.output).absolute(),
             args.patterns,
             force=args.force,
             salvage=args.salvage,

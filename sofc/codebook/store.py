@@ -19,6 +19,7 @@ from sofc.container.records import CodebookReference
 from sofc.errors import CodebookError, SofcError
 from sofc.files import replacing
 from sofc.limits import Limits
+from sofc.places import Place
 
 _LOG = logging.getLogger(__name__)
 SUFFIX = ".sofcb"
@@ -32,7 +33,7 @@ def user_folder() -> Path:
     return Path(platformdirs.user_data_dir("sofc", appauthor=False)) / "codebooks"
 
 
-def read_codebook(path: Path, *, limits: Limits | None = None) -> Codebook:
+def read_codebook(path: Place, *, limits: Limits | None = None) -> Codebook:
     """The codebook of one file. Raises OSError, or what Codebook.from_bytes raises."""
     limits = limits or Limits()
     with path.open("rb") as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -48,6 +49,7 @@ from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import is_of_disk, opened
 from sofc.imagefiles.rows import LARGE_BYTES, InFile
 from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
+from sofc.places import StorePath, here
 from sofc.rows import FileRows
 
 JPEG = jpeg.START
@@ -61,6 +63,9 @@ _OTHERWISE = "if another program opens it, write it as PNG or TIFF with that, or
 _SPOKEN = (OSError, ValueError, SyntaxError, EOFError, NotImplementedError, RuntimeError, ImportError)
 
 
+HELD_BYTES = 1 << 27
+"""Of samples of images that were fetched from stores."""
+_held: OrderedDict[ImageSource, Samples] = OrderedDict()
 _NOT_KNOWN = re.compile("unsupported|not supported|not implemented", re.IGNORECASE)
 """What libraries say of files that may well be sound."""
 
@@ -71,7 +76,7 @@ class ImageSource:
 
     With a ``threshold`` a gray image becomes binary: True where the sample is larger. With ``words`` samples of 32 and
     64 bits come as words of 16 bits, the lowest first, each a component. ``axes``: those of an array in a file, see
-    ``stacks.AXES``.
+    ``stacks.AXES``. ``place``, without a path: a file of a store, which is fetched when it is loaded.
     """
 
     path: Path | None = None
@@ -80,10 +85,13 @@ class ImageSource:
     words: bool = False
     axes: str | None = None
     array: npt.NDArray[Any] | None = field(default=None, compare=False, repr=False)
+    place: StorePath | None = None
 
     @property
     def name(self) -> str:
         """For messages."""
+        if self.place is not None:
+            return str(self.place)
         return str(self.path) if self.path is not None else f"array {self.index}"
 
 
@@ -148,6 +156,8 @@ def kind_of(path: Path) -> str:
 
 def load(source: ImageSource) -> Samples:
     """The image. Raises FormatError for a file that is no image or damaged, UsageError for samples sofc cannot keep."""
+    if source.place is not None:
+        return _load_from_store(source.place, source)
     if source.array is not None:
         array = np.asarray(source.array)
         components = array.shape[2] if array.ndim == 3 else 1
@@ -158,6 +168,16 @@ def load(source: ImageSource) -> Samples:
         raise UsageError("an ImageSource needs a path or an array")
     samples = checked(in_words(samples) if source.words else samples, source.name)
     return samples if source.threshold is None else _binary(samples, source.threshold, source.name)
+
+
+def _load_from_store(place: StorePath, source: ImageSource) -> Samples:
+    """An image that training asks for again and again: some are held."""
+    if source not in _held:
+        with here(place) as path:
+            _held[source] = load(replace(source, path=path, place=None))
+        while len(_held) > 1 and sum(samples.array.nbytes for samples in _held.values()) > HELD_BYTES:
+            _held.popitem(last=False)
+    return _held[source]
 
 
 def reading_of(path: Path) -> str:

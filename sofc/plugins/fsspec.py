@@ -1,13 +1,15 @@
 """An archive as a file system of fsspec's: ``fsspec.open("sofc://gray/3.png", archive="scans.archive")``.
 
 With it pandas, dask, imageio and whatever else reads through fsspec read the files of an archive as they were. In URLs
-the archive may stand before ``!``: ``sofc:///data/scans.archive!gray/3.png``. It cannot be written to.
+the archive may stand before ``!``: ``sofc:///data/scans.archive!gray/3.png``. It may itself be in a store, which
+``storage_options`` are for: ``sofc://s3://bucket/scans.archive!gray/3.png``. It cannot be written to.
 """
 
 from __future__ import annotations
 
 import io
 import stat
+from collections.abc import Mapping
 from typing import Any
 
 from fsspec.spec import AbstractFileSystem
@@ -28,11 +30,11 @@ class ArchiveFileSystem(AbstractFileSystem):  # type: ignore[misc]
     root_marker = ""
     cachable = True
 
-    def __init__(self, archive: str = "", **options: Any) -> None:
+    def __init__(self, archive: str = "", storage_options: Mapping[str, Any] | None = None, **options: Any) -> None:
         super().__init__(**options)
         if not archive:
             raise UsageError('name the archive: fsspec.open("sofc://PATH", archive="DIR"), or sofc://DIR!PATH')
-        self._archive = sofc.open_archive(archive)
+        self._archive = sofc.open_archive(archive, storage_options=storage_options)
 
     @classmethod
     def _strip_protocol(cls, path: Any) -> Any:
