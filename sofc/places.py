@@ -26,7 +26,7 @@ from sofc.files import discard, publish, replacing
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(://|::)")
 _LOCAL = ("file://", "local://")
 _PASSWORD = re.compile(r"(?<=://)[^/@]*@")
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 17
 """What is asked of a store at least where parts of a file are read."""
 _AT_ONCE = 8
 """Files that are fetched at the same time, from stores that allow it."""
@@ -161,7 +161,8 @@ class StorePath:
         listed."""
         with self._asked() as (store, path):
             if store.async_impl:
-                found = store.find(path, withdirs=True, detail=True)
+                # Of an object that is called as a folder of others only one would be found among folders.
+                found = store.find(path, detail=True)
             else:
                 levels = store.walk(path, detail=True, on_error="raise")
                 found = {info["name"]: info for _, *kinds in levels for of_kind in kinds for info in of_kind.values()}
@@ -191,6 +192,8 @@ class StorePath:
             reason = error.strerror or str(error)
             raise OSError(number, os.strerror(number) if path in reason else reason, str(self)) from error
         except Exception as error:  # each store has its own
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise  # of this machine's disk
             raise ConnectionError(
                 errno.EIO, f"the store does not answer as it should: {_line(error)}", str(self)
             ) from error

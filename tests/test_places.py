@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import sofc
+from sofc.archive import making, manifest
 from sofc.archive.making import Settings, archive
 from sofc.archive.restoring import remove_originals, restore, verify
-from sofc.errors import UsageError
+from sofc.archive.tree import walk
+from sofc.cli.__main__ import main
+from sofc.errors import FormatError, UsageError
 from sofc.places import StorePath, place_of, sizes_below
 
 fsspec = pytest.importorskip("fsspec", reason='needs the extra "archive": pip install "sofc[archive]"')
@@ -36,6 +42,7 @@ class MovingFileSystem(MemoryFileSystem):  # type: ignore[misc]
 
     protocol = "moving"
     store: dict[str, Any] = {}  # noqa: RUF012
+    pseudo_dirs = [""]  # noqa: RUF012
     moved: list[str] = []  # noqa: RUF012
 
     def mv(self, path1: str, path2: str, **options: Any) -> None:
@@ -49,6 +56,7 @@ def fresh() -> Iterator[None]:
     yield
     for kind in (MemoryFileSystem, MovingFileSystem):
         kind.store.clear()
+        kind.pseudo_dirs[:] = [""]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +64,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Images of two kinds, crops, copies, a volume of two files, texts, names that URLs would escape."""
     root = tmp_path_factory.mktemp("made") / "tree"
     y, x = np.mgrid[:64, :80]
-    for number in range(20):
+    for number in range(10):
         noise = np.random.default_rng(number).integers(0, 9, (64, 80))
         image = (90 + 50 * np.sin((x + number) / 7) + y / 2 + noise).astype(np.uint8)
         put(root / "gray" / f"{number:02}.png", image)
@@ -158,8 +166,209 @@ def test_a_tree_in_a_store_is_archived_and_made_again(tree: Path, made: Path, tm
     done = restore(tmp_path / "archive", back)
     assert (done.lost, done.skipped) == ([], [])
     assert files_of(back) == files_of(tree)
+    if store.startswith("s3"):
+        return
     with pytest.raises(FileExistsError):
         restore(tmp_path / "archive", back)
     assert restore(tmp_path / "archive", back, force=True).lost == []
     again = remove_originals(tmp_path / "archive", place_of(f"{store}/tree"))
     assert again.lost == [] and not list(sizes_below(place_of(f"{store}/tree")))
+
+
+def test_training_from_a_store_gives_the_same_codebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sofc.archive.codebooks.LEAST_BYTES", 1)
+    for number in range(12):
+        noise = np.random.default_rng(number).integers(0, 40, (64, 64)).cumsum(1) % 251
+        put(tmp_path / "tree" / f"{number % 3}" / f"{number}.png", noise.astype(np.uint8))
+    books = []
+    monkeypatch.setattr("sofc.training.report.TrainingReport.is_worthwhile", True)
+    upload(tmp_path / "tree", place_of(f"memory://{BUCKET}/tree"))
+    for root in (tmp_path / "tree", place_of(f"memory://{BUCKET}/tree")):
+        folder = place_of(f"memory://{BUCKET}/{len(books)}")
+        archive(root, folder, Settings(effort=1))
+        books.append({name: data for name, data in files_of(folder).items() if not name.startswith("manifest")})
+        assert verify(folder).lost == []
+    assert any(name.startswith("codebooks/") for name in books[0])
+    assert books[0] == books[1]
+
+
+@pytest.mark.parametrize("store", ["moving", "s3"], indirect=True)
+@pytest.mark.parametrize("stage", [making.LOOKING, making.STORING])
+def test_a_run_whose_connection_broke_goes_on(
+    tree: Path, made: Path, store: str, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sofc.archive.survey.SECONDS_OF_NOTES", 0)
+    monkeypatch.setattr("sofc.archive.survey.SHARD_FILES", 8)
+    place = place_of(f"{store}/archive")
+    written: list[str] = []
+    put_file = StorePath.put
+
+    def until(path: StorePath, draft: Path) -> None:
+        if len(written) == (4 if stage == making.LOOKING else 9):
+            raise ConnectionError(5, "gone", str(path))
+        written.append(path.name)
+        put_file(path, draft)
+
+    with monkeypatch.context() as patched, pytest.raises(ConnectionError):
+        patched.setattr(StorePath, "put", until)
+        archive(tree, place, FAST)
+    begun = {name for name in files_of(place) if name.startswith("units/")}
+    assert bool(begun) == (stage == making.STORING)
+    assert not manifest.is_archive(place)
+    looked: list[int] = []
+    done = archive(tree, place, FAST, progress=lambda stage, done, _: stage == making.LOOKING and looked.append(done))
+    assert looked[0] >= 8  # noted by the run before
+    assert done.fresh == len(done.manifest.units) - len(begun)
+    assert files_of(place) == files_of(made)
+
+
+def test_on_a_store_the_last_run_goes_on(tree: Path, made: Path) -> None:
+    place = place_of(f"memory://{BUCKET}/archive")
+
+    def another(stage: str, done: int, total: int) -> None:
+        if stage == making.STORING and done == total:
+            archive(tree, place, FAST)
+
+    with pytest.raises(UsageError, match="of another run by now"):
+        archive(tree, place, FAST, progress=another)
+    assert files_of(place) == files_of(made)
+
+
+@pytest.mark.parametrize("name", [manifest.NAME, manifest.CHECK, manifest.COPY])
+def test_a_damaged_manifest_in_a_store(made: Path, tmp_path: Path, tree: Path, name: str) -> None:
+    place = place_of(f"memory://{BUCKET}/archive")
+    upload(made, place)
+    fsspec.filesystem("memory").pipe_file(str(place / name), b"\0" * 99)
+    assert len(verify(place).damage) == 1 + (name != manifest.COPY) * 0
+    with contextlib.nullcontext() if name == manifest.COPY else pytest.raises(FormatError, match="--salvage"):
+        restore(place, tmp_path / "a")
+    assert restore(place, tmp_path / "b", salvage=True).lost == []
+    assert files_of(tmp_path / "b") == files_of(tree)
+
+
+def test_a_unit_that_is_gone_costs_its_files(made: Path, tmp_path: Path) -> None:
+    place = place_of(f"memory://{BUCKET}/archive")
+    upload(made, place)
+    min(sizes_below(place / "units"), key=str).unlink()
+    lost = verify(place).lost
+    assert lost and all("no such file" in reason.lower() for _, reason in lost)
+    with pytest.raises(FormatError, match="--salvage"):
+        restore(place, tmp_path / "a")
+    assert restore(place, tmp_path / "b", salvage=True).lost == lost
+
+
+def test_names_that_no_tree_has_are_refused_and_named() -> None:
+    store = fsspec.filesystem("memory")
+    for name in ("good", "a/b", "a/../c", "x//y"):
+        store.store[f"/{BUCKET}/{name}"] = store.open(f"/{BUCKET}/good", "wb")
+    errors: list[tuple[bytes, OSError]] = []
+    found = [entry.path for entry in walk(place_of(f"memory://{BUCKET}"), errors)]
+    assert b"good" in found and b"a/b" in found
+    assert all(b".." not in path.split(b"/") and b"" not in path.split(b"/") for path in found)
+    assert [error.strerror for _, error in errors] == ["no file of a tree can have this name"] * len(errors) != []
+
+
+def test_objects_of_s3_that_are_both_file_and_folder_or_neither(s3: str, tmp_path: Path) -> None:
+    store = fsspec.filesystem("s3")
+    where = f"{BUCKET}/{os.urandom(4).hex()}"
+    for key, data in (("a", b"1"), ("a/b", b"2"), ("empty/", b""), ("c//d", b"3"), ("full/", b"4")):
+        store.call_s3("put_object", Bucket=BUCKET, Key=f"{where.partition('/')[2]}/{key}", Body=data)
+    made = archive(place_of(f"s3://{where}"), tmp_path / "archive", FAST)
+    assert sorted(path.rstrip("/") for path, _ in made.refused) == ["a", "c//d", "full"]
+    restore(tmp_path / "archive", tmp_path / "back")
+    assert files_of(tmp_path / "back") == {"a/b": b"2"}
+    assert (tmp_path / "back" / "empty").is_dir()
+
+
+def _read(found: Any, name: str) -> Any:
+    return found[name]
+
+
+def test_an_archive_in_s3_is_read_by_name_in_threads_and_processes(tree: Path, made: Path, s3: str) -> None:
+    place = place_of(f"s3://{BUCKET}/{os.urandom(4).hex()}")
+    upload(made, place)
+    expected = np.asarray(Image.open(tree / "gray" / "03.png"))
+    with sofc.open_archive(str(place)) as found:
+        assert np.array_equal(found["gray/03.png"], expected)
+        assert found.read_bytes("notes/a.txt") == (tree / "notes" / "a.txt").read_bytes()
+        assert np.array_equal(pickle.loads(pickle.dumps(found))["gray/03.png"], expected)
+        for method in ("fork", "spawn") if sys.platform == "linux" else ("spawn",):
+            with get_context(method).Pool(1) as pool:
+                assert np.array_equal(pool.apply(_read, (found, "gray/03.png")), expected)
+    from sofc.plugins.fsspec import ArchiveFileSystem
+
+    fsspec.register_implementation("sofc", ArchiveFileSystem, clobber=True)
+    with fsspec.open(f"sofc://{place}!notes/a.txt") as file:
+        assert file.read() == (tree / "notes" / "a.txt").read_bytes()
+    options = {"endpoint_url": s3}
+    files = fsspec.filesystem("sofc", archive=str(place), storage_options=options)
+    assert files.cat("copy.txt") == (tree / "copy.txt").read_bytes()
+
+
+def test_of_a_large_unit_what_is_read_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(6):
+        noise = np.random.default_rng(number).integers(0, 3, (520, 520))
+        put(tmp_path / "tree" / f"{number}.png", (number * 20 + np.arange(520) / 5 + noise).astype(np.uint8))
+    place = place_of(f"memory://{BUCKET}/archive")
+    archive(tmp_path / "tree", place, FAST)
+    fetched: list[int] = []
+    read_part = StorePath.read_part
+
+    def counting(path: StorePath, start: int, end: int) -> bytes:
+        fetched.append(end - start)
+        return read_part(path, start, end)
+
+    with sofc.open_archive(place) as found:
+        monkeypatch.setattr(StorePath, "read_part", counting)
+        found.read_bytes("4.png")
+    assert sum(fetched) < 0.7 * sum(sizes_below(place / "units").values())
+
+
+# The command.
+
+
+def said(capsys: Said, *words: str) -> str:
+    """What the command, which failed, says: one line."""
+    assert main([*words]) != 0
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "Traceback" not in error
+    return error
+
+
+def test_the_command_takes_urls(tree: Path, made: Path, tmp_path: Path, s3: str, capsys: Said) -> None:
+    where = f"s3://{BUCKET}/{os.urandom(4).hex()}"
+    assert main(["archive", str(tree), "-o", f"{where}/archive", "-e1", "--no-train", "-j2"]) == 0
+    assert f"{where}/archive: 27 files" in capsys.readouterr().out
+    assert files_of(place_of(f"{where}/archive")) == files_of(made)
+    assert main(["archive", "--verify", f"{where}/archive", "-j1"]) == 0
+    assert main(["restore", f"{where}/archive", "notes", "-o", f"{where}/back", "-j1"]) == 0
+    assert list(files_of(place_of(f"{where}/back"))) == ["notes/a.txt"]
+    assert main(["archive", f"{where}/back", "--dry-run", "-o", str(tmp_path / "no"), "-j1"]) == 0
+    assert main(["archive", f"{where}/back", "-o", f"file://{tmp_path / 'again'}", "--remove-originals", "-j1"]) == 0
+    assert (tmp_path / "again" / manifest.NAME).is_file()
+    assert files_of(place_of(f"{where}/back")) == {}
+
+
+def test_the_command_says_what_is_wrong_with_a_store(
+    tree: Path, tmp_path: Path, s3: str, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "bucket does not exist" in said(capsys, "archive", str(tree), "-o", "s3://no-such-bucket/archive")
+    assert "no-such-bucket" in said(capsys, "archive", "s3://no-such-bucket/tree", "-o", str(tmp_path / "a"))
+    assert "is no archive" in said(capsys, "restore", f"s3://{BUCKET}/nothing", "-o", str(tmp_path / "b"))
+    assert "Protocol not known" in said(capsys, "restore", "nonsense://a", "-o", str(tmp_path / "b"))
+    assert "in the tree" in said(capsys, "archive", "s3://scans/a", "-o", "s3://scans/a/b")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": f"http://127.0.0.1:{free.getsockname()[1]}"})
+    assert "does not answer" in said(capsys, "restore", f"s3://{BUCKET}/a", "-o", str(tmp_path / "b"))
+
+
+@pytest.mark.parametrize("module, word", [("s3fs", "s3fs"), ("fsspec", "sofc[archive]")])
+def test_the_command_says_what_is_not_installed(
+    tree: Path, tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch, module: str, word: str
+) -> None:
+    sys.modules["fsspec.registry"]._registry.pop("s3", None)
+    for name in [name for name in sys.modules if name.partition(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    assert word in said(capsys, "archive", str(tree), "-o", "s3://bucket/archive")

@@ -94,10 +94,10 @@ def archive(
     The bytes in ``folder`` depend on the tree and the settings alone. Raises UsageError where ``folder`` holds
     something else, or an archive that is not to be updated; OSError for files that change meanwhile.
     """
-    if not root.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root))
     if is_within(folder, root):
         raise UsageError(f"{folder} is in the tree that is to be archived: name a folder outside of {root}")
+    if not root.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root))
     _check_target(folder, settings)
     make_folder(folder / DRAFT)
     if not is_archive(folder):
@@ -110,6 +110,8 @@ def archive(
         finish(folder)
         made = _Making(root, folder, settings, executor, progress).run()
         check_claim()
+        if gone := {row.name for row in made.manifest.units} - {Path(name).stem for name in names_in(folder / UNITS)}:
+            raise UsageError(f"{folder}: another run removed {len(gone)} units meanwhile: run it again")
         made.manifest.write(folder)
         _remove_stale(folder, made.manifest)
         for path in sizes_below(folder / DRAFT):

@@ -74,7 +74,7 @@ def _walk_store(root: StorePath, errors: list[tuple[bytes, OSError]]) -> Iterato
     found: dict[bytes, Entry] = {}
     folders: dict[bytes, Entry] = {}
     for text, info in root.inside().items():
-        is_folder = info["type"] == "directory" or (text.endswith("/") and not info["size"])
+        is_folder = not info["size"] if text.endswith("/") else info["type"] == "directory"
         name = os.fsencode(text.rstrip("/") if is_folder else text)
         size, time = stat_of(info)
         mode = info.get("mode", STORED_FOLDER_MODE if is_folder else STORED_MODE) & MODES
