@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 
 from sofc.archive import making
+from sofc.archive.coding import UnitPlan
 from sofc.archive.making import Settings, archive
 from sofc.cli.__main__ import main
 
@@ -67,6 +69,35 @@ def test_a_worker_that_is_killed_costs_its_tasks_only(
         made = archive(tree, tmp_path / "together", settings, executor=executor, progress=kill)
     assert pids and made.refused == []
     assert files_of(tmp_path / "together") == files_of(tmp_path / "alone")
+
+
+class InOrderOfWork(Executor):
+    """Does at once what is handed out, and notes the bytes of the units."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def submit(self, function: Any, /, *args: Any, **options: Any) -> Any:
+        if isinstance(args[0], UnitPlan):
+            self.sizes.append(args[0].size)
+        done: Future[Any] = Future()
+        done.set_result(function(*args, **options))
+        return done
+
+
+def test_the_unit_that_takes_longest_is_not_the_last(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else all other workers would wait for it."""
+    (tmp_path / "tree").mkdir()
+    for number in range(9):
+        (tmp_path / "tree" / f"{number}.txt").write_bytes(np.random.default_rng(number).bytes(500 * (number + 1)))
+    monkeypatch.setattr("sofc.archive.plan.MOST_FILES", {"collection": 4, "alone": 4, "pack": 1})
+    executor = InOrderOfWork()
+    archive(tmp_path / "tree", tmp_path / "a", executor=executor)
+    assert executor.sizes == sorted(executor.sizes, reverse=True) and len(executor.sizes) == 9
+    archive(tmp_path / "tree", tmp_path / "b")
+    assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
 
 
 def test_the_command_on_a_cluster(

@@ -28,12 +28,12 @@ from sofc.archive.manifest import (
     is_archive,
     read,
 )
-from sofc.archive.plan import Stored, effort_of, in_units, members, with_crops
+from sofc.archive.plan import Stored, effort_of, in_units, members, with_crops, work_of
 from sofc.archive.survey import survey
 from sofc.archive.tree import FILE, FOLDER, LINK, SPECIAL, Entry, is_escaped, path_of, shown, walk
 from sofc.errors import FormatError, SofcError, UsageError
 from sofc.places import Place, claimed, is_within, make_folder, names_in, remove_folder, replacing_at, sizes_below
-from sofc.training.shards import in_order
+from sofc.training.shards import in_order, in_shards
 
 UNITS, DRAFT, LOCK, FIRST = "units", "draft", "lock", "first"
 CROP_ROW = KindRow(CROPS, CROP, 0)
@@ -237,9 +237,11 @@ class _Making:
         waiting: list[tuple[KindRow, list[Stored]]] = []
 
         def handed_out() -> Iterator[UnitPlan]:
-            for row, plan, ones in plans:
-                waiting.append((row, ones))
-                yield plan
+            # What takes longest first, of those that may be under way at once: it is not what all wait for in the end.
+            for some in in_shards(plans, lambda planned: 1, AHEAD, AHEAD):
+                for row, plan, ones in sorted(some, key=lambda planned: -work_of(planned[2])):
+                    waiting.append((row, ones))
+                    yield plan
 
         make = partial(make_unit, folder=self._folder / UNITS, codebooks=place)
         total, done = sum(one.size for one in contents), 0

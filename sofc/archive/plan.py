@@ -44,6 +44,12 @@ def effort_of(kind: Kind, contents: Sequence[Stored], asked: int | None) -> int:
     return kind.effort or asked or usual
 
 
+def work_of(contents: Sequence[Stored]) -> int:
+    """About how long it takes to store contents together: samples of images, bytes of what is packed."""
+    facts = [(one.facts, one.size) for one in contents]
+    return sum(max(size, fact.images * fact.width * fact.height * fact.components) for fact, size in facts)
+
+
 def members(root: Place, contents: Sequence[Stored]) -> list[Member]:
     """Contents as files on disk."""
     return [Member(root / os.fsdecode(one.path), one.size, one.facts.digest) for one in contents]

@@ -62,15 +62,18 @@ def _address(where: str, resources: contextlib.ExitStack) -> Any:
     """What a client takes for the address of the cluster, which is started if it is to be one of this machine."""
     if not where.startswith(LOCAL):
         return _reachable(where)
+    import dask.config
     from distributed import LocalCluster
 
     count = where.removeprefix(LOCAL)
     if not (count.isdecimal() and int(count)):
         raise UsageError(f"--cluster {where}: how many workers? local:2, say")
-    # One thread each: little of the work lets go of Python's lock.
-    cluster = LocalCluster(
-        n_workers=int(count), threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
-    )
+    # One thread each: little of the work lets go of Python's lock. Nobody looks at profiles, which workers take a
+    # hundred times a second.
+    with dask.config.set({"distributed.worker.profile.enabled": False}):
+        cluster = LocalCluster(
+            n_workers=int(count), threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        )
     return resources.enter_context(cluster)
 
 
