@@ -349,6 +349,16 @@ def test_the_command_takes_urls(tree: Path, made: Path, tmp_path: Path, s3: str,
     assert files_of(place_of(f"{where}/back")) == {}
 
 
+def test_workers_of_a_cluster_find_the_store(tree: Path, made: Path, s3: str) -> None:
+    pytest.importorskip("distributed")
+    where = f"s3://{BUCKET}/{os.urandom(4).hex()}"
+    upload(tree, place_of(f"{where}/tree"))
+    command = ["-o", f"{where}/archive", "-e1", "--no-train", "--cluster", "local:2"]
+    assert main(["archive", f"{where}/tree", *command]) == 0
+    found = {name: data for name, data in files_of(place_of(f"{where}/archive")).items() if name.startswith("units/")}
+    assert found == {name: data for name, data in files_of(made).items() if name.startswith("units/")}
+
+
 def test_the_command_says_what_is_wrong_with_a_store(
     tree: Path, tmp_path: Path, s3: str, capsys: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -359,8 +369,15 @@ def test_the_command_says_what_is_wrong_with_a_store(
     assert "in the tree" in said(capsys, "archive", "s3://scans/a", "-o", "s3://scans/a/b")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": f"http://127.0.0.1:{free.getsockname()[1]}"})
+        nowhere = {"endpoint_url": f"http://127.0.0.1:{free.getsockname()[1]}"}
+    monkeypatch.setitem(fsspec.config.conf, "s3", nowhere)
     assert "does not answer" in said(capsys, "restore", f"s3://{BUCKET}/a", "-o", str(tmp_path / "b"))
+    monkeypatch.setitem(fsspec.config.conf, "s3", {**nowhere, "default_block_size": 1 << 20})  # connects anew
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "locate credentials" in said(capsys, "restore", f"s3://{BUCKET}/a", "-o", str(tmp_path / "b"))
 
 
 @pytest.mark.parametrize("module, word", [("s3fs", "s3fs"), ("fsspec", "sofc[archive]")])
