@@ -108,9 +108,11 @@ def archive(
     with claimed(folder / DRAFT / LOCK) as check_claim:
         _remove_drafts(folder)
         finish(folder)
-        made = _Making(root, folder, settings, executor, progress).run()
+        making = _Making(root, folder, settings, executor, progress)
+        made = making.run()
         check_claim()
-        if gone := {row.name for row in made.manifest.units} - {Path(name).stem for name in names_in(folder / UNITS)}:
+        expected = {row.name for row in made.manifest.units} - making.damaged
+        if gone := expected - {Path(name).stem for name in names_in(folder / UNITS)}:
             raise UsageError(f"{folder}: another run removed {len(gone)} units meanwhile: run it again")
         made.manifest.write(folder)
         _remove_stale(folder, made.manifest)
@@ -144,7 +146,9 @@ class _Making:
         self._old = read(folder, damage) if settings.update and is_archive(folder) else Manifest()
         if damage:
             raise FormatError(f"{folder}: {damage[0]}: restore with --salvage, and make the archive anew")
-        damaged = {number for number, row in enumerate(self._old.units) if not self._is_sound(row)}
+        damaged = {number: row for number, row in enumerate(self._old.units) if not self._is_sound(row)}
+        self.damaged = {row.name for row in damaged.values()}
+        """Names of units that are missing or not as they were."""
         self._damaged = {row.sha256 for row in self._old.contents if row.unit in damaged}
         self._stored_before = {row.sha256 for row in self._old.contents} - self._damaged
         self._result = Archived(Manifest())
