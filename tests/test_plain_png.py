@@ -50,9 +50,11 @@ def again(plain: PlainPng, known: list[Settings] | None = None) -> bytes:
     return b"".join(assemble(Original("", len(plain.data), b"", parts), [plain.samples.array]))
 
 
-@given(st.integers(0, 1 << 32), st.integers(1, 6), st.integers(1, 20), st.integers(1, 8))
-def test_filters(seed: int, height: int, size: int, distance: int) -> None:
+@given(st.integers(0, 1 << 32), st.integers(1, 6), st.integers(1, 20), st.integers(1, 8), st.booleans())
+def test_filters(seed: int, height: int, size: int, distance: int, is_smooth: bool) -> None:
     filtered = filtered_rows(seed, height, size)
+    if is_smooth:  # so that predictions are as good as each other
+        filtered[:, 1:] //= 86
     rows = np.zeros((height, size), np.uint8)
     assert png_filters.unfilter(filtered, distance, rows) == png_filters.OK
     assert rows.tolist() == naive_unfilter(filtered.tolist(), distance)
@@ -123,6 +125,8 @@ def test_what_is_not_plain() -> None:
         file(filtered_rows(1, 4, 1), 8, 1, 0),
         file(rows % np.array([5, *[10] * 8], np.uint8), 8, 8, 3, palette),
         file(rows, 8, 8, 0, interlaced=1),
+        file(rows, 8, 8, 0, packing=1),
+        file(rows, 8, 8, 0, filters=1),
         file(rows, 8, 8, 0, chunk(b"acTL", bytes(8))),
         file(filtered_rows(1, 4, 8, 4) | np.array([8, *[0] * 8], np.uint8), 8, 8, 0),
         file_of(Head(0, 4, 8, 0, 0, 0, 0), b"", zlib.compress(bytes(4))),
@@ -142,9 +146,12 @@ def test_damaged_checks_are_told() -> None:
 
 
 def test_claims_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = file(filtered_rows(1, 4, 8), 8, 8, 0)
-    monkeypatch.setattr(plain_png, "MOST_BYTES", len(data) - 1)
-    assert read_plain(data, "") is None
+    blank, noise = file(np.zeros((99, 99), np.uint8), 98, 8, 0), file(filtered_rows(1, 4, 8), 8, 8, 0)
+    for data, most in ((blank, 99 * 99 - 1), (noise, len(noise) - 1)):
+        monkeypatch.setattr(plain_png, "MOST_BYTES", most)
+        assert read_plain(data, "") is None
+        monkeypatch.setattr(plain_png, "MOST_BYTES", most + 1)
+        assert read_plain(data, "") is not None
 
 
 def test_an_encoder_that_is_not_zlib() -> None:

@@ -52,7 +52,7 @@ def read_plain(data: bytes, name: str) -> PlainPng | None:
     if not data.startswith(png.SIGNATURE) or len(data) > MOST_BYTES:
         return None
     file = png.taken_apart(data)
-    if file is None or _ANIMATION in data[: file.start] or file.end - file.start - 12 * len(file.lengths) < 8:
+    if file is None or _ANIMATION in data[: file.start]:
         return None
     width, height = int.from_bytes(file.head[:4], "big"), int.from_bytes(file.head[4:8], "big")
     bits, kind, packing, filtering, interlaced = file.head[8:]

@@ -1,4 +1,4 @@
-"""The filters of PNG: rows of bytes less what the bytes around them foretell, and back.
+"""The filters of PNG: rows of bytes less what the bytes around them predict, and back.
 
 Portable Network Graphics (PNG) Specification, third edition, 9: Filtering
 """
@@ -15,8 +15,8 @@ NONE, SUB, UP, AVERAGE, PAETH = range(5)
 
 
 @inlined
-def foretold(rows: Table[np.uint8], row: int, column: int, distance: int, number: int) -> int:
-    """What filter ``number`` foretells of a byte from those before it."""
+def _predicted(rows: Table[np.uint8], row: int, column: int, distance: int, number: int) -> int:
+    """What filter ``number`` predicts a byte to be from those before it."""
     left, above, corner = 0, 0, 0
     if column >= distance:
         left = int(rows[row, column - distance])
@@ -39,7 +39,7 @@ def foretold(rows: Table[np.uint8], row: int, column: int, distance: int, number
 
 
 @inlined
-def fit(filtered: Table[np.uint8], distance: int, rows: Table[np.uint8]) -> bool:
+def _fit(filtered: Table[np.uint8], distance: int, rows: Table[np.uint8]) -> bool:
     """Whether shapes fit each other, and all rows have filters that there are."""
     if filtered.shape[0] != rows.shape[0] or filtered.shape[1] != rows.shape[1] + 1 or distance < 1:
         return False
@@ -53,11 +53,11 @@ def fit(filtered: Table[np.uint8], distance: int, rows: Table[np.uint8]) -> bool
 def unfilter(filtered: Table[np.uint8], distance: int, rows: Table[np.uint8]) -> int:
     """Undo filters: make ``rows``, shape (height, bytes), of ``filtered``, where each row stands behind the number of
     its filter. ``distance``: bytes of a pixel, from 1. BROKEN where shapes do not fit or a number is no filter's."""
-    if not fit(filtered, distance, rows):
+    if not _fit(filtered, distance, rows):
         return BROKEN
     for row in range(rows.shape[0]):
         for column in range(rows.shape[1]):
-            byte = foretold(rows, row, column, distance, int(filtered[row, 0])) + int(filtered[row, 1 + column])
+            byte = _predicted(rows, row, column, distance, int(filtered[row, 0])) + int(filtered[row, 1 + column])
             rows[row, column] = np.uint8(byte & 255)
     return OK
 
@@ -65,10 +65,10 @@ def unfilter(filtered: Table[np.uint8], distance: int, rows: Table[np.uint8]) ->
 @kernel
 def refilter(rows: Table[np.uint8], distance: int, filtered: Table[np.uint8]) -> int:
     """Apply filters: the reverse of ``unfilter``. In ``filtered`` the number of each row's filter stands already."""
-    if not fit(filtered, distance, rows):
+    if not _fit(filtered, distance, rows):
         return BROKEN
     for row in range(rows.shape[0]):
         for column in range(rows.shape[1]):
-            byte = int(rows[row, column]) - foretold(rows, row, column, distance, int(filtered[row, 0]))
+            byte = int(rows[row, column]) - _predicted(rows, row, column, distance, int(filtered[row, 0]))
             filtered[row, 1 + column] = np.uint8(byte & 255)
     return OK

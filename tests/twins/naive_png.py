@@ -5,7 +5,7 @@ from __future__ import annotations
 Row = list[int]
 
 
-def foretold(number: int, left: int, above: int, corner: int) -> int:
+def predicted(number: int, left: int, above: int, corner: int) -> int:
     if number == 4:
         estimate = left + above - corner
         # Of those as near as each other the first counts.
@@ -21,6 +21,6 @@ def unfilter(filtered: list[Row], distance: int) -> list[Row]:
         for place, byte in enumerate(row):
             left = made[place - distance] if place >= distance else 0
             corner = above[place - distance] if place >= distance else 0
-            made.append((byte + foretold(number, left, above[place], corner)) % 256)
+            made.append((byte + predicted(number, left, above[place], corner)) % 256)
         rows.append(made)
     return rows
