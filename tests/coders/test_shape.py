@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import pickle
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from unittest import mock
@@ -19,6 +20,7 @@ from hypothesis.extra import numpy as npst
 from sofc.codebook import Codebook
 from sofc.coders.shape import NeutralShapeCoder, ShapeCoder, detail_training
 from sofc.coders.shape.counts import mined_planes
+from sofc.coders.shape.details import ContextModel, DetailModel
 from sofc.coders.shape.kernel_numbers import coded
 from sofc.coders.shape.kernel_predict import NONE, Prediction
 from sofc.coders.shape.measure import combine, measure
@@ -250,6 +252,14 @@ def test_damage(kind):
                 check_survives(tested, [*streams[:number], one, *streams[number + 1 :]], ranges, 7, 8, 7)
 
 
+def test_claims_of_streams_are_bounded():
+    """More pairs than samples are refused before there is room for them."""
+    writer = Writer(64)
+    coded(writer, np.array([5]))
+    with pytest.raises(FormatError, match="claims more"):
+        decode_plane(writer.written(), BINARY[0], shapes_only([]), [], (2, 2), 2)
+
+
 def test_streams_and_planes_must_agree():
     with pytest.raises(FormatError, match="planes"):
         coder("rgb").decode([b""], GRAY, 2, 2, 2)
@@ -375,6 +385,29 @@ def test_shapes_out_of_bounds(rest, message):
 def test_details_out_of_bounds(detail, message):
     with pytest.raises(FormatError, match=message):
         parse_section(section_of([0, 0, 0, 0, 1], detail))
+
+
+@pytest.mark.parametrize(
+    ("weight", "threshold", "levels", "message"),
+    [
+        (1025, 0, 1, "weight or threshold"),
+        (-1025, 0, 1, "weight or threshold"),
+        (1, 1 << 30, 1, "weight or threshold"),
+        (1, -1 << 30, 1, "weight or threshold"),
+        (1, 0, 63, "too large"),
+        (1024, (1 << 30) - 1, 62, None),
+        (-1024, 1 - (1 << 30), 62, None),
+    ],
+)
+def test_contexts_out_of_bounds(weight, threshold, levels, message):
+    contexts = ContextModel(True, np.full(6, weight, np.int32), np.full(levels, threshold, np.int32))
+    detail = DetailModel(12, contexts, np.zeros(contexts.tables << 12, np.uint8))
+    data = build_section(replace(shapes_only([]), detail=detail))
+    if message is None:
+        assert build_section(parse_section(data)) == data
+    else:
+        with pytest.raises(FormatError, match=message):
+            parse_section(data)
 
 
 def test_references_must_exist():
