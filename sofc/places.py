@@ -110,6 +110,11 @@ class StorePath:
         assert mode == "rb", "files of stores are written as a whole"
         return io.BufferedReader(_Parts(self), _BLOCK_BYTES)
 
+    def read_first(self, most: int) -> bytes:
+        """The first so many bytes, or all where there are fewer; the store need not know the size."""
+        with self._asked() as (store, path), store.open(path, "rb") as file:
+            return bytes(file.read(most))
+
     def read_part(self, start: int, end: int) -> bytes:
         """Bytes from ``start`` to before ``end``, which is at most the size."""
         with self._asked() as (store, path):
@@ -188,15 +193,19 @@ class StorePath:
         except ImportError as error:
             raise UsageError(f"{self}: {_line(error)}") from None
         except tuple(_NUMBERS) as error:
+            cause = error.__cause__
+            if isinstance(cause, OSError) and not isinstance(cause, type(error)):
+                raise self._unanswered(cause) from error  # of HTTP, where what is not reached is called missing
             number = next(number for kind, number in _NUMBERS.items() if isinstance(error, kind))
             reason = error.strerror or str(error)
             raise OSError(number, os.strerror(number) if path in reason else reason, str(self)) from error
         except Exception as error:  # each store has its own
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise  # of this machine's disk
-            raise ConnectionError(
-                errno.EIO, f"the store does not answer as it should: {_line(error)}", str(self)
-            ) from error
+            raise self._unanswered(error) from error
+
+    def _unanswered(self, error: Exception) -> ConnectionError:
+        return ConnectionError(errno.EIO, f"the store does not answer as it should: {_line(error)}", str(self))
 
 
 Place: TypeAlias = Path | StorePath

@@ -5,7 +5,6 @@ Decoding never looks there: a codebook is brought from a place once, by name of 
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shlex
@@ -19,10 +18,10 @@ from sofc.codebook.store import SUFFIX
 from sofc.errors import CodebookError, FormatError, SofcError, UsageError
 from sofc.files import replacing
 from sofc.limits import Limits
+from sofc.places import StorePath, place_of
 
 PLACES_VARIABLE, KEYS_VARIABLE = "SOFC_CODEBOOK_PLACES", "SOFC_CODEBOOK_KEYS"
 _ID = re.compile(r"[0-9a-fA-F]{32,64}")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::|://)")
 
 
 class Found(NamedTuple):
@@ -106,29 +105,12 @@ def _read(where: str, keys: Sequence[Any] | None, limits: Limits) -> Found:
 
 def _bytes_of(where: str, most: int) -> bytes:
     """The bytes of a file or of what a URL names. Raises OSError, FormatError for more than ``most``, UsageError."""
-    if not _URL.match(where):
-        with Path(where).open("rb") as file:
-            data = file.read(most + 1)
+    place = place_of(where)
+    if isinstance(place, StorePath):
+        data = place.read_first(most + 1)
     else:
-        data = _fetched(where, most)
+        with place.open("rb") as file:
+            data = file.read(most + 1)
     if len(data) > most:
         raise FormatError(f"{where} has more than {most} bytes")
     return data
-
-
-def _fetched(where: str, most: int) -> bytes:
-    try:
-        import fsspec
-    except ModuleNotFoundError:
-        raise UsageError(f'{where}: URLs need fsspec: pip install "sofc[archive]"') from None
-    try:
-        with fsspec.open(where, "rb") as file:
-            data: bytes = file.read(most + 1)
-            return data
-    except (ImportError, ValueError) as error:  # of a protocol that needs more, or that none knows
-        raise UsageError(f"{where}: {error}") from None
-    except Exception as error:  # each protocol has errors of its own, and some are told as files that are missing
-        cause = error.__cause__ if isinstance(error, FileNotFoundError) else error
-        if cause is None or isinstance(cause, FileNotFoundError):
-            raise FileNotFoundError(errno.ENOENT, "there is no such file", where) from None
-        raise OSError(errno.EIO, str(cause) or type(cause).__name__, where) from None
