@@ -231,7 +231,8 @@ def _bits_of(twin):
     [([12], [1]), ([12], [-1]), ([0], [3]), ([3], [1]), ([4], [1]), ([8], [1]), ([1, 1], [1, 2]), ([0], [-10])],
 )
 def test_pairs_that_do_not_fit(distances, numbers):
-    """Beyond the plane, a single value too, no such shape, over its sides and the image's, over itself, too large: in 3 x 4 samples."""
+    """Beyond the plane (a single value, too), no such shape, over its sides and the image's, over itself, too large: in
+    3 x 4 samples."""
     shapes = ShapeSet.of([np.array([[1, 2], [0, 1]], np.int32), np.ones((1, 2), np.int32)])
     canvas = _canvas(np.zeros((3, 4), np.int32), 2)
     assert draw_pairs(np.array(distances), np.array(numbers), shapes.arrays, canvas) == BROKEN
