@@ -58,6 +58,14 @@ class Filtered(NamedTuple):
     origin: Keys
     left: Keys
 
+    def bits(self, numbers: Reals, number: SampleType) -> float:
+        """About those of what is left of keys of the type ``number``, and of the integers (planes, images, rows, width)
+        that the origin stands for, each predicted as the one before."""
+        # In whole bits: logarithms of numpy are not the same on every machine.
+        of_numbers = float(np.frexp(np.abs(np.diff(numbers, axis=3)))[1].sum()) + numbers.size
+        left = self.left + np.uint64(1 << number.bits - 1)
+        return of_numbers + float(bits_left(left, number).sum(dtype=np.float64))
+
 
 def found_filter(keys: Keys, number: SampleType, image_rows: int) -> Filtered | None:
     """The filter that made keys, shape (planes, rows, width), and what of, if there is one."""
@@ -227,17 +235,14 @@ def _verified(keys: Keys, values: Reals, number: SampleType, guess: Filter, imag
     numbers = np.rint(_refined(found, step))
     best: Filtered | None = None
     least = _WORTH * float(bits_of_plane(keys, number, image_rows).sum(dtype=np.float64))
-    # In whole bits: logarithms of numpy are not the same on every machine.
-    of_numbers = float(np.frexp(np.abs(np.diff(numbers, axis=3)))[1].sum()) + numbers.size
     for between in dict.fromkeys((number, SampleType.FLOAT64)):
         filter = guess._replace(between=between)
         origin = _origin(keys, values, numbers.astype(np.int64), number, filter, image_rows)
         if origin is None:
             continue
-        left = keys - filter.made_of(origin, number, image_rows)
-        bits = float(bits_left(left + np.uint64(1 << number.bits - 1), number).sum(dtype=np.float64)) + of_numbers
-        if bits < least:
-            best, least = Filtered(filter, origin, left), bits
+        one = Filtered(filter, origin, keys - filter.made_of(origin, number, image_rows))
+        if (bits := one.bits(numbers, number)) < least:
+            best, least = one, bits
     return best
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from sofc.band.filtered import Filter, values_of
 from sofc.band.filtering import Filtered
-from sofc.band.products import bits_left, bits_of_plane
+from sofc.band.products import bits_of_plane
 from sofc.image import SampleType
 from sofc.transforms.filters import REFLECT
 from sofc.transforms.numbers import Keys, to_keys
@@ -35,12 +35,9 @@ def found_roots(keys: Keys, number: SampleType, image_rows: int) -> Filtered | N
         squares = (numbers * unit).astype(between.dtype_name)
         origin = np.concatenate([to_keys(plane.reshape(-1, plane.shape[2]), between) for plane in squares])
         filter = Filter((_NONE,) * 3, REFLECT, between, is_rooted=True)
-        left = keys - filter.made_of(origin, number, image_rows)
-        if np.count_nonzero(left + np.uint64(_NEAR) <= 2 * _NEAR) < _SHARE * keys.size:
+        found = Filtered(filter, origin, keys - filter.made_of(origin, number, image_rows))
+        if np.count_nonzero(found.left + np.uint64(_NEAR) <= 2 * _NEAR) < _SHARE * keys.size:
             continue
-        # The size of differences in whole bits: logarithms of numpy are not the same on every machine.
-        bits = float(np.frexp(np.abs(np.diff(numbers, axis=3)))[1].sum()) + keys.size
-        bits += float(bits_left(left + np.uint64(1 << number.bits - 1), number).sum(dtype=np.float64))
-        if bits < least:
-            best, least = Filtered(filter, origin, left), bits
+        if (bits := found.bits(numbers, number)) < least:
+            best, least = found, bits
     return best
