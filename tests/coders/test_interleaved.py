@@ -240,6 +240,26 @@ def test_margins_that_do_not_fit():
         coder.decode([stream], [span], 6, 1025, 6)
 
 
+def test_states_out_of_range():
+    """Refused before they are decoded with, those above 2^62, too; margins are said by the first plane alone."""
+    rng = np.random.default_rng(13)
+    ranges = [PlaneRange(0, 255)] * 2
+    coder = InterleavedCoder([random_model(rng, plane, fraction=7) for plane in range(2)])
+    streams = coder.encode(random_planes(rng, ranges, (6, 20)), ranges, 6)
+    place = 1 if coder.uses_grid else 0
+    for plane, start, state in (
+        (0, 8 + place, 1 << 62),
+        (0, place, (1 << 30) - 1),
+        (1, 0, 1 << 62),
+        (1, 0, 1 << 63 | 1 << 31),
+    ):
+        changed = bytearray(streams[plane])
+        changed[start : start + 8] = state.to_bytes(8, "little")
+        bad = [*streams[:plane], bytes(changed), *streams[plane + 1 :]]
+        with pytest.raises(FormatError, match="begins with a state out of range"):
+            coder.decode(bad, ranges, 6, 20, 6)
+
+
 def test_margins_are_no_part_of_large_images():
     """What an encoder does not look for there: their border is a small part of them."""
     plane = np.zeros((200, 200), np.int32)
