@@ -257,6 +257,8 @@ def test_streams_of_filtered_samples_are_counted_and_not_filtered_again() -> Non
         bad = plans.pack_plan(plan._replace(body=body)), *coded.streams[1:]
         with pytest.raises(sofc.SofcError):
             decode_band(replace(coded, streams=bad), form, None, rows=48, width=52, image_rows=48)
-    again = coded.streams[0], *coded.streams
-    with pytest.raises(sofc.SofcError):
+    body = plans.pack_filtered(head._replace(streams=len(coded.streams), mode=2 * coded.mapping, model=coded.model))
+    outer = plans.pack_plan(plan._replace(body=body))
+    again = outer, *coded.streams, *coded.streams[1 + head.streams :]
+    with pytest.raises(sofc.SofcError, match="way 5 of wide samples"):
         decode_band(replace(coded, streams=again), form, None, rows=48, width=52, image_rows=48)
