@@ -19,7 +19,7 @@ from sofc.coders.interleaved import coder as interleaved_coder
 from sofc.coders.interleaved.coder import frame_of, stream_of, trace_plane
 from sofc.coders.interleaved.grid import find_grid
 from sofc.coders.interleaved.kernel_tokens import ESCAPE
-from sofc.coders.interleaved.margins import Margins, find_margins, pack_margins
+from sofc.coders.interleaved.margins import Margins, find_margins, no_margins, pack_margins
 from sofc.coders.interleaved.model import SCALE, TOKENS, PlaneModel, Prediction, errors, taps
 from sofc.coders.interleaved.passes import (
     PIECE,
@@ -178,7 +178,7 @@ def test_equations_twin(seed, count, class_map, grid, shape):
     for number, plane in enumerate(planes):
         references = tuple(range(count)) if number == count else ()
         prediction = blank_prediction(span, class_map, references, 3000)
-        frames.append(known_frame(plane, span, span.size, prediction, frames))
+        frames.append(known_frame(plane, span, span.size, prediction, frames, no_margins(len(planes), shape[0])))
     weights = rng.integers(1, 300, shape)
     found = equations_of(frames[-1], prediction, span, span.size, grid, weights.ravel())
     own, *naive = (naive_interleaved.Plane((plane - 32768).tolist()) for plane in (planes[-1], *planes[:-1]))

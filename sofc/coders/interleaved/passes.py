@@ -11,6 +11,7 @@ import numpy.typing as npt
 from sofc.coders.interleaved import kernel
 from sofc.coders.interleaved.coder import frame_of, scratch_for, trace_plane
 from sofc.coders.interleaved.grid import find_grid
+from sofc.coders.interleaved.kernel import Frame
 from sofc.coders.interleaved.kernel_tokens import DIRECT, ESCAPE, FIRST_BITS, LAST_DIRECT, STRIPED_ROWS
 from sofc.coders.interleaved.margins import Margins, find_margins, no_margins
 from sofc.coders.interleaved.model import TOKENS, Prediction, errors, fraction_bits, largest_of, taps
@@ -94,7 +95,7 @@ class Equations:
         size = kernel.TAPS + 1
         result = [np.zeros((sum(EQUATIONS), size, size), np.float64) for _ in self.ranges]
         for planes, grid, margins in _images(images, len(self.ranges)):
-            frames: list[kernel.Frame] = []
+            frames: list[Frame] = []
             ones = margins.predicted(planes[0].shape[1]).astype(np.int64).ravel()
             for number, (plane, span) in enumerate(zip(planes, self.ranges, strict=False)):
                 blank = blank_prediction(span, kernel.ONE, self.references[number], 0)
@@ -123,13 +124,8 @@ def blank_prediction(span: PlaneRange, class_map: int, references: tuple[int, ..
 
 
 def known_frame(
-    plane: Plane,
-    span: PlaneRange,
-    largest: int,
-    prediction: Prediction,
-    frames: Sequence[kernel.Frame],
-    margins: Margins | None = None,
-) -> kernel.Frame:
+    plane: Plane, span: PlaneRange, largest: int, prediction: Prediction, frames: Sequence[Frame], margins: Margins
+) -> Frame:
     """A frame of a known plane with what stands beside its rows."""
     frame = frame_of(plane, span, largest, prediction, frames, margins=margins)
     alone = blank_prediction(span, kernel.ONE, (), 0)
@@ -138,7 +134,7 @@ def known_frame(
 
 
 def equations_of(
-    frame: kernel.Frame, prediction: Prediction, span: PlaneRange, largest: int, grid: int, sample_weights: Integers
+    frame: Frame, prediction: Prediction, span: PlaneRange, largest: int, grid: int, sample_weights: Integers
 ) -> Integers:
     """Normal equations of a known plane."""
     size = kernel.TAPS + 1
@@ -155,9 +151,9 @@ def _traced(
     predictions: Sequence[Prediction],
     grid: int,
     margins: Margins,
-) -> Iterator[tuple[kernel.Frame, kernel.Traced]]:
+) -> Iterator[tuple[Frame, kernel.Traced]]:
     """Each plane as the chosen predictions code it."""
-    frames: list[kernel.Frame] = []
+    frames: list[Frame] = []
     largest = largest_of(ranges)
     for plane, span, prediction in zip(planes, ranges, predictions, strict=False):
         frame = frame_of(plane, span, largest, prediction, frames, margins=margins)
@@ -183,7 +179,7 @@ class Errors:
         result = [np.zeros((len(kinds), ERRORS), np.int64) for kinds in self.predictions]
         largest = largest_of(self.ranges)
         for planes, grid, margins in _images(images, len(self.ranges)):
-            frames: list[kernel.Frame] = []
+            frames: list[Frame] = []
             inside = margins.inside(planes[0].shape[1]).ravel()
             for plane, span, kinds, counts in zip(planes, self.ranges, self.predictions, result, strict=False):
                 for prediction, row in zip(kinds, counts, strict=True):
@@ -252,7 +248,7 @@ class Energies:
         return result
 
 
-def _places(frame: kernel.Frame, grid: int) -> Integers:
+def _places(frame: Frame, grid: int) -> Integers:
     """Places in the grid of all samples but those of the first two rows."""
     row, column = divmod(grid, kernel.PERIOD)
     rows = (np.arange(2, frame.rows) + row) % kernel.PERIOD
@@ -260,7 +256,7 @@ def _places(frame: kernel.Frame, grid: int) -> Integers:
     return (rows[:, None] * kernel.PERIOD + columns).ravel()
 
 
-def _error_terms(frame: kernel.Frame, prediction: Prediction) -> Integers:
+def _error_terms(frame: Frame, prediction: Prediction) -> Integers:
     """Of all samples but those of the first two rows: the terms of the energy, and last its own error."""
     stride, left, width, shift = frame.samples.size // frame.rows, kernel.LEFT, frame.width, prediction.error_shift
 
