@@ -77,3 +77,24 @@ def test_avif_file_behind_another(tmp_path: Path) -> None:
     for end in range(len(data)):
         path.write_bytes(data[:end])
         assert behind(path) == 0
+
+
+def test_chunks_of_webp_have_an_even_length(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"RIFF\5\0\0\0WEBPx\0more")
+    assert behind(path) == 4
+
+
+def test_a_bmp_file_with_runs_ends_where_its_head_says(tmp_path: Path) -> None:
+    path, data = tmp_path / "a", made("BMP", {}, "L")
+    data = data[:30] + b"\1" + data[31:]
+    for size, expected in ((len(data) - 9, 12), (0, 0)):  # 0: where it ends is not known
+        path.write_bytes(data[:2] + size.to_bytes(4, "little") + data[6:] + b"end")
+        assert behind(path) == expected
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow is without AVIF here")
+def test_boxes_may_have_long_sizes(tmp_path: Path) -> None:
+    path, data = tmp_path / "a", made("AVIF", {})
+    path.write_bytes(data + b"\0\0\0\1free" + (18).to_bytes(8, "big") + b"ab" + data)
+    assert behind(path) == len(data)

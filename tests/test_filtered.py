@@ -220,9 +220,17 @@ HEAD = plans.FilterHead(7, 0, 0, [[], WEIGHTS, WEIGHTS], 0, 0, 0)
 
 def test_heads_come_back() -> None:
     assert plans.unpack_filtered(plans.pack_filtered(HEAD)) == HEAD
-    assert plans.unpack_filtered(plans.pack_filtered(HEAD._replace(between=8))).between == 8
+    for head in (HEAD._replace(between=8), HEAD._replace(weights=[[0.5] * 33] * 3)):
+        assert plans.unpack_filtered(plans.pack_filtered(head)) == head
     body = Filter((NONE, np.array(WEIGHTS), np.array(WEIGHTS)), 0, SampleType.FLOAT32).packed(0, 0, 0)
     assert body == plans.pack_filtered(HEAD)
+
+
+def test_registered_codebooks_of_both_parts_are_found() -> None:
+    body = plans.pack_filtered(HEAD._replace(streams=2))
+    parts = [plans.pack_plan(plans.Plan(SampleType.FLOAT32, number, plans.STEPS, b"")) for number in (3, 5)]
+    outer = plans.pack_plan(plans.Plan(SampleType.FLOAT32, 0, plans.FILTERED, body))
+    assert plans.registered_codebooks([outer, parts[0], b"", parts[1], b""]) == {3, 5}
 
 
 @pytest.mark.parametrize(

@@ -320,6 +320,13 @@ def test_searches_find_parts_of_paths(site: Server) -> None:
     assert found("a_b") == set() and found("nothing like it") == set()
 
 
+def test_the_last_page_has_none_behind_it(made: Path) -> None:
+    with Archive(made) as opened:
+        every = catalogue.named(opened.table, "", None, 500).items
+        assert catalogue.named(opened.table, "", None, len(every)).after is None
+        assert catalogue.named(opened.table, "", None, len(every) - 1).after == every[-2].place
+
+
 def test_pictures_show_what_is_there(site: Server) -> None:
     for name in ("magenta.png", "palette.png"):
         small = Image.open(io.BytesIO(site.ask(f"/thumbnail?path={name}")[2])).convert("RGB")
