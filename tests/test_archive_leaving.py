@@ -8,7 +8,8 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import platformdirs
@@ -25,7 +26,7 @@ from sofc.archive.restoring import restore
 from sofc.cli.__main__ import main
 from sofc.codebook.builtin import builtin_codebook
 from sofc.codebook.store import SEARCH_PATH_VARIABLE
-from sofc.errors import CodebookError, FormatError
+from sofc.errors import ChecksumError, CodebookError, FormatError
 from sofc.image import ImageHeader, PixelFormat
 from sofc.keepfile import keep_whole
 from sofc.stream.embedding import with_codebooks
@@ -192,6 +193,14 @@ def test_without_its_codebook_nothing_leaves(made: Path, tmp_path: Path) -> None
     assert done.lost and all("codebook" in reason and "missing" in reason for _, reason in done.lost)
 
 
+def test_what_gives_something_else_is_never_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = SimpleNamespace(table=SimpleNamespace(contents=[SimpleNamespace(way=unit.FROM_PACK)]))
+    assert leaving.sofc_file(cast(Any, packed), 0, b"text")
+    monkeypatch.setattr("sofc.keepfile.keep_whole", lambda name, data: keep_whole(name, data + b"!"))
+    with pytest.raises(ChecksumError, match="please report"):
+        leaving.sofc_file(cast(Any, packed), 0, b"text")
+
+
 class TestEmbedding:
     """Files get their codebooks without being coded anew."""
 
@@ -214,7 +223,7 @@ class TestEmbedding:
             return book if pixel_format.components == 1 else builtin_codebook(pixel_format)
 
         colour = np.random.default_rng(2).integers(0, 256, (400, 300, 3), dtype=np.uint8)
-        for images in ([IMAGE, colour, IMAGE], [colour, IMAGE]):
+        for images in ([IMAGE, colour, IMAGE], [colour, IMAGE], [IMAGE, IMAGE[::-1], colour, IMAGE]):
             data = sofc.encode_images(images, codebook=pick)
             whole = sofc.encode_images(images, codebook=pick, embed_codebook=True)
             made = with_codebooks(data, lambda reference: book)
