@@ -320,6 +320,20 @@ def test_searches_find_parts_of_paths(site: Server) -> None:
     assert found("a_b") == set() and found("nothing like it") == set()
 
 
+def test_images_of_too_many_samples_are_not_shown(site: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert site.ask("/picture?path=magenta.png")[0] == 200
+    monkeypatch.setattr(serving, "MOST_PIXELS", 40 * 30 - 1)
+    assert [site.ask(f"/{view}?path=magenta.png")[0] for view in ("picture", "thumbnail")] == [404, 404]
+    assert b"too large to be shown" in site.ask("/file?path=magenta.png")[2]
+
+
+def test_more_at_the_end_than_there_is_means_all(site: Server) -> None:
+    size = len(site.ask("/original?path=magenta.png")[2])
+    for asked, status in ((size - 1, 206), (size, 206), (size + 1, 200)):
+        answer = site.ask("/original?path=magenta.png", Range=f"bytes=-{asked}")
+        assert (answer[0], len(answer[2])) == (status, min(asked, size))
+
+
 def test_the_last_page_has_none_behind_it(made: Path) -> None:
     with Archive(made) as opened:
         every = catalogue.named(opened.table, "", None, 500).items
