@@ -389,3 +389,21 @@ def test_the_command_says_what_is_not_installed(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)
     assert word in said(capsys, "archive", str(tree), "-o", "s3://bucket/archive")
+
+
+def test_names_tell_no_password() -> None:
+    assert str(StorePath("https://user:secret@host/a/", "/b")) == "https://host/a/b"
+
+
+@pytest.mark.parametrize(("cause", "raised"), [(ValueError("404"), FileNotFoundError), (OSError("?"), ConnectionError)])
+def test_what_is_not_reached_is_not_missing(
+    cause: Exception, raised: type[OSError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As fsspec's HTTP tells it; S3 gives a cause to what is missing, too."""
+
+    def missing(*_: Any, **__: Any) -> bytes:
+        raise FileNotFoundError("x") from cause
+
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.cat_file", missing)
+    with pytest.raises(raised):
+        StorePath("memory://a", "/b").read_bytes()
