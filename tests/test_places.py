@@ -407,3 +407,19 @@ def test_what_is_not_reached_is_not_missing(
     monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.cat_file", missing)
     with pytest.raises(raised):
         StorePath("memory://a", "/b").read_bytes()
+
+
+def test_what_is_being_written_has_a_hidden_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    put_file = MovingFileSystem.put_file
+
+    def noting(store: MovingFileSystem, path: str, target: str, **options: Any) -> None:
+        written.append(target.rpartition("/")[2])
+        put_file(store, path, target, **options)
+
+    monkeypatch.setattr(MovingFileSystem, "put_file", noting)
+    draft, place = tmp_path / "draft", StorePath("moving://a", "/unit")
+    draft.write_bytes(b"text")
+    place.put(draft)
+    assert place.read_bytes() == b"text" and StorePath("moving://a").names() == ["unit"] and not draft.exists()
+    assert len(written) == 1 and written[0].startswith(".unit.") and written[0].endswith(".part")
