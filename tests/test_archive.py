@@ -432,6 +432,28 @@ def test_an_update_stores_anew_what_damaged_units_had(tree: Path, copied: Path, 
     assert (verify(copied).lost, verify(copied).damage) == ([], [])
 
 
+def test_an_update_stores_anew_what_another_version_made(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its units are sound, and called as those of this one, but give back something else."""
+    made_now, folder = coding._recipe, tmp_path / "archive"
+
+    def made_then(member: coding.Member, known: Any) -> Any:
+        found = made_now(member, known)
+        return found and (found[0]._replace(array=found[0].array[::-1].copy()), found[1])
+
+    with monkeypatch.context() as then:
+        then.setattr(coding, "_recipe", made_then)
+        then.setattr(coding, "not_given_back", lambda *_: [])
+        archive(tree, folder, FAST)
+    found = verify(folder)
+    assert "gray/3.png" in dict(found.lost) and found.damage == []
+    assert archive(tree, folder, Settings(effort=1, train=False, update=True)).damaged == []
+    done = archive(tree, folder, Settings(effort=1, train=False, update=True, verify=True))
+    assert dict(done.damaged).keys() >= dict(found.lost).keys() and done.fresh
+    assert verify(folder).lost == []
+
+
 def test_a_damaged_codebook(tmp_path: Path) -> None:
     """A copy serves; where there is none either, that is said."""
     folder = tmp_path / "codebooks"

@@ -7,7 +7,7 @@ import errno
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
@@ -98,14 +98,14 @@ class MadeUnit:
     fresh: bool = False
 
 
-def make_unit(plan: UnitPlan, folder: Place, codebooks: Place) -> MadeUnit:
-    """Make a unit in ``folder``, unless a sound one is there.
+def make_unit(plan: UnitPlan, folder: Place, codebooks: Place, damaged: Collection[str] = ()) -> MadeUnit:
+    """Make a unit in ``folder``, unless a sound one is there: one whose name is not among those that are ``damaged``.
 
     Raises OSError for files that cannot be read or were changed since they were looked at, SofcError where what was
     written does not give the files back, which is a bug.
     """
     path = folder / (plan.key + unit.SUFFIX)
-    if path.exists() and (made := _described(plan, path)) is not None:
+    if plan.key not in damaged and path.exists() and (made := _described(plan, path)) is not None:
         return made
     with workshop(folder) as shop, _at_hand(plan) as at_hand:
         codebook = stored_codebook(codebooks, plan.codebook) if plan.codebook else None

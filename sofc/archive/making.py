@@ -48,8 +48,8 @@ LOOKING, TRAINING, STORING = "looking at files", "training", "storing"
 @dataclass(frozen=True)
 class Settings:
     """``effort``: None for what serves each kind. ``train``: whether codebooks may be made. ``update``: bring an
-    archive that is there up to date. ``forget``: drop from it what is gone from the tree. ``verify``: compare units
-    with their SHA-256 first, not with their sizes alone."""
+    archive that is there up to date. ``forget``: drop from it what is gone from the tree. ``verify``: decode all
+    units first, and compare what stands in them, not their sizes alone."""
 
     effort: int | None = None
     train: bool = True
@@ -146,9 +146,11 @@ class _Making:
         self._old = read(folder, damage) if settings.update and is_archive(folder) else Manifest()
         if damage:
             raise FormatError(f"{folder}: {damage[0]}: restore with --salvage, and make the archive anew")
-        damaged = {number: row for number, row in enumerate(self._old.units) if not self._is_sound(row)}
-        self.damaged = {row.name for row in damaged.values()}
-        """Names of units that are missing or not as they were."""
+        damaged = {number for number, row in enumerate(self._old.units) if not self._is_sound(row)}
+        if settings.verify:
+            damaged |= self._undecodable()
+        self.damaged = frozenset(self._old.units[number].name for number in damaged)
+        """Names of units that are missing, not as they were, or not to be decoded."""
         self._damaged = {row.sha256 for row in self._old.contents if row.unit in damaged}
         self._stored_before = {row.sha256 for row in self._old.contents} - self._damaged
         self._result = Archived(Manifest())
@@ -163,6 +165,17 @@ class _Making:
             return is_there and (not self._settings.verify or digest_bytes(digest_of(path)) == row.sha256)
         except OSError:
             return False
+
+    def _undecodable(self) -> set[int]:
+        """Numbers of units that do not give all back: also sound ones, which another version of sofc has made."""
+        from sofc.archive.restoring import UnitTask, Wanted, verify_unit
+
+        wanted: dict[int, list[Wanted]] = defaultdict(list)
+        for row in self._old.contents:
+            wanted[row.unit].append(Wanted(row.item, row.size, row.sha256, ((b"", 0, 0),)))
+        tasks = [UnitTask(self._old.units[number].name, tuple(ones)) for number, ones in wanted.items()]
+        found = in_order(self._executor, partial(verify_unit, folder=self._folder), tasks)
+        return {number for number, lost in zip(wanted, found, strict=True) if lost}
 
     def run(self) -> Archived:
         """Survey, train, store; the manifest is not written yet."""
@@ -247,7 +260,7 @@ class _Making:
                     waiting.append((row, ones))
                     yield plan
 
-        make = partial(make_unit, folder=self._folder / UNITS, codebooks=place)
+        make = partial(make_unit, folder=self._folder / UNITS, codebooks=place, damaged=self.damaged)
         total, done = sum(one.size for one in contents), 0
         made: list[tuple[KindRow, MadeUnit, list[Stored]]] = []
         for number, result in enumerate(in_order(self._executor, make, handed_out(), AHEAD)):

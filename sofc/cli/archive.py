@@ -52,7 +52,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument(
         "--verify",
         action="store_true",
-        help="decode all files of an archive and compare them; with --update: find damaged units",
+        help="decode all files of an archive and compare them; with --update: first, and store anew what is lost",
     )
     parser.add_argument(
         "--share",
@@ -89,8 +89,8 @@ def _check(args: argparse.Namespace) -> None:
     if args.verify and not args.update and (args.output or args.dry_run or args.remove_originals):
         raise UsageError("--verify takes an archive and --share, or goes with --update")
     if args.verify and args.update and args.share != 1:
-        raise UsageError("--share goes with --verify alone: an update compares all units")
-    if not args.verify and args.output is None:
+        raise UsageError("--share goes with --verify alone: an update decodes all units")
+    if not args.verify and not args.output:
         raise UsageError("name the archive with -o")
     if not 0 < args.share <= 1:
         raise UsageError(f"--share is above 0 and at most 1, not {args.share}")
