@@ -25,7 +25,7 @@ from sofc.files import discard, publish, replacing
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(://|::)")
 _LOCAL = ("file://", "local://")
-_PASSWORD = re.compile(r"(?<=://)[^/@]*@")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _BLOCK_BYTES = 1 << 17
 """What is asked of a store at least where parts of a file are read."""
 _AT_ONCE = 8
@@ -65,7 +65,7 @@ class StorePath:
     options: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __str__(self) -> str:
-        return _PASSWORD.sub("", self.url.rstrip("/") + self.below)
+        return without_credentials(self.url.rstrip("/") + self.below)
 
     def __truediv__(self, names: str) -> StorePath:
         return StorePath(self.url, f"{self.below}/{names}", self.options)
@@ -240,7 +240,9 @@ def place_of(where: str | os.PathLike[str] | StorePath, options: Mapping[str, An
     if isinstance(where, StorePath):
         return where
     text = os.fspath(where)
-    if isinstance(where, os.PathLike) or not _URL.match(text):
+    if not text:  # of a variable of a shell that is not set: Path would take it for the folder at hand
+        raise UsageError("an empty name of a folder or file was given")
+    if isinstance(where, os.PathLike) or not is_url(text):
         return Path(text)
     if text.startswith(_LOCAL):
         return Path(text.partition("://")[2])
@@ -251,6 +253,16 @@ def place_of(where: str | os.PathLike[str] | StorePath, options: Mapping[str, An
     except ConnectionError as error:
         raise UsageError(f"{place}: {error.strerror}") from None
     return place
+
+
+def is_url(text: str) -> bool:
+    """Whether a text names a file or folder of a store."""
+    return _URL.match(text) is not None
+
+
+def without_credentials(text: str) -> str:
+    """Text without the names and passwords that stand in its URLs: for messages."""
+    return _CREDENTIALS.sub("", text)
 
 
 def stat_of(info: Mapping[str, Any]) -> Stat:
@@ -416,4 +428,4 @@ def is_within(place: Place, folder: Place) -> bool:
 
 def _line(error: BaseException) -> str:
     """What an error says, in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+    return without_credentials(f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": "))

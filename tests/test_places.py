@@ -380,6 +380,21 @@ def test_the_command_says_what_is_wrong_with_a_store(
     assert "locate credentials" in said(capsys, "restore", f"s3://{BUCKET}/a", "-o", str(tmp_path / "b"))
 
 
+@pytest.mark.parametrize("credentials", ["me:secret@", "me:sec@ret@", ":secret@"])
+def test_no_message_shows_credentials(tmp_path: Path, capsys: Said, credentials: str) -> None:
+    for protocol in ("nonsense", "ftp", "simplecache::ftp"):
+        url = f"{protocol}://{credentials}127.0.0.1:1/a"
+        for arguments in (
+            ["archive", str(tmp_path), "-o", url],
+            ["restore", url, "-o", str(tmp_path / "b")],
+            ["codebook", "import", url, "--unsigned"],
+            ["codebook", "import", "0" * 32, "--from", url, "--unsigned"],
+        ):
+            assert main(arguments) > 0
+            shown = capsys.readouterr()
+            assert "ret" not in shown.err and "127.0.0.1:1/a" in shown.err and shown.err.count("\n") == 1
+
+
 @pytest.mark.parametrize("module, word", [("s3fs", "s3fs"), ("fsspec", "sofc[archive]")])
 def test_the_command_says_what_is_not_installed(
     tree: Path, tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch, module: str, word: str

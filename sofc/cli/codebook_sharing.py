@@ -12,6 +12,7 @@ from sofc.cli import options
 from sofc.cli.console import OK, Console, message_of
 from sofc.cli.outputs import refuse_overwrite
 from sofc.errors import SofcError, UsageError
+from sofc.places import without_credentials
 
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
@@ -169,15 +170,16 @@ def _each(args: argparse.Namespace, console: Console, use: Any) -> int:
     status = OK
     results: list[dict[str, Any]] = []
     for wanted in args.codebooks:
+        name = without_credentials(wanted)
         try:
             found: Found = sharing.find(wanted, places, keys)
             done = use(found)
         except (SofcError, OSError) as error:
-            status = max(status, console.error(error, wanted))
-            results.append({"name": wanted, "ok": False, "error": message_of(error)})
+            status = max(status, console.error(error, name))
+            results.append({"name": name, "ok": False, "error": message_of(error)})
             continue
         signed = None if found.signed is None else found.signed._asdict()
-        results.append({"name": wanted, "ok": True, "path": found.where, **_facts(found.codebook), "signed": signed})
+        results.append({"name": name, "ok": True, "path": found.where, **_facts(found.codebook), "signed": signed})
         if not args.json:
             by = "not signed" if found.signed is None else f"signed by {found.signed.key}: {found.signed.comment}"
             console.result(f"{found.where}{done}: {_described(found.codebook)}, {by}")

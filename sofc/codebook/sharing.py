@@ -18,14 +18,14 @@ from sofc.codebook.store import SUFFIX
 from sofc.errors import CodebookError, FormatError, SofcError, UsageError
 from sofc.files import replacing
 from sofc.limits import Limits
-from sofc.places import StorePath, place_of
+from sofc.places import StorePath, place_of, without_credentials
 
 PLACES_VARIABLE, KEYS_VARIABLE = "SOFC_CODEBOOK_PLACES", "SOFC_CODEBOOK_KEYS"
 _ID = re.compile(r"[0-9a-fA-F]{32,64}")
 
 
 class Found(NamedTuple):
-    """A codebook, where it is, and who has signed it: None where that was not asked for."""
+    """A codebook, where it is, without credentials, and who has signed it: None where that was not asked for."""
 
     where: str
     codebook: Codebook
@@ -74,33 +74,33 @@ def find(wanted: str, places: Sequence[str], keys: Sequence[Any] | None, limits:
         try:
             found = _read(where, keys, limits)
         except FileNotFoundError:
-            refused.append(f"{place} does not have it")
+            refused.append(f"{without_credentials(place)} does not have it")
             continue
         except OSError as error:
-            refused.append(f"{where}: {error.strerror or error}")
+            refused.append(f"{without_credentials(where)}: {error.strerror or error}")
             continue
         except SofcError as error:
             refused.append(str(error))
             continue
         if found.codebook.id.hex().startswith(wanted.lower()):
             return found
-        refused.append(f"{where} is another codebook, id {found.codebook.id.hex()}")
+        refused.append(f"{found.where} is another codebook, id {found.codebook.id.hex()}")
     raise CodebookError(f"codebook {wanted} is not to be had: {'; '.join(refused)}")
 
 
 def _read(where: str, keys: Sequence[Any] | None, limits: Limits) -> Found:
     data = _bytes_of(where, limits.max_codebook_bytes)
-    signed = None
+    shown, signed = without_credentials(where), None
     if keys is not None:
         try:
             signature = _bytes_of(where + signing.SUFFIX, signing.MOST_BYTES)
         except FileNotFoundError:
-            raise FormatError(f"{where} has no signature: there is no {where}{signing.SUFFIX}") from None
-        signed = signing.verified(where, data, signature, keys)
+            raise FormatError(f"{shown} has no signature: there is no {shown}{signing.SUFFIX}") from None
+        signed = signing.verified(shown, data, signature, keys)
     try:
-        return Found(where, Codebook.from_bytes(data, limits=limits), signed)
+        return Found(shown, Codebook.from_bytes(data, limits=limits), signed)
     except FormatError as error:
-        raise FormatError(f"{where}: {error}") from None
+        raise FormatError(f"{shown}: {error}") from None
 
 
 def _bytes_of(where: str, most: int) -> bytes:
@@ -112,5 +112,5 @@ def _bytes_of(where: str, most: int) -> bytes:
         with place.open("rb") as file:
             data = file.read(most + 1)
     if len(data) > most:
-        raise FormatError(f"{where} has more than {most} bytes")
+        raise FormatError(f"{without_credentials(where)} has more than {most} bytes")
     return data
