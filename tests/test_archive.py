@@ -815,6 +815,25 @@ def test_arguments_that_contradict_each_other(arguments: list[str]) -> None:
     assert main(["archive", *arguments]) == 2
 
 
+def test_empty_names_are_no_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:
+    """As of a variable of a shell that is not set: nothing is made of, or in, the folder at hand."""
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "a.txt", b"a")
+    for arguments in (["archive", "", "-o", "../b"], ["archive", ".", "-o", ""], ["restore", "", "-o", "c"]):
+        assert main(arguments) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert main(["archive", ".", "-o", "../made", "-q"]) == 0
+    assert main(["restore", "../made", "-o", ""]) == 2
+
+
+def test_nothing_is_restored_into_the_archive(copied: Path, capsys: Said) -> None:
+    before = contents(copied)
+    for where in (copied, copied / "units" / "back"):
+        with pytest.raises(UsageError, match="is in the archive"):
+            restore(copied, where, force=True)
+    assert contents(copied) == before
+
+
 def test_files_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "tree" / "a", b"1")
     put(tmp_path / "tree" / "b", b"2")

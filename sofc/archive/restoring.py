@@ -26,7 +26,7 @@ from sofc.archive.tree import FOLDER, LINK, path_of, place, shown
 from sofc.container.original import MAX_FILE_BYTES
 from sofc.errors import ChecksumError, FormatError, SofcError, UsageError
 from sofc.files import drafted, publish
-from sofc.places import Place, StorePath, here, make_folder, replacing_at, sizes_below
+from sofc.places import Place, StorePath, here, is_within, make_folder, replacing_at, sizes_below
 from sofc.training.shards import in_order
 
 RESTORED_MODES = 0o777
@@ -81,6 +81,8 @@ def restore(
     Without ``salvage`` the first damage ends it: FormatError. With it everything is given back that can be, and the
     rest is ``lost``. Files that are there are replaced with ``force`` alone. Raises OSError, UsageError, too.
     """
+    if is_within(root, folder):
+        raise UsageError(f"{root} is in the archive, which a tree would damage: name a folder outside of {folder}")
     result = Restored()
     chosen = tuple(patterns)
     with manifest.opened(folder, result.damage) as table:
