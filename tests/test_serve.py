@@ -556,6 +556,9 @@ def _has_ipv6() -> bool:
 def test_one_line_says_what_is_missing(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", str(tmp_path)]) == 2
     assert re.fullmatch(r"sofc: .* is no archive: .*\n", capsys.readouterr().err)
+    for host in ("no such host", ""):
+        assert main(["serve", str(made), "--host", host, "--port", "0"]) == 2
+        assert capsys.readouterr().err == f"sofc: --host {host}: no address has this name\n"
     code = (
         "import sys; sys.modules['waitress'] = None; from sofc.cli.__main__ import main; sys.exit(main(sys.argv[1:]))"
     )

@@ -25,11 +25,12 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser = options.add_verb(verbs, "serve", "show an archive as web pages, to look at and to download from", EXAMPLES)
     parser.add_argument("archive", type=Path, metavar="DIR", help="the archive")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: 127.0.0.1)")
-    parser.add_argument("--port", type=_port, default=8080, metavar="N", help="the port; 0: any (default: 8080)")
+    parser.add_argument("--port", type=port, default=8080, metavar="N", help="the port; 0: any (default: 8080)")
     parser.set_defaults(run=run)
 
 
-def _port(text: str) -> int:
+def port(text: str) -> int:
+    """argparse type: the number of a port."""
     number = int(text)
     if not 0 <= number < 1 << 16:
         raise ValueError
@@ -59,9 +60,11 @@ def run(args: argparse.Namespace) -> int:
             server = create_server(application, host=args.host, port=args.port, threads=THREADS, ident="sofc")
         except OSError as error:
             raise OSError(error.errno, error.strerror or str(error), f"{args.host}:{args.port}") from None
+        except ValueError:  # of Waitress, for names that no name server knows
+            raise UsageError(f"--host {args.host}: no address has this name") from None
         # A name may stand for several addresses. Said at once: whoever reads it waits for it.
-        for host, port in getattr(server, "effective_listen", None) or [(args.host, server.effective_port)]:
-            print(f"http://{f'[{host}]' if ':' in host else host}:{port}/", file=console.results, flush=True)
+        for host, number in getattr(server, "effective_listen", None) or [(args.host, server.effective_port)]:
+            print(f"http://{f'[{host}]' if ':' in host else host}:{number}/", file=console.results, flush=True)
         if not is_local:
             console.note("everybody who reaches this machine can read the archive")
         # Signals come to the first thread, where nothing of the server's swallows what they raise.
