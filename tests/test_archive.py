@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import io
 import json
@@ -198,6 +199,16 @@ def test_files_that_are_there_are_replaced_only_by_force(made: Path, tmp_path: P
 
 
 # Ended runs.
+
+
+def test_a_copy_that_cannot_be_made_does_not_hide_the_others(made: Path, tmp_path: Path) -> None:
+    copies = {"gray/3.png", "copy of 3.png"}
+    for missing in copies:
+        root = tmp_path / missing.replace("/", "-")
+        put(root / missing, b"in the way")
+        lost = restore(made, root, sorted(copies), salvage=True).lost
+        assert [path for path, _ in lost] == [missing]
+        assert all((root / path).stat().st_size > 10 for path in copies - {missing})
 
 
 def test_what_was_stored_is_not_stored_again(tree: Path, made: Path, tmp_path: Path) -> None:
@@ -923,6 +934,23 @@ def test_what_became_a_file_or_a_link_can_be_restored(tmp_path: Path) -> None:
     assert (tmp_path / "back" / "a").read_bytes() == b"a file now"
     assert (tmp_path / "back" / "c").is_symlink()
     assert (tmp_path / "back" / "d" / "4").read_bytes() == b"d/4"
+
+
+def test_of_copies_those_that_cannot_be_removed_stay(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, unlink = tmp_path / "tree", Path.unlink
+    restore(made, root)
+
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "3.png":
+            raise PermissionError(errno.EACCES, "permission denied", str(path))
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    lost = dict(remove_originals(made, root).lost)
+    assert "gray/3.png" in lost and "copy of 3.png" not in lost
+    assert (root / "gray" / "3.png").exists() and not (root / "copy of 3.png").exists()
 
 
 def test_originals_are_not_removed_through_links(tmp_path: Path) -> None:

@@ -158,6 +158,7 @@ def restore_unit(
 ) -> list[tuple[str, str]]:
     """Make the files that are wanted of a unit. Gives the paths that were lost, and why; raises OSError for files that
     cannot be written, unless all else is to be salvaged."""
+    task = _copies_apart(task) if salvage else task
     return list(_each_of_unit(task, folder, partial(_make_files, root=root, force=force, as_sofc=as_sofc), salvage))
 
 
@@ -171,8 +172,14 @@ def remove_unit(task: UnitTask, *, folder: Place, root: Place) -> list[tuple[str
 
     Gives the paths that stay, and why."""
     kept: list[tuple[str, str]] = []
-    kept += _each_of_unit(task, folder, partial(_remove_files, root=root, kept=kept), salvage=True)
+    kept += _each_of_unit(_copies_apart(task), folder, partial(_remove_files, root=root, kept=kept), salvage=True)
     return kept
+
+
+def _copies_apart(task: UnitTask) -> UnitTask:
+    """The same task, in which what is wrong with one of several copies is not said of the others."""
+    alone = (one._replace(places=(where,)) for one in task.wanted for where in one.places)
+    return task._replace(wanted=tuple(alone))
 
 
 def _each_of_unit(
