@@ -752,6 +752,19 @@ def test_a_codebook_is_kept_twice_and_found(trained: tuple[Path, Path], tmp_path
 Said = pytest.CaptureFixture[str]
 
 
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(b"")])
+def test_an_update_makes_up_for_a_codebook_that_is_lost(trained: tuple[Path, Path], harm: Any) -> None:
+    root, folder = trained
+    expected = contents(folder / "codebooks").keys()
+    for path in (folder / "codebooks").iterdir():
+        harm(path)
+    assert verify(folder).lost
+    done = archive(root, folder, Settings(effort=1, update=True, verify=True))
+    assert len(done.damaged) == 40
+    assert (verify(folder).lost, verify(folder).damage) == ([], [])
+    assert contents(folder / "codebooks").keys() == expected
+
+
 def test_the_command(tree: Path, made: Path, tmp_path: Path, capsys: Said) -> None:
     folder, back = str(tmp_path / "archive"), str(tmp_path / "back")
     assert main(["archive", str(tree), "-o", folder, "-e1", "--no-train", "-j1", "--json"]) == 0

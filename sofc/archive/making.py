@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 
 from sofc.archive import codebooks, unit
-from sofc.archive.coding import MadeUnit, UnitPlan, codebook_paths, make_unit
+from sofc.archive.coding import MadeUnit, UnitPlan, codebook_paths, make_unit, stored_codebook
 from sofc.archive.kinds import CROP, CROPS, Kind, Rule, digest_of, kinds_of
 from sofc.archive.manifest import (
     ContentRow,
@@ -274,7 +274,8 @@ class _Making:
     def _kind_row(self, number: int, count: int, kind: Kind, contents: list[Stored]) -> KindRow:
         effort = effort_of(kind, contents, self._settings.effort)
         row = KindRow(kind.name, kind.store, effort)
-        trained = next((old for old in self._old.kinds if replace(old, codebook=None) == row and old.codebook), None)
+        alike = (old for old in self._old.kinds if replace(old, codebook=None) == row)
+        trained = next((old for old in alike if old.codebook and self._has_codebook(old.codebook)), None)
         if trained is not None or not (kind.train and self._settings.train):
             return trained or row
         pixels = sum(one.facts.width * one.facts.height * one.facts.images for one in contents)
@@ -284,6 +285,14 @@ class _Making:
         found = codebooks.train_codebook(kind, effort, ordered, pixels, place, draft, self._executor)
         self._progress(TRAINING, number + 1, count)
         return replace(row, codebook=found)
+
+    def _has_codebook(self, codebook: str) -> bool:
+        """Whether one of both files of a codebook that was trained before is sound."""
+        try:
+            stored_codebook(self._folder / codebooks.FOLDER, codebook)
+        except FormatError:
+            return False
+        return True
 
     def _entries(
         self, entries: Sequence[Entry], digests: dict[bytes, bytes]
