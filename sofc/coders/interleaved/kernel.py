@@ -487,7 +487,7 @@ def _fill_margins(frame: Frame, span: Span) -> None:
             samples[i] = samples[left]
         for i in range(end, frame.width):
             samples[i] = samples[end - 1]
-    elif left > 0:
+    else:
         above = frame.samples[_at(frame, span.y - 1) + LEFT :]
         for i in range(frame.width):
             samples[i] = above[i] if span.y > span.top else 0
@@ -503,7 +503,7 @@ def _fill_errors(frame: Frame, span: Span) -> None:
             errors[LEFT + i] = errors[LEFT + left]
         for i in range(end, frame.width):
             errors[LEFT + i] = errors[LEFT + end - 1]
-    elif left > 0:
+    else:
         above = frame.errors[_at(frame, span.y - 1) + LEFT :]
         for i in range(frame.width):
             errors[LEFT + i] = above[i] if span.y > span.top else 0
