@@ -23,6 +23,7 @@ NAMING.remove(Path(__file__))
 HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 REFERENCE = re.compile(r"\bSpec ([A-Za-z-]+/[A-Za-z0-9-]+|\d[\d.]*)")
+WORK = re.compile(r"\[([A-Z][\w -]+)\](?!\()")
 NUMBERED = re.compile(r"\b[Ss]ections? \d+\.\d+")
 
 
@@ -88,6 +89,13 @@ def test_every_section_is_carried_out_by_the_small_decoder() -> None:
     explaining = {name for name in rules if name.endswith("/overview")} | {"container/extension"}
     named = {match[1] for path in SPEC.rglob("*.py") for match in REFERENCE.finditer(path.read_text())}
     assert rules - explaining - named == set()
+
+
+def test_works_that_are_named_stand_in_the_bibliography() -> None:
+    listed = re.findall(r"^\* \*\*\[([^\]]+)\]\*\*", (SPEC / "bibliography.md").read_text(), re.MULTILINE)
+    named = {match for path in TEXTS for match in WORK.findall(path.read_text())}
+    assert len(listed) == len(set(listed)) and "IEEE754" in named
+    assert named - set(listed) == set()
 
 
 def test_no_section_is_called_by_a_number() -> None:
