@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import struct
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -93,6 +94,20 @@ def test_what_lies_beyond_a_border() -> None:
     assert with_border(3, 4, MIRROR).tolist() == [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2]
     assert with_border(3, 2, NEAREST).tolist() == [0, 0, 0, 1, 2, 2, 2]
     assert with_border(1, 2, MIRROR).tolist() == [0] * 5
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_filters_longer_than_an_axis_take_no_more_memory(axis: int) -> None:
+    shape = [200, 200, 200]
+    shape[axis] = 1
+    values, weights = np.ones((1, *shape)), [NONE] * 3
+    weights[axis] = np.ones(plans.MAX_REACH + 1)
+    tracemalloc.start()
+    try:
+        filtered(values, weights, MIRROR, "f8", "f8")
+        assert tracemalloc.get_traced_memory()[1] < 10 * values.nbytes
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("border", BORDERS)

@@ -51,11 +51,14 @@ def filtered(
 
 
 def _along(values: npt.NDArray[Any], weights: Reals, axis: int, border: int) -> Reals:
-    length, reach = values.shape[axis], weights.size - 1
-    lines = np.moveaxis(values, axis, 0).astype(np.float64)[with_border(length, reach, border)]
-    total = lines[reach : reach + length] * weights[0]
+    lines = np.ascontiguousarray(np.moveaxis(values, axis, 0), np.float64)
+    length, reach = len(lines), weights.size - 1
+    # Line by line: of axes shorter than the filter a copy with borders would be many times as large.
+    places = with_border(length, reach, border)
+    total = lines * weights[0]
     for k in range(reach, 0, -1):
-        pair = lines[reach - k : reach - k + length] + lines[reach + k : reach + k + length]
+        pair = lines[places[reach - k : reach - k + length]]
+        pair += lines[places[reach + k : reach + k + length]]
         pair *= weights[k]
         total += pair
     return np.moveaxis(total, 0, axis)
