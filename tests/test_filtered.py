@@ -21,6 +21,7 @@ from sofc.band.coding import decode_band, encode_band
 from sofc.band.filtered import Filter
 from sofc.band.filtering import found_filter, gaussian, grid_of, unfiltered
 from sofc.band.roots import found_roots
+from sofc.band.scaling import Grid, found_tables, likely_candidates
 from sofc.band.selection import Selection
 from sofc.container import wide as plans
 from sofc.errors import FormatError
@@ -225,6 +226,34 @@ def test_other_numbers_have_no_filter() -> None:
     ):
         for number in (SampleType.FLOAT32, SampleType.FLOAT64):
             assert found_filter(to_keys(image.astype(number.dtype_name), number), number, len(image)) is None
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        np.arange(2500) * 1e300 % 7e303,
+        np.resize([1.7e308, -1.7e308, 1.0], 2500),
+        np.resize(np.arange(1, 40) * 5e-324, 2500),
+        np.resize(np.float32([3.4028235e38, -3.4028235e38, 1, 2]), 2500),
+        np.full(2500, 0x7F800001, np.uint32).view(np.float32),
+        2.0**52 + np.arange(576) % 9,
+    ],
+    ids=["huge", "greatest", "least", "greatest32", "signalling", "last bits"],
+)
+def test_numbers_at_the_ends_of_their_type_are_searched_in_silence(numbers: Image) -> None:
+    image = numbers.reshape(-1, math.isqrt(numbers.size))
+    number = SampleType[image.dtype.name.upper()]
+    keys = to_keys(image, number)
+    with np.errstate(all="raise", under="ignore"):
+        found_tables(keys, number, len(image))
+        assert found_filter(keys, number, len(image)) is None
+        found_roots(keys, number, len(image))
+
+
+def test_no_scaling_divides_by_zero() -> None:
+    """Though a step may be as small as what numbers are off the grid."""
+    grid = Grid(np.array([0, 8]), 1.0, 2.0**52, 4.0)
+    assert all(one.a != 0 for one in likely_candidates(grid, SampleType.FLOAT64))
 
 
 # Bad input.

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from sofc.band.filtered import Filter, values_of
 from sofc.band.products import bits_left, bits_of_plane
-from sofc.band.scaling import MAX_ENTRIES, Candidate, Grid, cost_of, likely_candidates
+from sofc.band.scaling import MAX_ENTRIES, Candidate, Grid, cost_of, is_measurable, likely_candidates
 from sofc.band.tables import computed
 from sofc.errors import FormatError
 from sofc.image import SampleType
@@ -69,8 +69,8 @@ class Filtered(NamedTuple):
 
 def found_filter(keys: Keys, number: SampleType, image_rows: int) -> Filtered | None:
     """The filter that made keys, shape (planes, rows, width), and what of, if there is one."""
-    values = values_of(keys, number, image_rows).astype(np.float64)
-    if min(values.shape[2:]) < _LEAST_SIDE or not np.isfinite(values).all():
+    values = finite_values(keys, number, image_rows)
+    if values is None or min(values.shape[2:]) < _LEAST_SIDE or not is_measurable(float(np.abs(values).max())):
         return None
     for weights in _seen(values, number):
         found = [
@@ -81,6 +81,12 @@ def found_filter(keys: Keys, number: SampleType, image_rows: int) -> Filtered | 
         if found:
             return min(found, key=lambda one: int(np.count_nonzero(one.left)))
     return None
+
+
+def finite_values(keys: Keys, number: SampleType, image_rows: int) -> Reals | None:
+    """The numbers of keys as (planes, images, rows, width), if all are finite."""
+    values = values_of(keys, number, image_rows)
+    return values.astype(np.float64) if np.isfinite(values).all() else None
 
 
 def gaussian(width: float) -> Reals:
@@ -152,7 +158,8 @@ def grid_of(samples: Reals) -> float | None:
         starts = np.append(0, np.flatnonzero(gaps > most) + 1)
         numbers = np.add.reduceat(found, starts) / np.diff(starts, append=len(found))
         between = np.sort(np.diff(numbers))
-        if len(between) < _FEWEST:
+        # Means of neighbours in the last bits may be equal, or change places.
+        if len(between) < _FEWEST or between[0] <= 0:
             continue
         step = float(np.median(between[between <= 1.5 * between[0]]))
         near = between[between < 3.5 * step]

@@ -7,8 +7,8 @@ from itertools import product
 
 import numpy as np
 
-from sofc.band.filtered import Filter, values_of
-from sofc.band.filtering import Filtered
+from sofc.band.filtered import Filter
+from sofc.band.filtering import Filtered, finite_values
 from sofc.band.products import bits_of_plane
 from sofc.image import SampleType
 from sofc.transforms.filters import REFLECT
@@ -25,8 +25,8 @@ _NONE = np.zeros(0)
 
 def found_roots(keys: Keys, number: SampleType, image_rows: int) -> Filtered | None:
     """The squares of keys, shape (planes, rows, width), where these are numbers that take less."""
-    values = values_of(keys, number, image_rows).astype(np.float64)
-    if not np.isfinite(values).all() or (values < 0).any() or float(values.max()) > 2.0**26:
+    values = finite_values(keys, number, image_rows)
+    if values is None or (values < 0).any() or float(values.max()) > 2.0**26:
         return None
     least = float(bits_of_plane(keys, number, image_rows, (3,)).sum(dtype=np.float64)) - _GAIN * keys.size
     best: Filtered | None = None

@@ -29,6 +29,8 @@ _STRAY_SHARE = 32
 _TRIED_ON, _FINALISTS = 400, 4
 _ROUND = (1000.0, 100.0, 10.0, 1.0, 0.5, 0.1)
 _LARGEST = float(1 << 31)
+_SIZES = (2.0**-400, 2.0**400)
+"""Greatest absolute values of which squares and quotients of steps are numbers of float64."""
 
 Reals = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -192,11 +194,18 @@ def _whole_grid(values: Reals, usual: npt.NDArray[np.bool_]) -> tuple[Integers, 
     return places, Grid(values[places].astype(np.int64), 1.0, 0.0, 0.0)
 
 
+def is_measurable(top: float) -> bool:
+    """Whether a grid can be sought of values up to ``top`` in size."""
+    return _SIZES[0] < top < _SIZES[1]
+
+
 def _grid(values: Reals, usual: npt.NDArray[np.bool_], number: SampleType) -> tuple[Integers, Grid] | None:
     """The grid of most values, and which those are."""
     places = np.flatnonzero(usual)
     found = values[places]
     top = float(np.abs(found).max())
+    if not is_measurable(top):
+        return None
     epsilon = 2.0 ** -LAYOUTS[number].mantissa
     tolerance = 2 * epsilon * top
     gaps = np.diff(found)
@@ -284,8 +293,8 @@ def likely_candidates(grid: Grid, number: SampleType) -> Iterator[Candidate]:
         return
     step, offset = grid.step, grid.offset
     slack = 2 * grid.tolerance / max(1, int(grid.numbers.max()))
-    multipliers = list(_likely(step, slack))
-    divisors = list(_likely(1 / step, slack / step / step))
+    multipliers = [a for a in _likely(step, slack) if a != 0]
+    divisors = [a for a in _likely(1 / step, slack / step / step) if a != 0]
     in_float32 = IN_FLOAT32 if number is not SampleType.FLOAT64 else None
     for shift in _shifts(grid, slack):
         for form in FORMS:
@@ -329,8 +338,9 @@ def _likely(value: float, tolerance: float) -> Iterator[float]:
             break
     single = _single(value)
     if abs(float(single) - value) <= tolerance + abs(value) * 2.0**-23:
-        for one in (single, np.nextafter(single, np.float32(np.inf)), np.nextafter(single, np.float32(-np.inf))):
-            yield float(one)
+        with np.errstate(over="ignore"):
+            near = single, np.nextafter(single, np.float32(np.inf)), np.nextafter(single, np.float32(-np.inf))
+        yield from (float(one) for one in near if np.isfinite(one))
     yield value
 
 
