@@ -28,12 +28,12 @@ from sofc.coders.shape.mining import EXCERPT, STRIP_ROWS, excerpt
 from sofc.coders.shape.neutral import SPLITS, VARIANTS, neutral_parameters
 from sofc.coders.shape.parameters import PlaneParameters, ShapeModel, ShapeSet
 from sofc.coders.shape.plane import decode_plane, encode_plane
-from sofc.coders.shape.section import build_section, parse_section
+from sofc.coders.shape.section import MAX_SAMPLES, build_section, parse_section
 from sofc.coders.shape.training import ShapeTraining
 from sofc.coders.training import TrainingSettings
 from sofc.container.records import Model
 from sofc.entropy.binary import Writer
-from sofc.errors import FormatError
+from sofc.errors import FormatError, LimitError, SofcError
 from sofc.planes import PlaneRange
 from sofc.transforms.components import PAPERS
 
@@ -341,7 +341,7 @@ def check_section(data):
     """Refused, or what it says can be said again."""
     try:
         section = build_section(parse_section(data))
-    except FormatError:
+    except SofcError:
         return
     assert build_section(parse_section(section)) == section
 
@@ -376,6 +376,15 @@ def test_heads_out_of_bounds(place):
 def test_shapes_out_of_bounds(rest, message):
     with pytest.raises(FormatError, match=message):
         parse_section(section_of([2, 0, 1, 0, 0], *rest))
+
+
+def test_shapes_of_more_samples_than_a_section_may_have():
+    count = MAX_SAMPLES // 28**2 + 1
+    writer = Writer(1 << 16)
+    coded(writer, np.array([2, 0, count, 0, 0]))
+    coded(writer, np.full(2 * count, 28), np.maximum(np.arange(2 * count) - 2, -1))
+    with pytest.raises(LimitError, match="over the limit"):
+        parse_section(writer.written())
 
 
 @pytest.mark.parametrize(

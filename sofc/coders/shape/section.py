@@ -16,12 +16,14 @@ from sofc.coders.shape.kernel_windows import MAX_SIDE
 from sofc.coders.shape.parameters import MAX_COUNT, PlaneParameters, ShapeModel, ShapeSet
 from sofc.entropy.binary import Reader, Writer
 from sofc.entropy.bit_models import Symbols
-from sofc.errors import FormatError
+from sofc.errors import FormatError, LimitError
 
 PARAMETERS = 0
 """Kind of these sections."""
 
 MAX_MODELS = 1 << 18
+MAX_SAMPLES = 1 << 22
+"""Of all shapes of a section: some bytes could claim gigabytes."""
 MAX_WEIGHT = 1 << 10
 MAX_WORTH = 1 << 16
 MAX_SPLIT = 12
@@ -96,7 +98,7 @@ def _head(reader: Reader, bounds: dict[str, tuple[int, int]]) -> list[int]:
 
 
 def parse_section(data: bytes) -> PlaneParameters:
-    """Parameters from a section. Raises FormatError where the bytes break the layout above or any bound."""
+    """Parameters from a section. Raises SofcError where the bytes break the layout above or any bound."""
     reader = Reader(data)
     mode, shift, count, worth, split = _head(reader, HEAD)
     detail_head = _head(reader, DETAIL_HEAD) if split else []
@@ -104,6 +106,8 @@ def parse_section(data: bytes) -> PlaneParameters:
     if count and (int(sizes.min()) < 1 or int(sizes.max()) > MAX_SIDE or int(sizes.prod(axis=1).min()) < 2):
         raise FormatError(f"a shape has 2 samples or more and sides of 1 to {MAX_SIDE}")
     heights, widths = np.ascontiguousarray(sizes.T)
+    if (samples := int((heights * widths).sum())) > MAX_SAMPLES:
+        raise LimitError(f"shapes of {samples} samples are over the limit of {MAX_SAMPLES} of a section")
     above = _above_in_shapes(heights, widths)
     pool = coded(reader, np.zeros(above.size, np.int64), above)
     if int(pool.max(initial=0)) > MAX_RESIDUAL:
