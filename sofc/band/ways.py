@@ -64,7 +64,8 @@ class Way:
 
     def _judged_size(self, image_rows: int, parts: int) -> float:
         piece, piece_rows = cut_piece(self.view.planes, image_rows, parts)
-        streams = self.coder.encode(self.transform.forward(piece), self._ranges, piece_rows)
+        coder = self.coder.for_tiles_of(image_rows, self.view.planes[0].shape[1])
+        streams = coder.encode(self.transform.forward(piece), self._ranges, piece_rows)
         share = piece[0].size / self.view.planes[0].size
         return sum(map(len, self.view.table)) + sum(map(len, streams)) / share
 

@@ -71,6 +71,10 @@ class Coder(ABC):
         """One for planes of which it is known how they came to be: what ``Descriptor.trace`` found of each image."""
         return self
 
+    def for_tiles_of(self, image_rows: int, width: int) -> Coder:
+        """One that codes tiles of images of so many rows and columns as these would be coded."""
+        return self
+
 
 class PlaneCoder(Coder):
     """One that codes each plane by itself."""

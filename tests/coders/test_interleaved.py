@@ -276,6 +276,13 @@ def test_margins_are_no_part_of_large_images():
     plane[50:150, 50:150] = np.random.default_rng(1).integers(0, 255, (100, 100))
     assert find_margins([plane], 200) is None
     assert find_margins([plane[:100]], 100) is not None
+    # Nor where tiles of them tell what they would take.
+    coder, span = InterleavedCoder([random_model(np.random.default_rng(2), 0)]), PlaneRange(0, 255)
+    tile = plane[40:72, 40:72]
+    of_small, of_large = (coder.for_tiles_of(*shape).encode([tile], [span], 32) for shape in ((100, 200), (200, 200)))
+    assert of_small == coder.encode([tile], [span], 32) != of_large
+    with patch.object(interleaved_coder, "find_margins", lambda *_: None):
+        assert coder.encode([tile], [span], 32) == of_large
 
 
 @given(st.lists(st.integers(-(1 << 17), 1 << 17), min_size=1, max_size=30))

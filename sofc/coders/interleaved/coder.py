@@ -23,6 +23,7 @@ from sofc.coders.interleaved.margins import (
     SIZE_BYTES,
     Margins,
     find_margins,
+    may_have_margins,
     no_margins,
     pack_margins,
     unpack_margins,
@@ -43,6 +44,7 @@ class InterleavedCoder(GridCoder[PlaneModel]):
 
     id = 7
     name = "interleaved"
+    finds_margins = True
 
     @classmethod
     def from_sections(cls, sections: Sequence[bytes]) -> InterleavedCoder:
@@ -50,6 +52,14 @@ class InterleavedCoder(GridCoder[PlaneModel]):
         if not sections:
             raise FormatError("an interleaved model has at least one section")
         return cls([unpack_plan(section, plane) for plane, section in enumerate(sections)])
+
+    def for_tiles_of(self, image_rows: int, width: int) -> InterleavedCoder:
+        """Large images have no margins, though tiles of one colour look as if."""
+        if may_have_margins(image_rows, width):
+            return self
+        coder = InterleavedCoder(self.models)
+        coder.finds_margins = False
+        return coder
 
     @property
     def uses_grid(self) -> bool:
@@ -67,7 +77,7 @@ class InterleavedCoder(GridCoder[PlaneModel]):
         streams: list[bytes] = []
         frames: list[kernel.Frame] = []
         traced: kernel.Traced | None = None
-        margins = find_margins(planes, image_rows)
+        margins = find_margins(planes, image_rows) if self.finds_margins else None
         packed = None if margins is None else pack_margins(margins, ranges)
         if margins is None or packed is None:
             margins, packed = no_margins(len(planes), len(planes[0])), b""

@@ -48,11 +48,16 @@ def no_margins(planes: int, rows: int) -> Margins:
     return Margins((0,) * planes, np.zeros((rows, 2), np.int32))
 
 
+def may_have_margins(image_rows: int, width: int) -> bool:
+    """Whether an encoder looks for margins in images of so many rows and columns."""
+    return image_rows * width <= MOST_SAMPLES and width <= CHUNK
+
+
 def find_margins(planes: Sequence[Plane], image_rows: int) -> Margins | None:
     """The margins of planes of images, None where it is not worth having any. Their colour is that of the first
     sample."""
     width = planes[0].shape[1]
-    if image_rows * width > MOST_SAMPLES or width > CHUNK:
+    if not may_have_margins(image_rows, width):
         return None
     blank = tuple(int(plane[0, 0]) for plane in planes)
     is_blank = planes[0] == blank[0]
