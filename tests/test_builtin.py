@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -253,7 +254,7 @@ def test_at_effort_1_what_learns_has_to_lead(lead: float, monkeypatch: pytest.Mo
 
     def size(way: Way, image_rows: int, _: int = 1) -> float:
         """Of a piece."""
-        return 1000 / lead if way.model < FIRST_CODEBOOK_MODEL else 1000
+        return 5000 / lead if way.model < FIRST_CODEBOOK_MODEL else 5000
 
     monkeypatch.setattr("sofc.band.ways.Way.size", size)
     planes, gray = [image.astype(np.int32)], PixelFormat(1, 8, 8)
@@ -315,3 +316,12 @@ def test_higher_efforts_code_in_full_what_lower_ones_do(lower: int, higher: int)
             ways = Selection(builtin_codebook(pixel_format), None, effort).ways(planes, pixel_format, height)
             taken.append({(way.view.mapping, way.model) for way in ways})
         assert taken[0] <= taken[1]
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="codes whole images: slow")
+@pytest.mark.parametrize("effort", [1, 5])
+def test_masks_of_few_bytes_are_compared_in_full(effort: int) -> None:
+    """Tiles of which none has a border say nothing."""
+    y, x = np.ogrid[:576, :768]
+    mask = (x - 300) ** 2 + 1.3 * (y - 300) ** 2 < 60**2
+    assert len(sofc.encode(mask, effort=effort)) < 1.05 * len(sofc.encode(mask, coder="bilevel"))

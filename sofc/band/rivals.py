@@ -29,6 +29,8 @@ LEAD = 9 / 8
 """At the fastest effort a way that learns as it goes must take so much less than the best of the others: to decode it
 takes five to seven times as long, to encode three times. Of SMALL planes, of which one of each is coded in full, the
 smaller is taken."""
+FEW = 1 << 10
+"""Of images of fewer bytes a piece tells too little of what a neutral model takes: in few bytes it has hardly begun."""
 QUICK_EFFORT = 2
 """Up to this effort less is tried of small images: of models that do not learn the narrow ones, and numbers of values
 only where they take fewer bits."""
@@ -110,7 +112,10 @@ class Rivals:
         if self._candidates.effort in FASTEST and (own := self._clearly_own(rivals, image_rows)) is not None:
             return [own]
         sized = _sized(rivals, image_rows)
-        best = min(sized, key=lambda one: one[0])[1]
+        least, best = min(sized, key=lambda one: one[0])
+        trained = [rival for rival in rivals if rival.model >= FIRST_CODEBOOK_MODEL]
+        if best not in trained and trained and least < FEW:
+            return [best, _smallest(trained, image_rows)]
         if self._candidates.effort <= QUICK_EFFORT and self._candidates.tries_everything:
             # What the fastest effort chooses is coded in full here, too, so that nothing takes more.
             fastest = self._fastest(sized)
