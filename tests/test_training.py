@@ -530,7 +530,7 @@ def test_small_collections_are_mined_once_more_with_what_was_held_out() -> None:
 
 
 def test_values_are_numbered_in_training_where_that_pays() -> None:
-    """Slices with padding far below the rest: the model is for numbers of values, as they will be coded."""
+    """Slices with a hole far below the rest: the model is for numbers of values, as they will be coded."""
     rng = np.random.default_rng(2)
     images = []
     for number in range(6):
@@ -538,7 +538,7 @@ def test_values_are_numbered_in_training_where_that_pays() -> None:
         image = (900 + 40 * np.sin(rows / 7 + number) + 30 * np.cos(columns / 9) + rng.normal(0, 3, (40, 48))).astype(
             np.int16
         )
-        image[(rows - 20) ** 2 + (columns - 24) ** 2 > 380] = -2000
+        image[(rows - 20) ** 2 + (columns - 24) ** 2 < 200] = -2000
         images.append(image)
     sizes = []
     for by_value in (True, False):
