@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
-from sofc.band.candidates import DEFAULT_EFFORT, FASTEST, Candidates
+from sofc.band.candidates import DEFAULT_EFFORT, FASTEST, Candidate, Candidates
 from sofc.band.mapping import Mapped, Mapping, mapped
-from sofc.band.pieces import PIECE, SMALL, SMALL_PIECE, cut_piece
+from sofc.band.pieces import PIECE, SMALL, SMALL_PIECE, cut_piece, plain_size
 from sofc.band.ways import Way
 from sofc.coders.labels import looks_labelled
 from sofc.coders.registry import CODERS, LABELS_MODEL, NEUTRAL_MODELS
@@ -71,7 +71,12 @@ class Rivals:
 
     def _own(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, known: Known) -> list[Way]:
         everything = self._candidates.tries_everything
-        views: Iterable[Mapped] = [Mapped(Mapping.NONE, pixel_format, planes, ())]
+        view = Mapped(Mapping.NONE, pixel_format, planes, ())
+        if self._candidates.effort in FASTEST and len(planes) > 1 and planes[0].size > SMALL:
+            owned = self._owned(view, image_rows, known)
+            if owned:
+                return owned
+        views: Iterable[Mapped] = [view]
         # What a trained codebook learned of the relation between components does not hold for numbers in tables.
         if everything or (self._codebook and len(planes) == 1):
             is_quick = everything and self._candidates.effort <= QUICK_EFFORT and planes[0].size <= SMALL
@@ -109,8 +114,6 @@ class Rivals:
             return rivals
         if size <= SMALL and self._candidates.tries_everything:
             return self._best_two(rivals, image_rows)
-        if self._candidates.effort in FASTEST and (own := self._clearly_own(rivals, image_rows)) is not None:
-            return [own]
         sized = _sized(rivals, image_rows)
         least, best = min(sized, key=lambda one: one[0])
         trained = [rival for rival in rivals if rival.model >= FIRST_CODEBOOK_MODEL]
@@ -133,26 +136,30 @@ class Rivals:
         """The smallest at the fastest effort, where a way that learns must have a LEAD; but one by a model that a
         codebook has beside the built-in ones only where it is smaller than what these give without it."""
         chosen = min(
-            (one for one in sized if not self._owns(one[1])),
+            (one for one in sized if not self._owns(one[1].model)),
             key=lambda one: one[0] * (LEAD if self._learns(one[1]) else 1),
         )
-        return min([chosen, *(one for one in sized if self._owns(one[1]))], key=lambda one: one[0])[1]
+        return min([chosen, *(one for one in sized if self._owns(one[1].model))], key=lambda one: one[0])[1]
 
-    def _clearly_own(self, rivals: Sequence[Way], image_rows: int) -> Way | None:
+    def _owned(self, view: Mapped, image_rows: int, known: Known) -> list[Way]:
         """The smallest by a model that a codebook has beside the built-in ones, where a part of a piece shows that it
-        has a LEAD over all others: to compare whole pieces takes a third of the time of encoding."""
-        own = [rival for rival in rivals if self._owns(rival)]
+        takes no more than built-in ones of the same transform and the simplest of predictions: to compare it with all
+        takes as long as encoding."""
+        own = self._suitable(view, image_rows, known, lambda one: self._owns(one.number))
         if not own:
-            return None
-        best = min(own, key=lambda rival: rival.size(image_rows, QUICK))
-        size = LEAD * best.size(image_rows, QUICK)
-        return best if all(size <= rival.size(image_rows, QUICK) for rival in rivals if rival not in own) else None
+            return []
+        best = own[0] if len(own) == 1 else min(own, key=lambda way: way.size(image_rows, QUICK))
+        others = self._suitable(
+            view, image_rows, known, lambda one: one.transform is best.transform and not self._owns(one.number)
+        )
+        sizes = [way.size(image_rows, QUICK) for way in others if not self._learns(way)]
+        return [best] if best.size(image_rows, QUICK) <= min([plain_size(view.planes, image_rows), *sizes]) else []
 
-    def _owns(self, way: Way) -> bool:
+    def _owns(self, number: int) -> bool:
         """Whether the model is one that a codebook with built-in ones has beside these."""
-        if self._codebook is None or not self._codebook.bases or way.model < FIRST_CODEBOOK_MODEL:
+        if self._codebook is None or not self._codebook.bases or number < FIRST_CODEBOOK_MODEL:
             return False
-        return self._codebook.owns(self._codebook.models[way.model - FIRST_CODEBOOK_MODEL])
+        return self._codebook.owns(self._codebook.models[number - FIRST_CODEBOOK_MODEL])
 
     def _effort_of(self, way: Way) -> int:
         """That of the model, 0 where it has none."""
@@ -180,7 +187,9 @@ class Rivals:
             return True
         return CODERS[self._codebook.models[way.model - FIRST_CODEBOOK_MODEL].coder].learns
 
-    def _suitable(self, view: Mapped, image_rows: int, known: Known) -> list[Way]:
+    def _suitable(
+        self, view: Mapped, image_rows: int, known: Known, serves: Callable[[Candidate], bool] = lambda _: True
+    ) -> list[Way]:
         """The ways to code a view: with all models whose transforms suit it, where the codebook is built in.
 
         Without a codebook with the first such model; with another codebook, with its own, and where one with a narrow
@@ -189,7 +198,7 @@ class Rivals:
         piece, _ = cut_piece(view.planes, image_rows)
         found: list[Way] = []
         for one in self._candidates.of(view.format, len(view.planes[0]) // image_rows):
-            if one.trace is not None:
+            if one.trace is not None or not serves(one):
                 continue
             if found and not self._candidates.tries_everything:
                 narrow = found[0].transform.bits is not None
