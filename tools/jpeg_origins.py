@@ -61,8 +61,8 @@ MADE = """
 ## Files of many encoders
 
 Files as they come from libjpeg-turbo, libjpeg 9, MozJPEG and jpegli (gray and five samplings; qualities 30 to 100; some
-with a black surround or blown out), of pieces of images that Pillow decoded: `tools/make_jpegs.py DATA FOLDER`, also
-with `--seed N`. Found: sampling, place and all steps of all components.
+with a black surround or blown out), of pieces of images that Pillow decoded: `tools/make_jpegs.py DATA FOLDER --split
+train`, also with `--seed N`. Found: sampling, place and all steps of all components.
 
 | files | found | bytes of the samples over the files' | at most |
 | --- | ---: | ---: | ---: |
