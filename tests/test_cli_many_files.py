@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import closing
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import fault
@@ -340,7 +341,7 @@ def test_a_signal_that_an_import_makes_an_error_of(monkeypatch: pytest.MonkeyPat
             raise ImportError("numpy could not be imported") from None
         return 0
 
-    monkeypatch.setattr("sofc.cli.info.run", run)
+    monkeypatch.setattr(import_module("sofc.cli.info"), "run", run)
     monkeypatch.setattr(sys, "argv", ["sofc", "info", "a.sofc"])
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:

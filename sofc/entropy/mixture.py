@@ -126,7 +126,7 @@ def put_back(
         if words[word] == 0:
             continue
         for block in range(8 * word, 8 * word + 8):
-            for i in range(BLOCK * block, BLOCK * (block + changed[block])):
+            for i in range(BLOCK * block, BLOCK * (block + int(changed[block]))):
                 models[i] = start[i]
             changed[block] = 0
     return 0
