@@ -34,6 +34,7 @@ if command -v minisign >/dev/null; then
     minisign -R -s key.sec -p by_minisign.pub >/dev/null </dev/null
     first=$(sed -n '1s/.* //p' by_py_minisign.pub)
     second=$(sed -n '1s/.* //p' by_minisign.pub)
+    while [ ${#second} -lt 16 ]; do second=0$second; done # it leaves zeros in front out
     echo "py-minisign: $first, minisign: $second"
     test "$(sed -n 2p by_py_minisign.pub)" = "$(sed -n 2p by_minisign.pub)"
     test "$first" = "$(echo "$second" | fold -w2 | tac | tr -d '\n')"
