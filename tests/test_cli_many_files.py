@@ -11,7 +11,6 @@ import sys
 import time
 from contextlib import closing
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 
 import fault
@@ -332,24 +331,25 @@ def test_what_an_interrupted_run_began_is_undone(number: signal.Signals) -> None
     assert names() == set()
 
 
-def test_a_signal_that_an_import_makes_an_error_of(monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:
-    def run(args: object) -> int:
-        try:
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(5)
-        except BaseException:
-            raise ImportError("numpy could not be imported") from None
-        return 0
+def test_a_signal_that_an_import_makes_an_error_of() -> None:
+    code = """
+import os, signal, sys, time
+from sofc.cli import info
+from sofc.cli.__main__ import main
 
-    monkeypatch.setattr(import_module("sofc.cli.info"), "run", run)
-    monkeypatch.setattr(sys, "argv", ["sofc", "info", "a.sofc"])
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+def run(args):
     try:
-        assert main() == 128 + signal.SIGTERM
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    assert capsys.readouterr().err == ""
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    except BaseException:
+        raise ImportError("numpy could not be imported") from None
+    return 0
+
+info.run = run
+sys.exit(main())
+"""
+    ended = subprocess.run([sys.executable, "-c", code, "info", "a.sofc"], stderr=subprocess.PIPE)
+    assert (ended.returncode, ended.stderr) == (128 + signal.SIGTERM, b"")
 
 
 def test_the_log_is_shown_when_asked_for(capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
