@@ -10,10 +10,12 @@ from typing import Any
 import llvmlite.binding as llvm
 import numba
 import numpy as np
+from llvmlite import ir
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
-from numba.extending import models, register_model, typeof_impl
+from numba.extending import intrinsic, models, overload, register_model, typeof_impl
 
+from sofc.jit.arithmetic import high_product
 from sofc.jit.decorators import Kernel
 from sofc.jit.library import symbol
 from sofc.jit.native import BOOLEAN, INTEGER, NOTHING, REAL, Code, Kinds, layout
@@ -45,6 +47,24 @@ class _Callee(numba.types.Dispatcher):  # type: ignore[misc]
 
 
 register_model(_Callee)(models.OpaqueModel)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _high_product(_context: Any, _a: Any, _b: Any) -> Any:
+    def instructions(_target: Any, builder: Any, _signature: Any, factors: Any) -> Any:
+        wide = ir.IntType(128)
+        product = builder.mul(*(builder.zext(factor, wide) for factor in factors))
+        return builder.trunc(builder.lshr(product, wide(64)), ir.IntType(64))
+
+    return numba.types.int64(numba.types.int64, numba.types.int64), instructions
+
+
+@overload(high_product)  # type: ignore[untyped-decorator]
+def _overload_high_product(a: Any, b: Any) -> Any:
+    def in_kernel(a: Any, b: Any) -> Any:
+        return _high_product(a, b)
+
+    return in_kernel
 
 
 @typeof_impl.register(Kernel)  # type: ignore[untyped-decorator]

@@ -19,7 +19,7 @@ from sofc.coders.interleaved import InterleavedCoder, kernel
 from sofc.coders.interleaved import coder as interleaved_coder
 from sofc.coders.interleaved.coder import frame_of, stream_of, trace_plane
 from sofc.coders.interleaved.grid import find_grid
-from sofc.coders.interleaved.kernel_tokens import ESCAPE
+from sofc.coders.interleaved.kernel_tokens import ESCAPE, reciprocal_of
 from sofc.coders.interleaved.margins import Margins, find_margins, no_margins, pack_margins
 from sofc.coders.interleaved.model import SCALE, TOKENS, PlaneModel, Prediction, errors, taps
 from sofc.coders.interleaved.passes import (
@@ -539,6 +539,17 @@ def test_no_section():
         InterleavedCoder.from_sections([])
 
 
+def test_reciprocals():
+    """A product with them is a division, for all states that are coded under each frequency."""
+    rng = np.random.default_rng(5)
+    for frequency in range(1, SCALE + 1):
+        shift, reciprocal, end = 64 + (frequency - 1).bit_length(), reciprocal_of(frequency), frequency << 52
+        multiples = rng.integers(1, 1 << 52, 20) * frequency
+        for state in (0, frequency - 1, end - 1, *map(int, multiples), *map(int, multiples - 1)):
+            assert (4 * state * reciprocal) >> shift == state // frequency
+        assert reciprocal < 1 << 63
+
+
 def test_range_too_large():
     coder = InterleavedCoder([random_model(np.random.default_rng(6), 0, fraction=10)])
     with pytest.raises(FormatError, match="smaller range"):
@@ -556,12 +567,13 @@ def test_residuals_out_of_what_samples_are_held_in(bits, distances, rows):
     (model,), span = coder.models, PlaneRange(0, (1 << bits) - 1)
     (plane,) = random_planes(rng, [span], (rows, 9))
     frame = frame_of(plane, span, span.size, prediction, [])
-    traced = trace_plane(frame, model.predictor(0, span, span.size))
+    traced = trace_plane(frame, model.predictor(0, span, span.size), model.contexts)
     assert_same([plane], coder.decode([stream_of(model, traced, frame)], [span], rows, 9, rows))
     for distance in (*distances, *(-distance for distance in distances)):
-        residuals = traced.residuals.copy()
+        residuals, symbols = traced.residuals.copy(), traced.symbols.copy()
         residuals[rows * 9 // 2] += distance
-        stream = stream_of(model, traced._replace(residuals=residuals), frame)
+        symbols[rows * 9 // 2] |= ESCAPE
+        stream = stream_of(model, traced._replace(residuals=residuals, symbols=symbols), frame)
         with pytest.raises(FormatError, match="outside the plane's range"):
             coder.decode([stream], [span], rows, 9, rows)
 

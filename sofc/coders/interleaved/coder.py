@@ -18,7 +18,7 @@ import numpy.typing as npt
 from sofc.coders.gridded import GridCoder
 from sofc.coders.interleaved import kernel
 from sofc.coders.interleaved.grid import find_grid
-from sofc.coders.interleaved.kernel_tokens import LANES, LOW, WORD_BITS, Coded, write_images
+from sofc.coders.interleaved.kernel_tokens import CELLS, LANES, LOW, WORD_BITS, Coded, write_images
 from sofc.coders.interleaved.margins import (
     SIZE_BYTES,
     Margins,
@@ -84,7 +84,7 @@ class InterleavedCoder(GridCoder[PlaneModel]):
         for model, plane, span in zip(self.models, planes, ranges, strict=False):
             largest = largest_for(model.prediction, span, ranges)
             frame = frame_of(plane, span, largest, model.prediction, frames, image_rows, margins)
-            traced = trace_plane(frame, model.predictor(grid, span, largest), traced)
+            traced = trace_plane(frame, model.predictor(grid, span, largest), model.contexts, traced)
             streams.append(stream_of(model, traced, frame, b"" if frames else packed))
             frames.append(frame)
         return streams
@@ -176,15 +176,24 @@ def scratch_for(frame: kernel.Frame) -> npt.NDArray[np.int16] | npt.NDArray[np.i
     return np.zeros(kernel.SCRATCH, frame.samples.dtype)
 
 
-def trace_plane(frame: kernel.Frame, predictor: kernel.Predictor, room: kernel.Traced | None = None) -> kernel.Traced:
-    """What the samples of a known plane are coded as; fills the frame's errors.
+CELL_BY_CELL = np.arange(CELLS, dtype=np.uint8)
+"""Each cell as a context of its own."""
+
+
+def trace_plane(
+    frame: kernel.Frame,
+    predictor: kernel.Predictor,
+    contexts: npt.NDArray[np.uint8] = CELL_BY_CELL,
+    room: kernel.Traced | None = None,
+) -> kernel.Traced:
+    """What the samples of a known plane are coded as; fills the frame's errors. ``contexts`` (CELLS,): of each cell.
 
     ``room``: what another plane of the size gave, to be filled anew, as new pages take longer than what fills them.
     """
     size = frame.rows * frame.width
-    traced = room or kernel.Traced(np.empty(size, np.int32), np.empty(size, np.uint8), np.empty(size, np.int16))
+    traced = room or kernel.Traced(np.empty(size, np.int32), np.empty(size, np.uint16), np.empty(size, np.int16))
     with np.errstate(over="ignore"):  # sums wrap around on purpose: interpreted kernels would warn
-        kernel.trace(frame, predictor, scratch_for(frame), traced)
+        kernel.trace(frame, predictor, contexts, scratch_for(frame), traced)
     return traced
 
 
@@ -192,8 +201,8 @@ def stream_of(model: PlaneModel, traced: kernel.Traced, frame: kernel.Frame, mar
     """The stream of a plane of all images; ``margins``: what says those of all planes, in the stream of the first."""
     words = np.empty(2 * traced.residuals.size + 1, np.uint32)
     states = np.array([LOW] * LANES + [words.size], np.int64)
-    coded = Coded(traced.residuals, traced.cells, frame.margins, frame.width)
-    write_images(coded, frame.image_rows, model.distributions, words, states)
+    coded = Coded(traced.residuals, traced.symbols, frame.margins, frame.width)
+    write_images(coded, frame.image_rows, model.codes, words, states)
     head = states[:LANES].astype("<u8")
     if margins:
         head[0] |= np.uint64(HAS_MARGINS)

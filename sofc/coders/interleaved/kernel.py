@@ -17,7 +17,9 @@ import numpy as np
 
 from sofc.coders.interleaved.kernel_tokens import (
     DIRECT,
+    ESCAPE,
     LANES,
+    TOKEN_BITS,
     Columns,
     Distributions,
     Position,
@@ -728,20 +730,22 @@ def decode(
 
 
 class Traced(NamedTuple):
-    """What the samples of a plane are coded as, in the order of rows: ``residuals``, ``cells`` (FRACTIONS * level +
-    fraction) and the ``energies`` that levels follow from."""
+    """What the samples of a plane are coded as, in the order of rows: ``residuals`` and ``symbols``, as ``Coded`` has
+    them, and the ``energies`` that levels follow from."""
 
     residuals: Vector[np.int32]
-    cells: Vector[np.uint8]
+    symbols: Vector[np.uint16]
     energies: Vector[np.int16]
 
 
 @kernel
-def _trace_span(frame: Frame, predictor: Predictor, span: Span, scratch: Lane, traced: Traced) -> None:
+def _trace_span(
+    frame: Frame, predictor: Predictor, contexts: Vector[np.uint8], span: Span, scratch: Lane, traced: Traced
+) -> None:
     """The same of a span of a known plane."""
     width, levels, fraction = span.columns, predictor.levels, predictor.fraction
     row, start = frame.samples[_at(frame, span.y) + span.column :], span.y * frame.width + span.column
-    residuals, cells, energies = traced.residuals[start:], traced.cells[start:], traced.energies[start:]
+    residuals, symbols, energies = traced.residuals[start:], traced.symbols[start:], traced.energies[start:]
     sums, west, far, energy, turn = scratch[SUMS:], scratch[WEST:], scratch[FAR_WEST:], scratch[ENERGY:], scratch[TURN:]
     for i in range(width):
         sums[i] += west[i] * row[i + LEFT - 1] + far[i] * row[i + LEFT - 2]
@@ -750,17 +754,19 @@ def _trace_span(frame: Frame, predictor: Predictor, span: Span, scratch: Lane, t
     for i in range(width):
         residuals[i] = row[i + LEFT] - turn[i]
     for i in range(width):
+        symbols[i] = residuals[i] + DIRECT if -DIRECT <= residuals[i] <= DIRECT else ESCAPE
+    for i in range(width):
         turn[i] = sums[i] >> (fraction - 2)
     for i in range(width):
-        cells[i] = levels[energy[i] & FIRST_ROW] + (turn[i] & 3)
+        symbols[i] |= int(contexts[levels[energy[i] & FIRST_ROW] + (turn[i] & 3)]) << TOKEN_BITS
     for i in range(width):
         energies[i] = energy[i]
 
 
 @kernel
-def trace(frame: Frame, predictor: Predictor, scratch: Lane, traced: Traced) -> int:
+def trace(frame: Frame, predictor: Predictor, contexts: Vector[np.uint8], scratch: Lane, traced: Traced) -> int:
     """Spec interleaved/prediction and Spec interleaved/contexts. Predict all samples of a known plane into ``traced``;
-    fills its errors. Returns 0."""
+    fills its errors. ``contexts`` (CELLS,): that of each cell. Returns 0."""
     for first in range(0, frame.rows, frame.image_rows):
         end = min(first + frame.image_rows, frame.rows)
         step = step_of(end - first)
@@ -769,7 +775,7 @@ def trace(frame: Frame, predictor: Predictor, scratch: Lane, traced: Traced) -> 
             for column in range(0, frame.width, CHUNK):
                 span = Span(y, top, 0, column, min(CHUNK, frame.width - column), first, end - 1)
                 _open(frame, predictor, span, scratch)
-                _trace_span(frame, predictor, span, scratch, traced)
+                _trace_span(frame, predictor, contexts, span, scratch, traced)
                 _close(frame, predictor, span, scratch)
     return 0
 

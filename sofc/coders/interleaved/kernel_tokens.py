@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sofc.jit.arithmetic import high_product
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Vector
 
@@ -132,18 +133,49 @@ def take_residual(cell: int, farthest: int, words: Words, position: Position, di
     return Taken(value, _refilled(words, Position(state, place)))
 
 
-class Symbol(NamedTuple):
-    """A token, and the plain bits that follow it; for an escape ``plain`` has as many more above them."""
+class Codes(NamedTuple):
+    """What tokens are coded by, at context << TOKEN_BITS | token. ``quick``: width << WIDTH_AT | frequency <<
+    FREQUENCY_AT | first slot, where frequency - 1 has so many bits; 0 where plain bits follow a token, or an escape
+    stands for it. ``every``: the same of all tokens. ``reciprocals``: as ``reciprocal_of`` gives them."""
 
-    token: int
-    bits: int
-    plain: int
+    quick: Vector[np.int32]
+    every: Vector[np.int32]
+    reciprocals: Vector[np.int64]
+
+
+FREQUENCY_AT, WIDTH_AT = 16, 27
+FREQUENCY_MASK = (1 << (WIDTH_AT - FREQUENCY_AT)) - 1
+
+
+def reciprocal_of(frequency: int) -> int:
+    """2^(62 + width) / frequency, rounded up, where frequency - 1 has ``width`` bits: by it a division of numbers below
+    frequency << 52 is a product (Granlund and Montgomery, PLDI 1994, theorem 4.2). Frequencies are 1 to 1024."""
+    return -(-(1 << (62 + (frequency - 1).bit_length())) // frequency)
 
 
 @inlined
-def _symbol_of(residual: int, codes: Vector[np.uint32], first: int) -> Symbol:
-    """Spec interleaved/stream. What a residual is coded as where codes of its context begin at ``first``."""
-    size = abs(residual)
+def _put_token(state: int, code: int, reciprocal: int) -> int:
+    """Spec interleaved/stream. The state from which a token is decoded that leaves ``state``."""
+    frequency = (code >> FREQUENCY_AT) & FREQUENCY_MASK
+    quotient = high_product(4 * state, reciprocal) >> (code >> WIDTH_AT)
+    return int(state + (code & 0xFFFF) + quotient * ((1 << SCALE_BITS) - frequency))
+
+
+@inlined
+def _emptied(words: Words, position: Position, bound: int) -> Position:
+    """Spec interleaved/stream. Put a word of a state that is not below a bound."""
+    state, place = position.state, position.place
+    if state >= bound:
+        place -= 1
+        words[place] = state & 0xFFFFFFFF
+        state >>= WORD_BITS
+    return Position(state, place)
+
+
+@kernel
+def _put_rest(residual: int, symbol: int, codes: Codes, words: Words, position: Position) -> Position:
+    """Spec interleaved/stream. Code a residual whose token plain bits follow; ``symbol``: any of its context."""
+    size, first = abs(residual), symbol & -(1 << TOKEN_BITS)
     token, bits, plain = residual + DIRECT, 0, 0
     if size > DIRECT:
         bits = FIRST_BITS
@@ -151,99 +183,90 @@ def _symbol_of(residual: int, codes: Vector[np.uint32], first: int) -> Symbol:
             bits += 1
         plain = size - (DIRECT + 1 + (1 << bits) - (1 << FIRST_BITS))
         token = min(ESCAPE, LAST_DIRECT + 1 + 2 * (bits - FIRST_BITS) + (1 if residual < 0 else 0))
-    if token == ESCAPE or codes[first + token] >> 16 == 0:
+    if token == ESCAPE or codes.every[first + token] == 0:
         token, bits = ESCAPE, ESCAPE_BITS
         plain = 2 * residual if residual >= 0 else -2 * residual - 1
-    return Symbol(token, bits, plain)
+        position = _emptied(words, position, LOW << (WORD_BITS - ESCAPE_BITS))
+        position = Position((position.state << ESCAPE_BITS) | (plain >> ESCAPE_BITS), position.place)
+        plain &= (1 << ESCAPE_BITS) - 1
+    code = int(codes.every[first + token])
+    frequency = (code >> FREQUENCY_AT) & FREQUENCY_MASK
+    position = _emptied(words, position, frequency << (LOW_BITS + WORD_BITS - SCALE_BITS - bits))
+    state = _put_token((position.state << bits) | plain, code, int(codes.reciprocals[first + token]))
+    return Position(state, position.place)
 
 
 @inlined
-def _put(residual: int, cell: int, distributions: Distributions, words: Words, position: Position) -> Position:
+def _put(residual: int, symbol: int, codes: Codes, words: Words, position: Position) -> Position:
     """Spec interleaved/stream. Code a residual before what was coded; words are filled from their end."""
-    state, place = position.state, position.place
-    first = int(distributions.tokens[cell]) << TOKEN_BITS
-    symbol = _symbol_of(residual, distributions.codes, first)
-    code = int(distributions.codes[first + symbol.token])
-    frequency, start, plain = code >> 16, code & 0xFFFF, symbol.plain
-    if symbol.token == ESCAPE:
-        if state >= LOW << (WORD_BITS - ESCAPE_BITS):
-            place -= 1
-            words[place] = state & 0xFFFFFFFF
-            state >>= WORD_BITS
-        state = (state << ESCAPE_BITS) | (plain >> ESCAPE_BITS)
-        plain &= (1 << ESCAPE_BITS) - 1
-    if state >= frequency << (LOW_BITS + WORD_BITS - SCALE_BITS - symbol.bits):
-        place -= 1
-        words[place] = state & 0xFFFFFFFF
-        state >>= WORD_BITS
-    state = (state << symbol.bits) | plain
-    quotient = state // frequency
-    return Position((quotient << SCALE_BITS) + (state - quotient * frequency) + start, place)
+    code = int(codes.quick[symbol])
+    if code == 0:
+        return _put_rest(residual, symbol, codes, words, position)
+    frequency = (code >> FREQUENCY_AT) & FREQUENCY_MASK
+    position = _emptied(words, position, frequency << (LOW_BITS + WORD_BITS - SCALE_BITS))
+    return Position(_put_token(position.state, code, int(codes.reciprocals[symbol])), position.place)
 
 
 class Coded(NamedTuple):
-    """What samples of a plane of images are coded as, in the order of rows (rows * width,), and its ``margins``
+    """What samples of a plane of images are coded as, in the order of rows (rows * width,): ``residuals``, and
+    ``symbols``, context << TOKEN_BITS | token, where ESCAPE stands for all tokens that plain bits follow. ``margins``
     (2 * rows,)."""
 
     residuals: Vector[np.int32]
-    cells: Vector[np.uint8]
+    symbols: Vector[np.uint16]
     margins: Margins
     width: int
 
 
 @inlined
 def _write_columns(
-    coded: Coded, y: int, columns: Columns, lane: int, distributions: Distributions, words: Words,
-    states: Vector[np.int64],
-) -> None:  # fmt: skip
+    coded: Coded, y: int, columns: Columns, lane: int, codes: Codes, words: Words, states: Vector[np.int64]
+) -> None:
     """Spec interleaved/stream. Code columns of a row, the last first."""
-    start, state, place = y * coded.width, int(states[lane]), int(states[LANES])
-    for i in range(start + columns.end - 1, start + columns.start - 1, -1):
-        put = _put(int(coded.residuals[i]), int(coded.cells[i]), distributions, words, Position(state, place))
-        state, place = put.state, put.place
-    states[lane], states[LANES] = state, place
+    start, position = y * coded.width + columns.start, Position(int(states[lane]), int(states[LANES]))
+    residuals, symbols = coded.residuals[start:], coded.symbols[start:]
+    for i in range(columns.end - columns.start - 1, -1, -1):
+        position = _put(int(residuals[i]), int(symbols[i]), codes, words, position)
+    states[lane], states[LANES] = position.state, position.place
 
 
 @inlined
 def _write_three(
-    coded: Coded, y: int, step: int, columns: Columns, distributions: Distributions, words: Words,
-    states: Vector[np.int64],
-) -> None:  # fmt: skip
+    coded: Coded, y: int, step: int, columns: Columns, codes: Codes, words: Words, states: Vector[np.int64]
+) -> None:
     """Spec interleaved/stream. The same of rows y, y + step and y + 2 * step in turn."""
-    size, residuals, cells = step * coded.width, coded.residuals, coded.cells
+    start, size = y * coded.width + columns.start, step * coded.width
+    residuals, symbols = coded.residuals[start:], coded.symbols[start:]
+    residuals_2, symbols_2 = residuals[size:], symbols[size:]
+    residuals_3, symbols_3 = residuals_2[size:], symbols_2[size:]
     a, b, c, place = int(states[0]), int(states[1]), int(states[2]), int(states[LANES])
-    for i in range(y * coded.width + columns.end - 1, y * coded.width + columns.start - 1, -1):
-        k = i + 2 * size
-        put = _put(int(residuals[k]), int(cells[k]), distributions, words, Position(c, place))
-        c, place, k = put.state, put.place, i + size
-        put = _put(int(residuals[k]), int(cells[k]), distributions, words, Position(b, place))
+    for i in range(columns.end - columns.start - 1, -1, -1):
+        put = _put(int(residuals_3[i]), int(symbols_3[i]), codes, words, Position(c, place))
+        c, place = put.state, put.place
+        put = _put(int(residuals_2[i]), int(symbols_2[i]), codes, words, Position(b, place))
         b, place = put.state, put.place
-        put = _put(int(residuals[i]), int(cells[i]), distributions, words, Position(a, place))
+        put = _put(int(residuals[i]), int(symbols[i]), codes, words, Position(a, place))
         a, place = put.state, put.place
     states[0], states[1], states[2], states[LANES] = a, b, c, place
 
 
 @inlined
-def _write_rows(
-    coded: Coded, y: int, step: int, distributions: Distributions, words: Words, states: Vector[np.int64]
-) -> None:
+def _write_rows(coded: Coded, y: int, step: int, codes: Codes, words: Words, states: Vector[np.int64]) -> None:
     """Spec interleaved/margins. Rows y, y + step and y + 2 * step, from the last that is read to the first."""
     shared = shared_columns(coded.margins, y, step, coded.width)
     for lane in range(LANES - 1, -1, -1):
         own = columns_inside(coded.margins, y + lane * step, coded.width)
         behind = Columns(max(own.start, shared.end), own.end)
-        _write_columns(coded, y + lane * step, behind, lane, distributions, words, states)
-    _write_three(coded, y, step, shared, distributions, words, states)
+        _write_columns(coded, y + lane * step, behind, lane, codes, words, states)
+    _write_three(coded, y, step, shared, codes, words, states)
     for lane in range(LANES - 1, -1, -1):
         own = columns_inside(coded.margins, y + lane * step, coded.width)
         before = Columns(own.start, min(own.end, shared.start))
-        _write_columns(coded, y + lane * step, before, lane, distributions, words, states)
+        _write_columns(coded, y + lane * step, before, lane, codes, words, states)
 
 
 @kernel
-def write_images(
-    coded: Coded, image_rows: int, distributions: Distributions, words: Words, states: Vector[np.int64]
-) -> int:
+def write_images(coded: Coded, image_rows: int, codes: Codes, words: Words, states: Vector[np.int64]) -> int:
     """Spec interleaved/stream. Code a plane of images from its last residual to the first.
 
     ``words`` has room; ``states`` (4,): of the lanes, and the first word in use. Returns 0.
@@ -255,7 +278,7 @@ def write_images(
         lane = 0 if step == 0 else LANES - 1
         for y in range(end - 1, first + LANES * step - 1, -1):
             columns = columns_inside(coded.margins, y, coded.width)
-            _write_columns(coded, y, columns, lane, distributions, words, states)
+            _write_columns(coded, y, columns, lane, codes, words, states)
         for y in range(first + step - 1, first - 1, -1):
-            _write_rows(coded, y, step, distributions, words, states)
+            _write_rows(coded, y, step, codes, words, states)
     return 0

@@ -171,15 +171,38 @@ class PlaneModel:
         return _predictor_of(self, span, largest)._replace(grid_row=grid >> 3, grid_column=grid & 7)
 
     @cached_property
-    def distributions(self) -> kernel_tokens.Distributions:
-        """As kernels take them."""
+    def contexts(self) -> npt.NDArray[np.uint8]:
+        """That of each of the CELLS cells."""
         contexts = np.zeros(kernel_tokens.CELLS, np.uint8)
         contexts[: self.cells.size] = self.cells.ravel()
-        starts = np.cumsum(self.frequencies, axis=1) - self.frequencies
+        return contexts
+
+    @cached_property
+    def distributions(self) -> kernel_tokens.Distributions:
+        """As kernels take them to decode."""
         tokens = np.tile(np.arange(TOKENS, dtype=np.uint8), len(self.frequencies))
-        codes = (self.frequencies << 16) | np.minimum(starts, SCALE - 1)
         slots = np.repeat(tokens, self.frequencies.ravel())
-        return kernel_tokens.Distributions(np.concatenate([contexts, slots]), codes.ravel().astype(np.uint32))
+        codes = self._codes.ravel().astype(np.uint32)
+        return kernel_tokens.Distributions(np.concatenate([self.contexts, slots]), codes)
+
+    @cached_property
+    def codes(self) -> kernel_tokens.Codes:
+        """As kernels take them to encode."""
+        used = self.frequencies > 0
+        found = {int(one): kernel_tokens.reciprocal_of(int(one)) for one in set(self.frequencies[used].tolist())}
+        reciprocals = np.array([found.get(one, 0) for one in self.frequencies.ravel().tolist()], np.int64)
+        widths = np.array([max(0, one - 1).bit_length() for one in self.frequencies.ravel().tolist()])
+        every = np.where(used, self._codes | widths.reshape(used.shape) << kernel_tokens.WIDTH_AT, 0).astype(np.int32)
+        quick = every.copy()
+        quick[:, kernel_tokens.LAST_DIRECT + 1 :] = 0
+        return kernel_tokens.Codes(quick.ravel(), every.ravel(), reciprocals)
+
+    @property
+    def _codes(self) -> Integers:
+        """Frequency << 16 | first slot of each context's tokens."""
+        starts = np.cumsum(self.frequencies, axis=1) - self.frequencies
+        codes: Integers = (self.frequencies << kernel_tokens.FREQUENCY_AT) | np.minimum(starts, SCALE - 1)
+        return codes
 
 
 @lru_cache(maxsize=32)

@@ -12,7 +12,7 @@ from sofc.coders.interleaved import kernel
 from sofc.coders.interleaved.coder import frame_of, scratch_for, trace_plane
 from sofc.coders.interleaved.grid import find_grid
 from sofc.coders.interleaved.kernel import Frame
-from sofc.coders.interleaved.kernel_tokens import DIRECT, ESCAPE, FIRST_BITS, LAST_DIRECT, STRIPED_ROWS
+from sofc.coders.interleaved.kernel_tokens import DIRECT, ESCAPE, FIRST_BITS, LAST_DIRECT, STRIPED_ROWS, TOKEN_BITS
 from sofc.coders.interleaved.margins import Margins, find_margins, no_margins
 from sofc.coders.interleaved.model import TOKENS, Prediction, errors, fraction_bits, largest_of, taps
 from sofc.planes import Plane, PlaneRange
@@ -161,9 +161,14 @@ def _traced(
         frames.append(frame)
 
 
+def _fractions(traced: kernel.Traced) -> Integers:
+    """Those of the predictions, in quarters, where each cell was a context."""
+    return (traced.symbols >> TOKEN_BITS).astype(np.int64) % kernel.FRACTIONS
+
+
 def _fine_errors(traced: kernel.Traced) -> Integers:
     """Absolute errors in eighths."""
-    result: Integers = np.abs(8 * traced.residuals.astype(np.int64) - 2 * (traced.cells & 3) - 1)
+    result: Integers = np.abs(8 * traced.residuals.astype(np.int64) - 2 * _fractions(traced) - 1)
     return result
 
 
@@ -294,7 +299,7 @@ class Survey:
                 energies = traced.energies[inside]
                 bins = np.searchsorted(ENERGY_EDGES, energies) + 1
                 bins[energies == kernel.FIRST_ROW] = 0
-                cells = (bins * kernel.FRACTIONS + (traced.cells[inside] & 3)) * TOKENS
+                cells = (bins * kernel.FRACTIONS + _fractions(traced)[inside]) * TOKENS
                 cells += tokens_of(traced.residuals[inside])
                 histogram += np.bincount(cells, minlength=histogram.size).reshape(histogram.shape)
         return result
