@@ -114,14 +114,19 @@ def _green(cb: int, cr: int) -> int:
 
 
 @inlined
+def _blue(conversion: Conversion, y: int, cb: int) -> int:
+    blue = (conversion.scale * y + conversion.blue_half + conversion.blue_from_cb * cb) >> conversion.bits
+    return max(0, min(LARGEST, blue))
+
+
+@inlined
 def convert(conversion: Conversion, y: int, cb: int, cr: int) -> Colour:
     """Spec coding-tools/conversions. The colour of Y, and Cb and Cr less MIDDLE."""
     total = conversion.scale * y
     red = (total + conversion.red_half + conversion.red_from_cr * cr) >> conversion.bits
     from_cb = ((conversion.green_from_cb * cb) >> conversion.cut) << conversion.cut
     green = (total + conversion.green_half + from_cb + conversion.green_from_cr * cr) >> conversion.bits
-    blue = (total + conversion.blue_half + conversion.blue_from_cb * cb) >> conversion.bits
-    return Colour(max(0, min(LARGEST, red)), max(0, min(LARGEST, green)), max(0, min(LARGEST, blue)))
+    return Colour(max(0, min(LARGEST, red)), max(0, min(LARGEST, green)), _blue(conversion, y, cb))
 
 
 @kernel
@@ -196,6 +201,8 @@ def _search_near(conversion: Conversion, start: Triple, colour: Colour) -> Tripl
     for distance in range(1, NEAR + 1):
         for dy in range(-distance, distance + 1):
             for du in range(-distance, distance + 1):
+                if _blue(conversion, start.y + dy, start.cb + du) != colour.blue:
+                    continue  # whatever Cr is
                 for dv in range(-distance, distance + 1):
                     if max(abs(dy), abs(du), abs(dv)) == distance:
                         y, cb, cr = start.y + dy, start.cb + du, start.cr + dv
@@ -216,22 +223,13 @@ def _search_clipped(conversion: Conversion, start: Triple, colour: Colour) -> Tr
             cr = ((y - green) * (1 << BITS) - GREEN_FROM_CB * cb + GREEN_FROM_CR // 2) // GREEN_FROM_CR
         elif blue == 0 or blue == LARGEST:
             cb = ((y - green) * (1 << BITS) - GREEN_FROM_CR * cr + GREEN_FROM_CB // 2) // GREEN_FROM_CB
-        for beside in range(9):
-            u, v = cb + beside // 3 - 1, cr + beside % 3 - 1
-            if fits(conversion, y, u, v, colour):
-                return Triple(y, u, v, True)
+        for u in range(cb - 1, cb + 2):
+            if _blue(conversion, y, u) != blue:
+                continue
+            for v in range(cr - 1, cr + 2):
+                if fits(conversion, y, u, v, colour):
+                    return Triple(y, u, v, True)
     return start
-
-
-@inlined
-def _rounded(conversion: Conversion, colour: Colour) -> Triple:
-    """The rounded conversion of a colour. It is what most come of, and so is not searched for by calls."""
-    red, green, blue = colour
-    y = _weighted(0, red, green, blue)
-    cb, cr = _weighted(1, red, green, blue), _weighted(2, red, green, blue)
-    made = convert(conversion, y, cb, cr)
-    same = made.red == red and made.green == green and made.blue == blue
-    return Triple(y, cb, cr, same and cb < MIDDLE and cr < MIDDLE)
 
 
 @kernel
@@ -245,21 +243,75 @@ def _search(conversion: Conversion, start: Triple, colour: Colour) -> Triple:
     return found
 
 
+class _Run(NamedTuple):
+    """RUN colours or fewer that stand side by side, and where what they convert to goes."""
+
+    red: Vector[np.int32]
+    green: Vector[np.int32]
+    blue: Vector[np.int32]
+    y: Vector[np.int32]
+    cb: Vector[np.int32]
+    cr: Vector[np.int32]
+
+
+RUN = 64
+"""Colours that are rounded in vectors, and looked at one by one only where that does not fit all of them."""
+
+
+@inlined
+def _round_run(conversion: Conversion, run: _Run, count: int) -> int:
+    """The rounded conversions of a run of colours. Returns how many do not convert back, which have ~Y for Y."""
+    missed = 0
+    for i in range(count):
+        red, green, blue = int(run.red[i]), int(run.green[i]), int(run.blue[i])
+        run.y[i] = _weighted(0, red, green, blue)
+        run.cb[i] = _weighted(1, red, green, blue) + MIDDLE
+        run.cr[i] = _weighted(2, red, green, blue) + MIDDLE
+    for i in range(count):
+        y, cb, cr = int(run.y[i]), int(run.cb[i]), int(run.cr[i])
+        made = convert(conversion, y, cb - MIDDLE, cr - MIDDLE)
+        differs = (made.red ^ run.red[i]) | (made.green ^ run.green[i]) | (made.blue ^ run.blue[i])
+        is_missed = 1 if (differs | cb >> 8 | cr >> 8) != 0 else 0
+        run.y[i] = y ^ -is_missed
+        missed += is_missed
+    return missed
+
+
+@kernel
+def _search_run(conversion: Conversion, run: _Run, count: int) -> int:
+    """Find for each colour of a run that was missed what converts to it, else leave it rounded. Returns how many have
+    none."""
+    missed = 0
+    for i in range(count):
+        if run.y[i] < 0:
+            colour = Colour(int(run.red[i]), int(run.green[i]), int(run.blue[i]))
+            start = Triple(~int(run.y[i]), int(run.cb[i]) - MIDDLE, int(run.cr[i]) - MIDDLE, False)
+            found = _search(conversion, start, colour)
+            missed += 0 if found.fits else 1
+            run.y[i] = found.y
+            run.cb[i] = min(MIDDLE - 1, found.cb) + MIDDLE
+            run.cr[i] = min(MIDDLE - 1, found.cr) + MIDDLE
+    return missed
+
+
 @kernel
 def from_rgb(conversion: Conversion, samples: Channels, converted: Channels) -> int:
     """Find for each colour a Y, Cb, Cr that converts to it, else the rounded conversion. Returns how many have none."""
     rows, width = samples.first.shape
     missed = 0
     for i in range(rows):
-        for j in range(width):
-            colour = Colour(int(samples.first[i, j]), int(samples.second[i, j]), int(samples.third[i, j]))
-            found = _rounded(conversion, colour)
-            if not found.fits:
-                found = _search(conversion, found, colour)
-            missed += 0 if found.fits else 1
-            converted.first[i, j] = found.y
-            converted.second[i, j] = max(-MIDDLE, min(MIDDLE - 1, found.cb)) + MIDDLE
-            converted.third[i, j] = max(-MIDDLE, min(MIDDLE - 1, found.cr)) + MIDDLE
+        for j in range(0, width, RUN):
+            run = _Run(
+                samples.first[i, j:],
+                samples.second[i, j:],
+                samples.third[i, j:],
+                converted.first[i, j:],
+                converted.second[i, j:],
+                converted.third[i, j:],
+            )
+            count = min(RUN, width - j)
+            if _round_run(conversion, run, count) > 0:
+                missed += _search_run(conversion, run, count)
     return missed
 
 

@@ -132,6 +132,8 @@ def _lattice_forward(planes: Sequence[Plane]) -> list[Plane]:
         # Conversions may differ in so few colours that the others do not tell.
         telling |= correction != 0
         other = likely_conversion([np.concatenate([_some(plane), _some(plane[telling])]) for plane in planes])
+        if other == number:
+            break
         more = _converted_by(other, planes)
         if np.count_nonzero(more[1]) >= np.count_nonzero(correction):
             break
@@ -149,10 +151,12 @@ def _converted_by(number: int, planes: Sequence[Plane]) -> tuple[list[Plane], Pl
     converted = [np.empty_like(planes[0]) for _ in range(3)]
     correction = np.zeros_like(planes[0])
     if from_rgb(CONVERSIONS[number], Channels(*planes), Channels(*converted)):
-        for plane, got in zip(planes, reached(converted, CONVERSIONS[number]), strict=True):
-            correction = correction * CORRECTION_BASE + (plane - got + 255)
-        nothing = (CORRECTION_BASE**3 - 1) // 2
-        correction = np.where(correction == nothing, 0, correction + 1).astype(np.int32)
+        made = reached(converted, CONVERSIONS[number])
+        missed = np.logical_or.reduce([plane != got for plane, got in zip(planes, made, strict=True)])
+        digits = np.zeros(np.count_nonzero(missed), np.int32)
+        for plane, got in zip(planes, made, strict=True):
+            digits = digits * np.int32(CORRECTION_BASE) + (plane[missed] - got[missed] + np.int32(255))
+        correction[missed] = digits + 1
     return converted, correction
 
 
@@ -177,7 +181,8 @@ def _lattice_samples(planes: Sequence[NarrowPlane]) -> npt.NDArray[np.uint8] | N
 def _mostly_reached(planes: Sequence[Plane]) -> bool:
     """At most one sample in FEW_MISSED needs a correction, or hardly any does in most tiles: the others were painted
     over."""
-    missed: npt.NDArray[np.bool_] = planes[3] % CORRECTIONS != 0
+    none = int(planes[3].flat[0]) // CORRECTIONS * CORRECTIONS  # of the conversion that all samples have
+    missed: npt.NDArray[np.bool_] = planes[3] != none
     if FEW_MISSED * int(np.count_nonzero(missed)) <= missed.size:
         return True
     rows, width = (size // TILE for size in missed.shape)
