@@ -42,14 +42,15 @@ if {without_compiler}:
 {before}
 import numpy as np
 from sofc.jit.decorators import described
-from sofc.jpeg.colour import USUAL_CONVERSION as usual, Channels, Colour, fits, from_rgb, to_rgb
+from sofc.jpeg.colour import USUAL_CONVERSION as usual, Channels, Colour, blank_memo, fits, from_rgb, to_rgb
 
 values = np.arange(-90, 166, dtype=np.int32).reshape(16, 16)
 converted = Channels(*(abs(values + shift) & 255 for shift in (0, 40, 90)))
 colours, again = (Channels(*(np.zeros_like(values) for _ in range(3))) for _ in range(2))
 to_rgb(usual, converted, colours)
 gray = Colour(128, 128, 128)
-results = [fits(usual, 130, 2, 3, Colour(1, 2, 3)), fits(usual, 128, 0, 0, gray), from_rgb(usual, colours, again)]
+results = [fits(usual, 130, 2, 3, Colour(1, 2, 3)), fits(usual, 128, 0, 0, gray)]
+results += [from_rgb(usual, colours, again, blank_memo())]
 results += [int((plane * (1 + values)).sum()) for plane in (*colours, *again)]
 {after}
 import json

@@ -12,9 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from sofc.jpeg.colour import CONVERSIONS, CORRECTIONS, USUAL_CONVERSION, Channels, colours, from_rgb, reached, to_rgb
+from sofc.jpeg.colour import (
+    CONVERSIONS,
+    CORRECTIONS,
+    USUAL_CONVERSION,
+    Channels,
+    blank_memo,
+    colours,
+    from_rgb,
+    reached,
+    to_rgb,
+)
 from sofc.transforms.components import CORRECTION_BASE, LATTICE, NONE, TRANSFORMS
-from sofc.transforms.samples import side_by_side
+from sofc.transforms.samples import apart, side_by_side
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
@@ -159,12 +169,15 @@ def test_lattice_samples(samples):
 def test_side_by_side(samples):
     found = side_by_side(list(samples))
     assert [tuple(pixel) for pixel in found.reshape(-1, 3).tolist()] == triples_of(samples)
+    found.flags.writeable = False
+    np.testing.assert_array_equal(np.stack(apart(found)), samples)
+    np.testing.assert_array_equal(np.stack(apart(found[::-1, ::2])), samples[:, ::-1, ::2])
 
 
 def convert(planes):
     """Y, Cb, Cr of RGB planes, and how many triples have none."""
     found = [np.empty_like(planes[0]) for _ in range(3)]
-    return found, from_rgb(USUAL_CONVERSION, Channels(*planes), Channels(*found))
+    return found, from_rgb(USUAL_CONVERSION, Channels(*planes), Channels(*found), blank_memo())
 
 
 @given(npst.arrays(np.int32, st.tuples(st.just(3), st.integers(1, 4), st.integers(1, 5)), elements=BYTES))

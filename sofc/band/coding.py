@@ -36,7 +36,7 @@ from sofc.errors import ChecksumError, FormatError, SofcError
 from sofc.image import PixelFormat
 from sofc.jpeg.known import Known
 from sofc.planes import Plane
-from sofc.transforms.samples import COMPONENTS, side_by_side
+from sofc.transforms.samples import COMPONENTS, apart, side_by_side
 
 Samples = npt.NDArray[Any]
 """Shape (rows, width) for one component, (rows, width, components) for more."""
@@ -56,6 +56,8 @@ def sample_bytes(samples: Samples, pixel_format: PixelFormat) -> memoryview:
 
 def to_planes(samples: Samples, pixel_format: PixelFormat) -> list[Plane]:
     """One int32 plane for each component, signed samples shifted to 0 .. 2**coded_bits - 1."""
+    if samples.ndim == 3 and samples.shape[2] == COMPONENTS and samples.dtype == np.uint8:
+        return apart(samples)
     components = [samples] if samples.ndim == 2 else [samples[:, :, k] for k in range(samples.shape[2])]
     planes = [component.astype(np.int32, order="C") for component in components]
     if pixel_format.low:

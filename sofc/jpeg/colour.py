@@ -129,13 +129,18 @@ def convert(conversion: Conversion, y: int, cb: int, cr: int) -> Colour:
     return Colour(max(0, min(LARGEST, red)), max(0, min(LARGEST, green)), _blue(conversion, y, cb))
 
 
-@kernel
-def fits(conversion: Conversion, y: int, cb: int, cr: int, colour: Colour) -> bool:
-    """Whether Y, and Cb and Cr less MIDDLE, convert to a colour."""
+@inlined
+def _fits(conversion: Conversion, y: int, cb: int, cr: int, colour: Colour) -> bool:
     if not (0 <= y <= LARGEST and -MIDDLE <= cb < MIDDLE and -MIDDLE <= cr < MIDDLE):
         return False
     made = convert(conversion, y, cb, cr)
     return made.red == colour.red and made.green == colour.green and made.blue == colour.blue
+
+
+@kernel
+def fits(conversion: Conversion, y: int, cb: int, cr: int, colour: Colour) -> bool:
+    """Whether Y, and Cb and Cr less MIDDLE, convert to a colour."""
+    return _fits(conversion, y, cb, cr, colour)
 
 
 @kernel
@@ -206,7 +211,7 @@ def _search_near(conversion: Conversion, start: Triple, colour: Colour) -> Tripl
                 for dv in range(-distance, distance + 1):
                     if max(abs(dy), abs(du), abs(dv)) == distance:
                         y, cb, cr = start.y + dy, start.cb + du, start.cr + dv
-                        if fits(conversion, y, cb, cr, colour):
+                        if _fits(conversion, y, cb, cr, colour):
                             return Triple(y, cb, cr, True)
     return start
 
@@ -227,7 +232,7 @@ def _search_clipped(conversion: Conversion, start: Triple, colour: Colour) -> Tr
             if _blue(conversion, y, u) != blue:
                 continue
             for v in range(cr - 1, cr + 2):
-                if fits(conversion, y, u, v, colour):
+                if _fits(conversion, y, u, v, colour):
                     return Triple(y, u, v, True)
     return start
 
@@ -277,26 +282,50 @@ def _round_run(conversion: Conversion, run: _Run, count: int) -> int:
     return missed
 
 
+MEMO_BITS = 12
+
+
+class Memo(NamedTuple):
+    """What was found for colours that are not their rounded conversion's, 2**MEMO_BITS of them at most: where a channel
+    is 0 or 255, few colours recur. ``colours``: red, green and blue, a byte each, plus 1; 0 is empty. ``found``: Y, Cb
+    and Cr, a byte each, plus 2^24 where nothing fits."""
+
+    colours: Vector[np.int32]
+    found: Vector[np.int32]
+
+
+def blank_memo() -> Memo:
+    """One for a call of ``from_rgb``."""
+    return Memo(*(np.zeros(1 << MEMO_BITS, np.int32) for _ in range(2)))
+
+
 @kernel
-def _search_run(conversion: Conversion, run: _Run, count: int) -> int:
+def _search_run(conversion: Conversion, run: _Run, count: int, memo: Memo) -> int:
     """Find for each colour of a run that was missed what converts to it, else leave it rounded. Returns how many have
     none."""
     missed = 0
     for i in range(count):
-        if run.y[i] < 0:
-            colour = Colour(int(run.red[i]), int(run.green[i]), int(run.blue[i]))
+        if run.y[i] >= 0:
+            continue
+        colour = Colour(int(run.red[i]), int(run.green[i]), int(run.blue[i]))
+        key = ((colour.red & LARGEST) << 16 | (colour.green & LARGEST) << 8 | (colour.blue & LARGEST)) + 1
+        place = (key * 40503 >> 4) & ((1 << MEMO_BITS) - 1)
+        if memo.colours[place] != key:
             start = Triple(~int(run.y[i]), int(run.cb[i]) - MIDDLE, int(run.cr[i]) - MIDDLE, False)
             found = _search(conversion, start, colour)
-            missed += 0 if found.fits else 1
-            run.y[i] = found.y
-            run.cb[i] = min(MIDDLE - 1, found.cb) + MIDDLE
-            run.cr[i] = min(MIDDLE - 1, found.cr) + MIDDLE
+            cb, cr = min(MIDDLE - 1, found.cb) + MIDDLE, min(MIDDLE - 1, found.cr) + MIDDLE
+            memo.colours[place] = key
+            memo.found[place] = (0 if found.fits else 1 << 24) | found.y << 16 | cb << 8 | cr
+        known = int(memo.found[place])
+        missed += known >> 24
+        run.y[i], run.cb[i], run.cr[i] = (known >> 16) & LARGEST, (known >> 8) & LARGEST, known & LARGEST
     return missed
 
 
 @kernel
-def from_rgb(conversion: Conversion, samples: Channels, converted: Channels) -> int:
-    """Find for each colour a Y, Cb, Cr that converts to it, else the rounded conversion. Returns how many have none."""
+def from_rgb(conversion: Conversion, samples: Channels, converted: Channels, memo: Memo) -> int:
+    """Find for each colour, 0-255, a Y, Cb, Cr that converts to it, else the rounded conversion. Returns how many have
+    none. ``memo``: a blank one, or that of a call with the same conversion."""
     rows, width = samples.first.shape
     missed = 0
     for i in range(rows):
@@ -311,7 +340,7 @@ def from_rgb(conversion: Conversion, samples: Channels, converted: Channels) -> 
             )
             count = min(RUN, width - j)
             if _round_run(conversion, run, count) > 0:
-                missed += _search_run(conversion, run, count)
+                missed += _search_run(conversion, run, count, memo)
     return missed
 
 
@@ -322,7 +351,7 @@ def likely_conversion(samples: Sequence[Plane]) -> int:
     room = Channels(*(np.empty_like(some.first) for _ in range(3)))
     best, fewest = 0, some.first.size + 1
     for number, conversion in enumerate(CONVERSIONS):
-        missed = from_rgb(conversion, some, room)
+        missed = from_rgb(conversion, some, room, blank_memo())
         if missed < fewest:
             best, fewest = number, missed
         if missed == 0:

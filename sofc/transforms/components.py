@@ -16,6 +16,7 @@ from sofc.jpeg.colour import (
     CORRECTIONS,
     TELLING,
     Channels,
+    blank_memo,
     colours,
     conversion_of,
     from_rgb,
@@ -150,7 +151,7 @@ def _converted_by(number: int, planes: Sequence[Plane]) -> tuple[list[Plane], Pl
     """Y, Cb and Cr by a conversion, and what is left to correct."""
     converted = [np.empty_like(planes[0]) for _ in range(3)]
     correction = np.zeros_like(planes[0])
-    if from_rgb(CONVERSIONS[number], Channels(*planes), Channels(*converted)):
+    if from_rgb(CONVERSIONS[number], Channels(*planes), Channels(*converted), blank_memo()):
         made = reached(converted, CONVERSIONS[number])
         missed = np.logical_or.reduce([plane != got for plane, got in zip(planes, made, strict=True)])
         digits = np.zeros(np.count_nonzero(missed), np.int32)

@@ -1,4 +1,4 @@
-"""Three components to samples side by side: what most images are made of, and slow for numpy."""
+"""Three components to samples side by side and back: what most images are made of, and slow for numpy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Vector
+from sofc.planes import Plane
 
 COMPONENTS = 3
 
@@ -29,6 +30,31 @@ def put_side_by_side(components: Components, samples: Vector[np.uint8]) -> int:
     for i in range(first.shape[0]):
         samples[3 * i], samples[3 * i + 1], samples[3 * i + 2] = first[i], second[i], third[i]
     return 0
+
+
+class ComponentPlanes(NamedTuple):
+    """The same in planes."""
+
+    first: Vector[np.int32]
+    second: Vector[np.int32]
+    third: Vector[np.int32]
+
+
+@kernel
+def take_apart(samples: Vector[np.uint8], planes: ComponentPlanes) -> int:
+    """Inverse of put_side_by_side, into planes. Returns 0."""
+    first, second, third = planes.first, planes.second, planes.third
+    for i in range(first.shape[0]):
+        first[i], second[i], third[i] = samples[3 * i], samples[3 * i + 1], samples[3 * i + 2]
+    return 0
+
+
+def apart(samples: npt.NDArray[np.uint8]) -> list[Plane]:
+    """Three planes of samples (rows, width, 3)."""
+    planes = [np.empty(samples.shape[:2], np.int32) for _ in range(COMPONENTS)]
+    flat = np.require(samples, requirements=["C", "W"]).reshape(-1)
+    take_apart(flat, ComponentPlanes(*(plane.reshape(-1) for plane in planes)))
+    return planes
 
 
 def side_by_side(planes: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.uint8]:
