@@ -74,17 +74,17 @@ class Rivals:
 
     def _own(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, known: Known) -> list[Way]:
         everything = self._candidates.tries_everything
-        view = Mapped(Mapping.NONE, pixel_format, planes, ())
-        if self._candidates.effort in FASTEST and len(planes) > 1 and planes[0].size > SMALL:
-            owned = self._owned(view, image_rows, known)
-            if owned:
-                return owned
-        views: Iterable[Mapped] = [view]
+        is_fast = self._candidates.effort in FASTEST and planes[0].size > SMALL
+        views: Iterable[Mapped] = [Mapped(Mapping.NONE, pixel_format, planes, ())]
+        if is_fast and len(planes) > 1 and (owned := self._owned(views, image_rows, known)):
+            return owned
         # What a trained codebook learned of the relation between components does not hold for numbers in tables.
         if everything or (self._codebook and len(planes) == 1):
             is_quick = everything and self._candidates.effort <= QUICK_EFFORT and planes[0].size <= SMALL
             views = mapped(planes, pixel_format, narrower=is_quick)
         views = list(views)
+        if is_fast and len(planes) == 1 and (owned := self._owned(views, image_rows, known)):
+            return [*owned, *self._labelled(views, known)]
         found = [self._suitable(view, image_rows, known) for view in views]
         if not everything and len(found) > 1:
             # Of a trained codebook's models, the first tells which view to take.
@@ -144,24 +144,28 @@ class Rivals:
         )
         return min([chosen, *(one for one in sized if self._owns(one[1].model))], key=lambda one: one[0])[1]
 
-    def _owned(self, view: Mapped, image_rows: int, known: Known) -> list[Way]:
-        """The smallest by a model that a codebook has beside the built-in ones, where a part of a piece shows that it
-        takes CLEARLY less than the simplest of predictions, or no more than that and built-in ones of the same
+    def _owned(self, views: Iterable[Mapped], image_rows: int, known: Known) -> list[Way]:
+        """The smallest by a model that a codebook has beside the built-in ones, where a piece, or a part of one, shows
+        that it takes CLEARLY less than the simplest of predictions, or no more than that and built-in ones of the same
         transform: to compare it with all takes as long as encoding."""
-        own = self._suitable(view, image_rows, known, lambda one: self._owns(one.number))
+        own = [
+            way for view in views for way in self._suitable(view, image_rows, known, lambda one: self._owns(one.number))
+        ]
         if not own:
             return []
-        best = own[0] if len(own) == 1 else min(own, key=lambda way: way.size(image_rows, QUICK))
+        # What tables of values take shows in a piece, but not in a part of one.
+        parts = QUICK if len(own) == 1 else 1
+        best = min(own, key=lambda way: way.size(image_rows, parts))
+        view, size = best.view, best.size(image_rows, parts)
         plain = plain_size(view.planes, image_rows)
-        if CLEARLY * best.size(image_rows, QUICK) <= plain:
+        if CLEARLY * size <= plain:
             return [best]
         others = [
             Way(view, one.number, one.transform, one.coder)
             for one in self._candidates.of(view.format, len(view.planes[0]) // image_rows)
             if one.transform is best.transform and one.trace is None and not self._owns(one.number) and not one.learns
         ]
-        sizes = [way.size(image_rows, QUICK) for way in others]
-        return [best] if best.size(image_rows, QUICK) <= min([plain, *sizes]) else []
+        return [best] if size <= min([plain, *(way.size(image_rows, parts) for way in others)]) else []
 
     def _owns(self, number: int) -> bool:
         """Whether the model is one that a codebook with built-in ones has beside these."""
