@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
@@ -28,6 +30,7 @@ from sofc.container.records import CHANGE, FIRST_CODEBOOK_MODEL, Section
 from sofc.errors import FormatError, UsageError
 from sofc.image import PixelFormat
 from sofc.imagefiles import ImageSource, load, save, sources
+from sofc.jpeg.colour import reached
 from sofc.planes import Plane, PlaneRange
 from sofc.training import ModelReport, TrainingReport, driver, train, work
 from sofc.training.adapted import Usage, adaptable, builtin_usage
@@ -548,3 +551,29 @@ def test_values_are_numbered_in_training_where_that_pays() -> None:
             codebook = train(images[:-1], name="slices", coder="interleaved", held_out=0).codebook
         sizes.append(len(sofc.encode(images[-1], codebook=codebook, effort=1)))
     assert sizes[0] < 0.95 * sizes[1]
+
+
+@pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="codes whole images")
+def test_model_of_a_collection_is_not_taken_where_a_narrower_transform_suits() -> None:
+    """Colours of a JPEG decoder, in a collection of others: the built-in models for such take far less."""
+    rng = np.random.default_rng(4)
+    rows, columns = np.mgrid[:192, :192]
+
+    def colours(number: int) -> npt.NDArray[Any]:
+        waves = 128 + 40 * np.sin(rows / 19 + number) + 30 * np.cos(columns / (11 + number))
+        y = np.clip(waves + rng.normal(0, 6, waves.shape), 0, 255)
+        cb = 120 + 8 * np.sin(rows / 25 + columns / 31 + number)
+        return np.stack(reached([np.ascontiguousarray(plane, np.int32) for plane in (y, cb, 250 - cb)]), axis=2)
+
+    others = [
+        np.clip(colours(number) + rng.integers(0, 2, (192, 192, 3)), 0, 255).astype(np.uint8) for number in range(4)
+    ]
+    own = train(others, name="own", coder="interleaved", held_out=0).codebook
+    base = builtin_codebook(PixelFormat(3, 8, 8))
+    models = [
+        replace(model, sections=tuple(len(base.sections) + number for number in model.sections)) for model in own.models
+    ]
+    codebook = Codebook("both", (*models, *base.models), (*base.sections, *own.sections), bases=(base,))
+    for image, most in ((colours(1).astype(np.uint8), 1.01), (others[0], 0.9)):
+        with_own, without = (len(sofc.encode(image, codebook=one, effort=1)) for one in (codebook, base))
+        assert with_own < most * without

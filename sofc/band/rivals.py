@@ -29,9 +29,6 @@ LEAD = 9 / 8
 """At the fastest effort a way that learns as it goes must take so much less than the best of the others: to decode it
 takes five to seven times as long, to encode three times. Of SMALL planes, of which one of each is coded in full, the
 smaller is taken."""
-CLEARLY = 1.2
-"""Of a model of the collection's own that takes so many times less than the simplest of predictions no more is asked:
-for DRIVE it is 1.4 to 2.1 times, for Kodak 1.5 to 1.8."""
 FEW = 1 << 10
 """Of images of fewer bytes a piece tells too little of what a neutral model takes: in few bytes it has hardly begun."""
 QUICK_EFFORT = 2
@@ -146,8 +143,8 @@ class Rivals:
 
     def _owned(self, views: Iterable[Mapped], image_rows: int, known: Known) -> list[Way]:
         """The smallest by a model that a codebook has beside the built-in ones, where a piece, or a part of one, shows
-        that it takes CLEARLY less than the simplest of predictions, or no more than that and built-in ones of the same
-        transform: to compare it with all takes as long as encoding."""
+        that it takes no more than built-in ones of the same transform and the simplest of predictions, and no narrower
+        transform suits: to compare it with all takes as long as encoding."""
         own = [
             way for view in views for way in self._suitable(view, image_rows, known, lambda one: self._owns(one.number))
         ]
@@ -156,16 +153,20 @@ class Rivals:
         # What tables of values take shows in a piece, but not in a part of one.
         parts = QUICK if len(own) == 1 else 1
         best = min(own, key=lambda way: way.size(image_rows, parts))
-        view, size = best.view, best.size(image_rows, parts)
-        plain = plain_size(view.planes, image_rows)
-        if CLEARLY * size <= plain:
-            return [best]
-        others = [
-            Way(view, one.number, one.transform, one.coder)
+        view = best.view
+        builtin = [
+            one
             for one in self._candidates.of(view.format, len(view.planes[0]) // image_rows)
-            if one.transform is best.transform and one.trace is None and not self._owns(one.number) and not one.learns
+            if one.trace is None and not self._owns(one.number) and not one.learns
         ]
-        return [best] if size <= min([plain, *(way.size(image_rows, parts) for way in others)]) else []
+        narrow = {one.transform.id: one.transform for one in builtin if one.transform.bits is not None}
+        if best.transform.bits is None and narrow:
+            piece, _ = cut_piece(view.planes, image_rows, QUICK)
+            if any(one.suits(one.forward(piece)) for one in narrow.values()):
+                return []
+        others = [Way(view, one.number, one.transform, one.coder) for one in builtin if one.transform is best.transform]
+        sizes = [way.size(image_rows, parts) for way in others]
+        return [best] if best.size(image_rows, parts) <= min([plain_size(view.planes, image_rows), *sizes]) else []
 
     def _owns(self, number: int) -> bool:
         """Whether the model is one that a codebook with built-in ones has beside these."""
