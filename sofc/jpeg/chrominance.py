@@ -46,6 +46,9 @@ whose samples were repeated more than twice."""
 OBVIOUS_MATCH, OBVIOUS_AT_ALL, COARSE_STEP = 0.9, 0.2, 4
 """An enlargement that so much comes out of is tried first by itself, and gone on with if such a share of blocks that
 are not flat come out whole; it is the one if OBVIOUS of them do, and half of the steps are as coarse."""
+APART = 0.04
+"""Planes may have been sampled differently where so much less comes out of one than of the other. Of files with such
+sampling it is 0.06 and more, of others mostly 0.03 and less."""
 UPSAMPLINGS_OF = {
     ACCURATE: (TRIANGLE, REPLICATED, SCALED),
     FAST: (TRIANGLE, REPLICATED),
@@ -57,31 +60,44 @@ UPSAMPLINGS_OF = {
 
 
 def find_chrominance(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
-    """How the planes of chrominance came about, if luminance came about like that."""
+    """How the planes of chrominance came about, if luminance came about like that: hardly ever by different sampling,
+    so that they tell of it together."""
+    together, may_differ = _find_alike(planes, first)
+    if not may_differ:
+        return together
+    apart = [origin for plane in planes for origin in _find_alike([plane], first)[0]]
+    return min(together, apart, key=lambda origins: _bits(planes, origins))
+
+
+def _find_alike(planes: Sequence[Bounded], first: Origin) -> tuple[list[Origin], bool]:
+    """How planes came about that were sampled alike, and whether they may have been sampled otherwise."""
     hint = _table_beside(first.table)
     bands = list(bands_of(planes))
-    middle = bands[len(bands) // 2]
+    first_of_middle = len(bands) // 2 // len(planes) * len(planes)
+    middle = bands[first_of_middle : first_of_middle + len(planes)]
     grids = [Grid(*factors, *first.grid.corner) for factors in FACTORS]
     inverse = first.decoder.inverse
     kind, *others = UPSAMPLINGS_OF.get(inverse, (REPLICATED, TRIANGLE))
-    usual = [Look.at([middle], grid, Decoder(inverse, kind)) for grid in grids]
-    matches = {look.grid: _matched(look) for look in usual if look.grid.is_enlarged}
+    usual = [Look.at(middle, grid, Decoder(inverse, kind)) for grid in grids]
+    each = {look.grid: _matched_each(look) for look in usual if look.grid.is_enlarged}
+    may_differ = any(min(found) < max(found) - APART and max(found) >= OBVIOUS_MATCH for found in each.values())
+    matches = {grid: min(found) for grid, found in each.items()}
     obvious = _obvious(bands, usual, matches, hint)
     if obvious is not None:
-        return _cut_out(planes, obvious)
+        return _cut_out(planes, obvious), may_differ
     usual = [look for look in usual if matches.get(look.grid, 1) >= LEAST_MATCH]
     for factors in REPEATED_FACTORS:
-        look = Look.at([middle], Grid(*factors, *first.grid.corner), Decoder(inverse, REPLICATED))
+        look = Look.at(middle, Grid(*factors, *first.grid.corner), Decoder(inverse, REPLICATED))
         usual += [look] if _matched(look) >= REPEATED else []
     best = best_of(_candidates(bands, usual, hint))
     is_sure = best is not None and (best.share >= CONVINCING and (best.origins[0].table == hint).all())
     if best is None or not (is_sure or best.is_exactly_enlarged):
         enlarged = [grid for grid in grids if grid.is_enlarged]
-        looks = [Look.at([middle], grid, Decoder(inverse, kind)) for kind in others for grid in enlarged]
+        looks = [Look.at(middle, grid, Decoder(inverse, kind)) for kind in others for grid in enlarged]
         possible = list(filter(_is_possible, looks))
         found = [one for one in (best, best_of(_candidates(bands, possible, hint), best)) if one is not None]
         best = min(found, key=lambda trial: trial.bits)
-    return _cut_out(planes, best)
+    return _cut_out(planes, best), may_differ
 
 
 def _obvious(
@@ -120,7 +136,12 @@ def _is_possible(look: Look) -> bool:
 
 def _matched(look: Look) -> float:
     """Share of samples that come out again of the components of a look, where that is least."""
-    return min(match(*piece, look.grid, look.decoder.upsampling) for piece in look.pieces)
+    return min(_matched_each(look))
+
+
+def _matched_each(look: Look) -> list[float]:
+    """Share of samples that come out again of each component of a look."""
+    return [match(*piece, look.grid, look.decoder.upsampling) for piece in look.pieces]
 
 
 def _table_beside(luminance: Steps) -> Steps:
