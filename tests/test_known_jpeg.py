@@ -17,7 +17,7 @@ from sofc.imagefiles import ImageSource, load
 from sofc.jpeg import known, recover
 from sofc.jpeg.dct import ACCURATE, REPLICATED, Decoder
 from sofc.jpeg.known import prove, read_known
-from sofc.jpeg.steps import known_tables
+from sofc.jpeg.tables import known_tables
 from sofc.transforms.components import LATTICE
 
 COMPILED = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="codes whole images: slow")

@@ -27,9 +27,10 @@ from sofc.jpeg.dct import (
     Decoder,
     Grid,
 )
-from sofc.jpeg.origin import CHROMINANCE_TABLES, Origin, Steps, number_of, standard_table
+from sofc.jpeg.origin import Origin, Steps
 from sofc.jpeg.steps import GUESS_NOISE, fit
 from sofc.jpeg.subsampling import FACTORS, REPEATED_FACTORS, match
+from sofc.jpeg.tables import table_beside
 from sofc.jpeg.trial import (
     CONVINCING,
     Candidate,
@@ -71,7 +72,7 @@ def find_chrominance(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
 
 def _find_alike(planes: Sequence[Bounded], first: Origin) -> tuple[list[Origin], bool]:
     """How planes came about that were sampled alike, and whether they may have been sampled otherwise."""
-    hint = _table_beside(first.table)
+    hint = table_beside(first.table)
     bands = list(bands_of(planes))
     first_of_middle = len(bands) // 2 // len(planes) * len(planes)
     middle = bands[first_of_middle : first_of_middle + len(planes)]
@@ -142,12 +143,6 @@ def _matched(look: Look) -> float:
 def _matched_each(look: Look) -> list[float]:
     """Share of samples that come out again of each component of a look."""
     return [match(*piece, look.grid, look.decoder.upsampling) for piece in look.pieces]
-
-
-def _table_beside(luminance: Steps) -> Steps:
-    """The table of chrominance to be expected beside one of luminance."""
-    number = number_of(luminance)
-    return standard_table(number + CHROMINANCE_TABLES) if 0 < number <= CHROMINANCE_TABLES else luminance
 
 
 def _cut_out(planes: Sequence[Bounded], best: Trial) -> list[Origin]:

@@ -16,7 +16,7 @@ from sofc.jpeg.bounds import Bounded, Mask
 from sofc.jpeg.dct import ACCURATE, LARGEST, SIDE, SIZE, Decoder, Grid
 from sofc.jpeg.origin import Steps
 from sofc.jpeg.solve import HOPELESS, Inversion, scratch, solve
-from sofc.jpeg.steps import known_tables
+from sofc.jpeg.tables import known_tables
 from sofc.jpeg.trial import Look, exact_of
 
 MOST_KNOWN = 0.25

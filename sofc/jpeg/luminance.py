@@ -8,7 +8,8 @@ from sofc.jpeg.bounds import Bounded
 from sofc.jpeg.clipping import find_by_trial
 from sofc.jpeg.dct import ACCURATE, INVERSES, LARGEST, Decoder, Grid
 from sofc.jpeg.origin import Origin, Steps
-from sofc.jpeg.steps import GUESS_BITS, LEAST_EVIDENCE, Sight, find_places, fine_tables
+from sofc.jpeg.steps import GUESS_BITS, LEAST_EVIDENCE, Sight, find_places
+from sofc.jpeg.tables import fine_tables
 from sofc.jpeg.trial import CONVINCING, Candidate, Look, Trial, bands_of, best_of, exact_of, likely_of
 
 EXACT_LUMINANCE, SURELY_EXACT, CLEARLY_MORE = 0.3, 0.9, 0.1
@@ -34,7 +35,11 @@ def find_luminance(plane: Bounded) -> Origin | None:
         Candidate(one.evidence, True, grid, one.table, look) for grid in grids for one in likely_of([sight], grid)
     ]
     best = best_of([one for one in candidates if one.evidence >= LEAST_EVIDENCE])
-    if best is None or best.exact < EXACT_LUMINANCE:
+    if (
+        best is None
+        or best.exact < EXACT_LUMINANCE
+        or (best.exact < EXACT_TWICE and not is_known(best.origins[0].table))
+    ):
         laid = find_by_trial(plane, unknown)
         tried = None if laid is None else look.trial(*laid, best)
         if laid is not None and tried is not None and tried.exact >= LEAST_TRIED:

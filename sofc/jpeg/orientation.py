@@ -11,8 +11,8 @@ from sofc.jpeg.bounds import Bounded, Seen, bounded
 from sofc.jpeg.dct import ACCURATE, SIDE, Grid
 from sofc.jpeg.luminance import CLEARLY_MORE
 from sofc.jpeg.origin import Origin, Steps
-from sofc.jpeg.steps import known_tables
 from sofc.jpeg.subsampling import match, shrunk
+from sofc.jpeg.tables import known_tables
 from sofc.jpeg.trial import Look, exact_of
 from sofc.planes import Plane
 

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
 from sofc.jpeg.dct import BASIS, MIDDLE, SIDE, SIZE
-from sofc.jpeg.origin import CHROMINANCE_TABLES, LUMINANCE, Steps, scaled_steps, standard_tables
+from sofc.jpeg.origin import Steps, standard_tables
+from sofc.jpeg.tables import known_tables, with_equal_mean
 from sofc.planes import Plane
 
 GUESS_BITS = 4
@@ -67,8 +68,6 @@ MOST_PLACES = 3
 """Places of the grid that are looked at closely where it is not clear."""
 FEW = 4
 """One in so many blocks or less are few; so many steps are not."""
-BEST_QUALITY = 90
-"""Qualities from this on have fine steps."""
 MOST_TABLES, CLOSE = 4, 10
 """So many known tables are likely, of those that explain not so many bits less than the best."""
 STEP_BITS, TABLE_BITS = 8, 12
@@ -77,28 +76,6 @@ SPREAD, MOST_WEIGHT = 4, 32
 """What it takes more for a step to be twice as large or small as in tables that are alike; a step counts for so many
 bits when such are sought."""
 
-MOZJPEG = (
-    16, 16, 16, 18, 25, 37, 56, 85, 16, 17, 20, 27, 34, 40, 53, 75,
-    16, 20, 24, 31, 43, 62, 91, 135, 18, 27, 31, 40, 53, 74, 106, 156,
-    25, 34, 43, 53, 69, 94, 131, 189, 37, 40, 62, 74, 94, 124, 169, 238,
-    56, 53, 91, 106, 131, 169, 226, 311, 85, 75, 135, 156, 189, 238, 311, 418,
-)  # fmt: skip
-"""What MozJPEG 4 scales for a quality, as others do the standard tables."""
-JPEGLI = (
-    (
-        12, 10, 20, 21, 33, 34, 37, 38, 10, 14, 20, 23, 34, 31, 39, 39,
-        20, 20, 24, 27, 34, 38, 37, 41, 21, 23, 27, 33, 41, 42, 42, 45,
-        33, 34, 34, 41, 45, 48, 54, 54, 34, 31, 38, 42, 48, 53, 50, 59,
-        37, 39, 37, 42, 54, 50, 53, 53, 38, 39, 41, 45, 54, 59, 53, 43,
-    ),
-    (
-        12, 8, 17, 16, 26, 24, 29, 31, 8, 13, 17, 17, 24, 21, 27, 28,
-        17, 17, 20, 18, 22, 25, 26, 30, 16, 17, 18, 21, 27, 24, 26, 31,
-        26, 24, 22, 27, 21, 31, 24, 30, 24, 21, 25, 24, 31, 27, 31, 46,
-        29, 27, 26, 26, 24, 31, 49, 45, 31, 28, 30, 31, 30, 46, 45, 255,
-    ),
-)  # fmt: skip
-"""What jpegli writes for luminance and chrominance at quality 50; for others it is about a multiple."""
 C1, C2, C3, C4, C5, C6, C7 = (int(size) for size in BASIS[1:, 0])
 """What BASIS consists of, but for signs."""
 HASH = np.array([3**k for k in range(SIDE)], np.int64).repeat(SIDE) * np.tile([5**k for k in range(SIDE)], SIDE)
@@ -333,37 +310,9 @@ def gains_of(found: npt.NDArray[np.int32], most: int = LARGEST_STEP, noise: floa
 
 
 @cache
-def known_tables() -> tuple[npt.NDArray[np.int64], Mask]:
-    """Tables that encoders choose, (tables, 64), and which of them are hardly ever for luminance: the standard ones,
-    for chrominance also with the mean as fine as that of luminance (libjpeg 9), and those of MozJPEG."""
-    standard = standard_tables()
-    equal = standard[CHROMINANCE_TABLES:].copy()
-    equal[:, 0] = scaled_steps(LUMINANCE)[:, 0]
-    tables = np.concatenate([standard, scaled_steps(MOZJPEG), equal])
-    return tables, np.isin(np.arange(len(tables)) // CHROMINANCE_TABLES, (1, 3))
-
-
-@cache
-def fine_tables() -> npt.NDArray[np.int64]:
-    """Tables of luminance that encoders choose for the best qualities, (tables, 64), the coarser first of each."""
-    tables = standard_tables()[:CHROMINANCE_TABLES], scaled_steps(MOZJPEG)
-    return np.concatenate([each[BEST_QUALITY - 1 :] for each in tables])
-
-
-@cache
-def _known() -> frozenset[bytes]:
-    return frozenset(table.tobytes() for table in known_tables()[0])
-
-
-def is_known(table: Steps) -> bool:
-    """Whether a table is one of those."""
-    return table.tobytes() in _known()
-
-
-@cache
 def _logs_of_similar() -> npt.NDArray[np.float64]:
     """Logarithms of the same and of others that are about like those of encoders, (tables, 64)."""
-    logs: npt.NDArray[np.float64] = np.log2(np.concatenate([known_tables()[0], *map(scaled_steps, JPEGLI)]))
+    logs: npt.NDArray[np.float64] = np.log2(known_tables()[0])
     return logs
 
 
@@ -387,9 +336,7 @@ def likely_tables(found: npt.NDArray[np.int32], noise: float, hint: Steps | None
     likely = [Likely(int(explained[k]), known[k]) for k in order if explained[k] > explained[order[0]] - CLOSE * UNIT]
     first = likely[0].table
     if hint is not None:
-        # libjpeg 9 has the mean of chrominance as fine as that of luminance.
-        is_alike = (known[-CHROMINANCE_TABLES:, 1:] == hint[1:]).all(axis=1)
-        hints = [hint, *known[-CHROMINANCE_TABLES:][is_alike]][:2]
+        hints = with_equal_mean(hint)
         likely = [one for one in likely if all((one.table != table).any() for table in hints)]
         likely[:0] = [
             Likely(int(_explained(gains, _places_of(table[None], gains.shape[1]))[0]), table) for table in hints

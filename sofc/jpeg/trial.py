@@ -30,10 +30,10 @@ from sofc.jpeg.steps import (
     NOISE,
     Likely,
     Sight,
-    is_known,
     likely_tables,
 )
 from sofc.jpeg.subsampling import Shrunk, rounded, shrunk
+from sofc.jpeg.tables import completed, is_known
 
 TRIAL_SAMPLES, BANDS, LEAST_BAND = 1 << 15, 4, 48
 """Candidates are tried on about so many samples of a plane, in bands of rows from all over it."""
@@ -207,6 +207,7 @@ class Trial(NamedTuple):
             inversion = Inversion.of(table, decoder.inverse)
             round_surest(component, inversion, coefficients, is_solved=True)
             improve(component, inversion, coefficients)
+        table = completed(table, found)
         return [Origin(grid, table, coefficients, decoder) for coefficients in found]
 
 
