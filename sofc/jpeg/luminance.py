@@ -9,7 +9,7 @@ from sofc.jpeg.clipping import find_by_trial
 from sofc.jpeg.dct import ACCURATE, INVERSES, LARGEST, Decoder, Grid
 from sofc.jpeg.origin import Origin, Steps
 from sofc.jpeg.steps import GUESS_BITS, LEAST_EVIDENCE, Sight, find_places
-from sofc.jpeg.tables import fine_tables
+from sofc.jpeg.tables import fine_tables, is_known
 from sofc.jpeg.trial import CONVINCING, Candidate, Look, Trial, bands_of, best_of, exact_of, likely_of
 
 EXACT_LUMINANCE, SURELY_EXACT, CLEARLY_MORE = 0.3, 0.9, 0.1
