@@ -15,24 +15,29 @@ FARTHEST, MOST_BLOCKS = 2, 48
 """Steps are tried so far off on at most so many blocks of a component."""
 TOO_FINE = 4
 """Where coefficients are 0 or so many steps and more, steps are tried that are so many times as large and more."""
+MISSED_BITS, STEP_BITS = 5, 2
+"""About what it takes that a sample does not come out, and, for each coefficient, that a step is half as large: by
+steps of 1 anything comes out, also of blocks that were painted over in part."""
 FEW = 0.1
 """Share of coefficients that may be smaller: some blocks are never right."""
 
 
 def settled(components: Sequence[Guessed], coefficients: Sequence[Coefficients], table: Steps, inverse: int) -> Steps:
-    """The table that leaves fewest samples of components outside their bounds, of those that are nearly ``table``, by
-    which they have these coefficients."""
+    """The table by which components take least, of those that are nearly ``table``, by which they have these
+    coefficients."""
     table = table.copy()
     room = scratch()
 
-    def missed(parts: Sequence[Guessed], frequency: int, step: int) -> int:
+    def bits(parts: Sequence[Guessed], frequency: int, step: int) -> float:
         tried = table.copy()
         tried[frequency] = step
         inversion = Inversion.of(tried, inverse)
-        return sum(
-            solve(part, inversion, HOPELESS, np.zeros((1, part.guess.shape[1] // SIDE, SIZE), np.int32), room)
-            for part in parts
-        )
+        found = 0.0
+        for part in parts:
+            blocks = part.guess.shape[1] // SIDE
+            found += MISSED_BITS * solve(part, inversion, HOPELESS, np.zeros((1, blocks, SIZE), np.int32), room)
+            found += STEP_BITS * blocks * max(0.0, float(np.log2(table[frequency] / step)))
+        return found
 
     counts = sum(np.count_nonzero(each, axis=(0, 1)) for each in coefficients)
     for frequency in np.argsort(-np.asarray(counts), kind="stable").tolist():
@@ -41,7 +46,7 @@ def settled(components: Sequence[Guessed], coefficients: Sequence[Coefficients],
         if not parts:
             break
         steps = _near(int(table[frequency]), coefficients, frequency)
-        table[frequency] = min(steps, key=lambda step: missed(parts, frequency, step))
+        table[frequency] = min(steps, key=lambda step: bits(parts, frequency, step))
     return table
 
 

@@ -345,6 +345,9 @@ def likely_tables(found: npt.NDArray[np.int32], noise: float, hint: Steps | None
     if len(fitting) < len(found):
         gains = gains_of(fitting, noise=noise)
     own = _explained_each(gains, first)
+    # Blocks that none fits speak against neither this nor what is compared with it.
+    of_fitting = int(own.sum()) - TABLE_BITS * UNIT
+    likely = [one._replace(evidence=max(one.evidence, of_fitting)) if one.table is first else one for one in likely]
     free = gains[:, 1:] - STEP_BITS * UNIT
     if (free.max(axis=1) > own).any():
         likely.append(Likely(int(np.maximum(free.max(axis=1), own).sum()), _mixed(gains, first)))
