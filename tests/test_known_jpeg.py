@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 
 import imagecodecs
 import numpy as np
@@ -15,9 +16,10 @@ from sofc.cli.__main__ import main
 from sofc.codebook.builtin import builtin_codebook
 from sofc.imagefiles import ImageSource, load
 from sofc.jpeg import known, recover
-from sofc.jpeg.dct import ACCURATE, REPLICATED, Decoder
+from sofc.jpeg.colour import CONVERSIONS, reached
+from sofc.jpeg.dct import ACCURATE, REPLICATED, Decoder, Grid
 from sofc.jpeg.known import prove, read_known
-from sofc.jpeg.tables import known_tables
+from sofc.jpeg.tables import completed, known_tables, table_beside
 from sofc.transforms.components import LATTICE
 
 COMPILED = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="codes whole images: slow")
@@ -260,6 +262,50 @@ def test_tables_of_other_encoders():
         assert known is not None and sought is not None
         for found, true in zip(sought.origins, known.origins, strict=True):
             assert found.table.tolist() == true.table.tolist()
+
+
+def test_tables_of_jpegli():
+    """What pyjpegli 0.3.2 writes at qualities 20, 50, 90 and 100: the first steps of luminance and chrominance."""
+    tables = known_tables()[0]
+    written = {
+        20: ([24, 17, 31, 34, 64, 67], [23, 14, 27, 26, 52, 48]),
+        50: ([12, 10, 20, 21, 33, 34], [12, 8, 17, 16, 26, 24]),
+        90: ([3, 4, 6, 6, 7, 7], [3, 3, 5, 5, 6, 5]),
+        100: ([1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]),
+    }
+    for quality, (luminance, chrominance) in written.items():
+        assert tables[400 + quality - 1, :6].tolist() == luminance
+        assert tables[500 + quality - 1, :6].tolist() == chrominance
+
+
+def test_a_table_is_completed_from_what_is_seen():
+    """Steps of coefficients that are zero everywhere are those of the known table that agrees with the others."""
+    tables = known_tables()[0]
+    coefficients = np.zeros((2, 3, 64), np.int32)
+    coefficients[1, 2, :40] = 1
+    guessed = np.where(np.arange(64) < 40, tables[34], 1)
+    np.testing.assert_array_equal(completed(guessed, [coefficients]), tables[34])
+    np.testing.assert_array_equal(table_beside(completed(guessed, [coefficients])), tables[100 + 34])
+    guessed[5] += 1
+    np.testing.assert_array_equal(completed(guessed, [coefficients]), guessed)
+
+
+@COMPILED
+@pytest.mark.parametrize("factors", [((2, 2), (1, 2)), ((2, 1), (2, 2))])
+def test_chrominance_may_be_sampled_differently(factors):
+    """Cb and Cr with other factors each are found, by their own."""
+    image = scene((160, 192), 3)
+    origins = []
+    for k, (down, across) in enumerate(((1, 1), *factors)):
+        small = 128 + (image[::down, ::across, k].astype(int) - 128) // (4 if k else 2)
+        known = read_known(jpeg_of(small[:, :, None].astype(np.uint8), quality=80)[0])
+        assert known is not None
+        (origin,) = known.origins
+        origins.append(replace(origin, grid=Grid(down, across, 0, 0)))
+    planes = [origin.draw((160, 192))[0] for origin in origins]
+    sought = recover.recover_planes(LATTICE.forward(reached(planes, CONVERSIONS[0])), 3)
+    assert sought is not None
+    assert [origin.grid for origin in sought.origins] == [origin.grid for origin in origins]
 
 
 @COMPILED
