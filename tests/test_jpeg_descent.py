@@ -65,7 +65,8 @@ def test_descent(seed):
     away = (rng.random(true.shape) < share) * rng.integers(-farthest, farthest + 1, true.shape)
     start = (true + away).astype(np.int32)
     found = start.copy()
-    descent.improve(seen, solve.Inversion.of(table, ACCURATE), found)
+    wrong = np.full((1, 2), SIZE, np.int32)
+    descent.go_downhill(seen, solve.Inversion.of(table, ACCURATE), solve.Solved(found, wrong))
     for number in range(2):
         inside = np.s_[:, SIDE * number : SIDE * (number + 1)]
         low = [-solve.FREE if each <= 0 else each for each in seen.lowest[inside].ravel().tolist()]
@@ -99,11 +100,11 @@ def test_dark_pictures_come_out(quality):
     is_cut = plane < 25
     seems = np.where(is_cut, plane + rng.integers(0, 13, plane.shape), plane).astype(np.int32)
     seen = solve.Guessed(seems << 4, np.where(is_cut, 0, plane).astype(np.int32), seems)
-    inversion, found = solve.Inversion.of(table, ACCURATE), np.zeros_like(known.origins[0].coefficients)
-    solve.solve(seen, inversion, solve.HOPELESS, found, solve.scratch())
+    inversion = solve.Inversion.of(table, ACCURATE)
+    found = solve.Solved.of(seen, inversion)
 
     def wrong():
-        made = drawn(found, table)
+        made = drawn(found.coefficients, table)
         misses = (made < seen.lowest) | (made > seen.highest)
         return np.count_nonzero(misses.reshape(24, SIDE, 24, SIDE).any(axis=(1, 3)))
 

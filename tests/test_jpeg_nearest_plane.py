@@ -54,11 +54,11 @@ def test_nearest_plane(seed):
     variances = rng.random(SIZE) * 40000 / (1 + np.arange(SIZE)) ** 2 + 1
     variances[nothing] = 0
     start = (true + rng.integers(-2, 3, true.shape)).astype(np.int32)
-    found, solved = start.copy(), np.zeros_like(start)
-    room = solve.scratch()
-    held = nearest_plane.belief()
-    nearest_plane.round_blocks(seen, inversion, False, found, variances, room, held)
-    solve.solve(seen, inversion, solve.HOPELESS, solved, room)
+    found, room, held = solve.Solved.unsolved(start.copy()), solve.scratch(), nearest_plane.belief()
+    solve.solve_again(seen, inversion, solve.HOPELESS, *found, room, np.zeros(SIZE, np.int32))
+    again = found.coefficients.copy()
+    nearest_plane.round_blocks(seen, inversion, *found, variances, room, held)
+    solved = solve.Solved.of(seen, inversion).coefficients
     patterns = dct.patterns(dct.COSINES).T.tolist()
     for number in range(2):
         solve.load(seen, 0, number, room)
@@ -72,11 +72,9 @@ def test_nearest_plane(seed):
 
         first = min((start[0, number].tolist(), solved[0, number].tolist()), key=wrong)
         rounded = naive.rounded(samples, table.tolist(), variances.tolist(), patterns) if is_open else first
-        assert found[0, number].tolist() == min((first, rounded), key=wrong)
-    again = solved.copy()
-    nearest_plane.round_blocks(seen, inversion, True, again, variances, room, held)
-    nearest_plane.round_blocks(seen, inversion, False, solved, variances, room, held)
-    assert (again == solved).all()
+        assert again[0, number].tolist() == first
+        assert found.coefficients[0, number].tolist() == min((first, rounded), key=wrong)
+        assert found.wrong[0, number] == wrong(found.coefficients[0, number])
 
 
 def blown_out(colours, sampling, quality, side):

@@ -15,11 +15,10 @@ from sofc.jpeg.blockwise import BIT_PARTS, MOST_SIZE, SIZE_BITS, blocks_of, whol
 from sofc.jpeg.bounds import Bounded, Mask, Seen, around, bounded, clipped
 from sofc.jpeg.colour import reached
 from sofc.jpeg.cross_component import informed
-from sofc.jpeg.dct import SCALED, SIDE, Grid
+from sofc.jpeg.dct import SCALED, SIDE, SIZE, Grid
 from sofc.jpeg.descent import improve
-from sofc.jpeg.nearest_plane import round_surest
 from sofc.jpeg.origin import Origin
-from sofc.jpeg.solve import Inversion
+from sofc.jpeg.solve import HOPELESS, Inversion, Solved, scratch, solve_again
 from sofc.jpeg.subsampling import shrunk
 from sofc.planes import Plane
 
@@ -135,7 +134,7 @@ def mended(plane: Bounded, origin: Origin) -> Origin:
         # It was cut out of a larger one, and goes on beyond a border in blocks of which the plane shows nothing.
         return origin
     inversion = Inversion.of(origin.table, origin.decoder.inverse)
-    coefficients = origin.coefficients.copy()
-    round_surest(component, inversion, coefficients)
-    improve(component, inversion, coefficients)
-    return replace(origin, coefficients=coefficients)
+    found = Solved.unsolved(origin.coefficients.copy())
+    solve_again(component, inversion, HOPELESS, *found, scratch(), np.zeros(SIZE, np.int32))
+    improve(component, inversion, found)
+    return replace(origin, coefficients=found.coefficients)

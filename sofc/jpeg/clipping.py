@@ -15,7 +15,7 @@ from sofc.jpeg.blockwise import blocks_of
 from sofc.jpeg.bounds import Bounded, Mask
 from sofc.jpeg.dct import ACCURATE, LARGEST, SIDE, SIZE, Decoder, Grid
 from sofc.jpeg.origin import Steps
-from sofc.jpeg.solve import HOPELESS, Inversion, scratch, solve
+from sofc.jpeg.solve import Inversion, Solved, scratch
 from sofc.jpeg.tables import known_tables
 from sofc.jpeg.trial import Look, exact_of
 
@@ -120,11 +120,7 @@ def _missed(look: Look) -> list[int]:
     """Of each table, the samples that do not come out by it."""
     (piece,), room = look.pieces, scratch()
     component = blocks_of(*piece, look.grid)
-    found = []
-    for inversion in _inversions():
-        coefficients = np.zeros((1, component.guess.shape[1] // SIDE, SIZE), np.int32)
-        found.append(solve(component, inversion, HOPELESS, coefficients, room))
-    return found
+    return [Solved.of(component, inversion, room).missed for inversion in _inversions()]
 
 
 @cache

@@ -14,7 +14,8 @@ import numpy as np
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Cube, Table, Vector
 from sofc.jpeg.dct import SIZE
-from sofc.jpeg.solve import MOST, NONE, PATTERNS, Guessed, Inversion, Scratch, draw_block, load, scratch
+from sofc.jpeg.nearest_plane import round_surest
+from sofc.jpeg.solve import MOST, NONE, PATTERNS, Guessed, Inversion, Scratch, Solved, draw_block, load, scratch
 
 DESCENTS, PAIRED = 60, 16
 """How often coefficients of a block are moved; of how many, those that help most by themselves, two are moved."""
@@ -123,26 +124,40 @@ def _descend_block(block: Vector[np.int32], inversion: Inversion, room: Scratch,
 
 @kernel
 def descend(
-    guessed: Guessed, inversion: Inversion, coefficients: Cube[np.int32], room: Scratch, descent: Descent
+    guessed: Guessed,
+    inversion: Inversion,
+    coefficients: Cube[np.int32],
+    wrong: Table[np.int32],
+    room: Scratch,
+    descent: Descent,
 ) -> int:
-    """Change ``coefficients`` (rows of blocks, blocks in a row, 64) of blocks whose samples do not lie in their bounds,
-    where fewer do not then. Returns how many blocks come out that did not before."""
+    """Change ``coefficients`` (rows of blocks, blocks in a row, 64) of blocks of which samples are ``wrong`` (rows of
+    blocks, blocks in a row), where fewer are then. Returns how many blocks come out that did not before."""
     tried, helped = 0, 0
     for row in range(coefficients.shape[0]):
         for column in range(coefficients.shape[1]):
+            if wrong[row, column] == 0:
+                continue
             if tried >= PATIENCE and FEW * helped < tried:
                 return helped
-            block = coefficients[row, column]
             load(guessed, row, column, room)
-            if draw_block(block, inversion, room) > 0:
-                tried += 1
-                helped += 1 if _descend_block(block, inversion, room, descent) == 0 else 0
+            wrong[row, column] = _descend_block(coefficients[row, column], inversion, room, descent)
+            tried += 1
+            helped += 1 if wrong[row, column] == 0 else 0
     return helped
 
 
-def improve(guessed: Guessed, inversion: Inversion, coefficients: Cube[np.int32]) -> None:
-    """Change coefficients so that more samples come to lie in their bounds."""
+def improve(guessed: Guessed, inversion: Inversion, found: Solved) -> None:
+    """Change coefficients of blocks of which samples are wrong, so that fewer are."""
+    if found.missed:
+        round_surest(guessed, inversion, found)
+    if found.missed:
+        go_downhill(guessed, inversion, found)
+
+
+def go_downhill(guessed: Guessed, inversion: Inversion, found: Solved) -> None:
+    """The same, downhill alone."""
     changes, (signs, excess) = np.zeros((SIZE + 1, SIZE), np.int32), np.zeros((2, SIZE), np.int64)
     moved, before = np.zeros((2, SIZE), np.int32)
     descent = Descent(changes, signs, excess, np.zeros(PAIRED, np.int64), moved, before)
-    descend(guessed, inversion, coefficients, scratch(), descent)
+    descend(guessed, inversion, *found, scratch(), descent)

@@ -21,17 +21,16 @@ from sofc.jpeg.dct import COSINES, SIDE, SIZE, patterns
 from sofc.jpeg.solve import (
     BASIS_BITS,
     HALF,
-    HOPELESS,
     LOOSE,
     MOST,
     SHIFT,
     Guessed,
     Inversion,
     Scratch,
+    Solved,
     draw_block,
     load,
     scratch,
-    solve_block,
 )
 
 UNIT = 1.0 / (1 << BASIS_BITS)
@@ -361,74 +360,65 @@ def _copy(source: Vector[np.int32], target: Vector[np.int32]) -> None:
 def _round_block(
     block: Vector[np.int32], inversion: Inversion, variances: Vector[np.float64], room: Scratch, held: Belief
 ) -> int:
-    """Round the coefficients of a block whose samples are in ``room``. Returns how many of these are wrong then."""
-    least = draw_block(block, inversion, room)
+    """Round the coefficients of a block whose samples are in ``room``, if any are open. Returns how many of these are
+    wrong then."""
     count, bounds = 0, False
     for p in range(SIZE):
         if _is_open(room, p):
             count += 1
             bounds = bounds or room.low[p] >= -LOOSE or room.high[p] <= LOOSE
     if count == 0:
-        return least
-    _copy(block, held.best)
+        return SIZE
     listed = Listed(_list_coefficients(inversion, variances, held), count, bounds)
     _believe(room, variances, listed, held)
     _round_one_by_one(block, room, listed, held)
-    wrong = draw_block(block, inversion, room)
-    if wrong >= least:
-        _copy(held.best, block)
-    return min(wrong, least)
+    return int(draw_block(block, inversion, room))
 
 
 @kernel
 def round_blocks(
     guessed: Guessed,
     inversion: Inversion,
-    is_solved: bool,
     coefficients: Cube[np.int32],
+    wrong: Table[np.int32],
     variances: Vector[np.float64],
     room: Scratch,
     held: Belief,
 ) -> int:
-    """Change ``coefficients`` (rows of blocks, blocks in a row, 64) of blocks whose samples do not lie in their bounds,
-    where fewer do not then. ``is_solved``: they are what ``solve`` found of these samples; ``variances`` (64,): what
-    coefficients vary by, 0 of those that are 0 everywhere. Returns how many blocks come out that did not before."""
+    """Change ``coefficients`` (rows of blocks, blocks in a row, 64) of blocks of which samples are ``wrong`` (rows of
+    blocks, blocks in a row), where fewer are then. ``variances`` (64,): what coefficients vary by, 0 of those that are
+    0 everywhere. Returns how many blocks come out that did not before."""
     tried, helped = 0, 0
     for row in range(coefficients.shape[0]):
         for column in range(coefficients.shape[1]):
+            if wrong[row, column] == 0:
+                continue
             if tried >= PATIENCE and FEW * helped < tried:
                 return helped
             block = coefficients[row, column]
+            _copy(block, held.best)
             load(guessed, row, column, room)
-            least = draw_block(block, inversion, room)
-            if least == 0:
-                continue
-            if not is_solved:
-                _copy(block, held.best)
-                wrong = solve_block(guessed, row, column, inversion, HOPELESS, block, room)
-                if wrong >= least:
-                    _copy(held.best, block)
-                load(guessed, row, column, room)
-                least = min(wrong, least)
-            if least > 0:
-                least = _round_block(block, inversion, variances, room, held)
+            left = _round_block(block, inversion, variances, room, held)
+            if left < wrong[row, column]:
+                wrong[row, column] = left
+            else:
+                _copy(held.best, block)
             tried += 1
-            helped += 1 if least == 0 else 0
+            helped += 1 if left == 0 else 0
     return helped
 
 
-def round_surest(
-    guessed: Guessed, inversion: Inversion, coefficients: Cube[np.int32], *, is_solved: bool = False
-) -> None:
-    """Change coefficients of blocks that do not come out, so that more samples come to lie in their bounds;
-    ``is_solved``: they are what ``solve`` found of these samples."""
-    values = coefficients.reshape(-1, SIZE).astype(np.float64)
+def round_surest(guessed: Guessed, inversion: Inversion, found: Solved) -> None:
+    """Change coefficients of blocks of which samples are wrong, so that fewer are."""
+    values = found.coefficients.reshape(-1, SIZE).astype(np.float64)
     squares, are_few = np.einsum("bi,bi->i", values, values) / len(values), len(values) <= FEW_BLOCKS
     is_zero = squares == 0
     if are_few:
-        is_zero = DIAGONAL_OF > DIAGONAL_OF[~is_zero].max(initial=0)
-    variances = np.where(is_zero, 0, squares + LEAST_VARIANCE) * inversion.table**2
+        highest = DIAGONAL_OF[~is_zero].max(initial=0)
+        is_zero = highest < DIAGONAL_OF
+    variances: Vector[np.float64] = np.where(is_zero, 0, squares + LEAST_VARIANCE) * inversion.table**2
     room, held = scratch(), belief()
-    round_blocks(guessed, inversion, is_solved, coefficients, variances, room, held)
+    round_blocks(guessed, inversion, *found, variances, room, held)
     if are_few:
-        round_blocks(guessed, inversion, True, coefficients, DOUBT * variances, room, held)
+        variances *= DOUBT
+        round_blocks(guessed, inversion, *found, variances, room, held)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sofc.jpeg.dct import SIDE, SIZE, Coefficients
+from sofc.jpeg.dct import SIDE, Coefficients
 from sofc.jpeg.origin import Steps
-from sofc.jpeg.solve import HOPELESS, Guessed, Inversion, scratch, solve
+from sofc.jpeg.solve import Guessed, Inversion, Solved, scratch
 from sofc.jpeg.steps import LARGEST_STEP
 
 FARTHEST, MOST_BLOCKS = 2, 48
@@ -35,7 +35,7 @@ def settled(components: Sequence[Guessed], coefficients: Sequence[Coefficients],
         found = 0.0
         for part in parts:
             blocks = part.guess.shape[1] // SIDE
-            found += MISSED_BITS * solve(part, inversion, HOPELESS, np.zeros((1, blocks, SIZE), np.int32), room)
+            found += MISSED_BITS * Solved.of(part, inversion, room).missed
             found += STEP_BITS * blocks * max(0.0, float(np.log2(table[frequency] / step)))
         return found
 

@@ -374,14 +374,75 @@ def solve_block(
 
 
 @kernel
-def solve(guessed: Guessed, inversion: Inversion, most: int, coefficients: Cube[np.int32], room: Scratch) -> int:
+def solve(
+    guessed: Guessed,
+    inversion: Inversion,
+    most: int,
+    coefficients: Cube[np.int32],
+    wrong: Table[np.int32],
+    room: Scratch,
+) -> int:
     """Fill ``coefficients`` (rows of blocks, blocks in a row, 64), zeros, so that samples come to lie in their bounds.
 
-    ``most``: samples of a block that may be wrong before it is given up. Returns how many samples do not lie within
-    their bounds.
+    ``most``: samples of a block that may be wrong before it is given up. ``wrong`` (rows of blocks, blocks in a row) is
+    filled with how many samples of each do not lie within their bounds. Returns 0.
     """
-    missed = 0
     for row in range(coefficients.shape[0]):
         for column in range(coefficients.shape[1]):
-            missed += solve_block(guessed, row, column, inversion, most, coefficients[row, column], room)
-    return missed
+            wrong[row, column] = solve_block(guessed, row, column, inversion, most, coefficients[row, column], room)
+    return 0
+
+
+@kernel
+def solve_again(
+    guessed: Guessed,
+    inversion: Inversion,
+    most: int,
+    coefficients: Cube[np.int32],
+    wrong: Table[np.int32],
+    room: Scratch,
+    before: Vector[np.int32],
+) -> int:
+    """The same of coefficients that were found by other bounds: what does not come out is solved, and stays as it was
+    where that leaves no fewer samples. ``before``: scratch (64,). Returns 0."""
+    for row in range(coefficients.shape[0]):
+        for column in range(coefficients.shape[1]):
+            block = coefficients[row, column]
+            load(guessed, row, column, room)
+            least = draw_block(block, inversion, room)
+            if least > 0:
+                for i in range(SIZE):
+                    before[i] = block[i]
+                left = solve_block(guessed, row, column, inversion, most, block, room)
+                if left >= least:
+                    for i in range(SIZE):
+                        block[i] = before[i]
+                least = min(left, least)
+            wrong[row, column] = least
+    return 0
+
+
+class Solved(NamedTuple):
+    """Coefficients (rows of blocks, blocks in a row, 64), and how many samples of each block (rows of blocks, blocks in
+    a row) are ``wrong``: do not lie within their bounds."""
+
+    coefficients: Cube[np.int32]
+    wrong: Table[np.int32]
+
+    @classmethod
+    def of(cls, component: Guessed, inversion: Inversion, room: Scratch | None = None) -> Solved:
+        """What ``solve`` finds of a component in whole blocks."""
+        rows, width = component.guess.shape
+        found = cls.unsolved(np.zeros((rows // SIDE, width // SIDE, SIZE), np.int32))
+        solve(component, inversion, HOPELESS, *found, scratch() if room is None else room)
+        return found
+
+    @classmethod
+    def unsolved(cls, coefficients: Cube[np.int32]) -> Solved:
+        """Coefficients of which it is not known yet what is wrong."""
+        return cls(coefficients, np.zeros(coefficients.shape[:2], np.int32))
+
+    @property
+    def missed(self) -> int:
+        """How many samples of all do not lie within their bounds."""
+        return int(self.wrong.sum())

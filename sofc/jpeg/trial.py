@@ -14,13 +14,12 @@ import numpy.typing as npt
 
 from sofc.jpeg.blockwise import COUNTS, Judged, blocks_of, judge
 from sofc.jpeg.bounds import Bounded
-from sofc.jpeg.dct import LARGEST, MOST_REPEATED, SCALED, SIDE, SIZE, Coefficients, Decoder, Grid
+from sofc.jpeg.dct import LARGEST, MOST_REPEATED, SCALED, SIDE, SIZE, Decoder, Grid
 from sofc.jpeg.descent import improve
-from sofc.jpeg.nearest_plane import round_surest
 from sofc.jpeg.origin import Origin, Steps
 from sofc.jpeg.reduce import scaled_blocks, solve_scaled
 from sofc.jpeg.settle import settled
-from sofc.jpeg.solve import HOPELESS, Guessed, Inversion, loss_of, scratch, solve
+from sofc.jpeg.solve import Guessed, Inversion, Solved, loss_of
 from sofc.jpeg.steps import (
     ALL_BLOCKS,
     GUESS_BITS,
@@ -124,15 +123,18 @@ class Look(NamedTuple):
         """What comes of it; None where it soon shows that this takes clearly more than the best did."""
         counts = np.zeros(COUNTS, np.int64)
         components: list[Guessed] = []
+        solved: list[Solved] = []
         origins: list[Origin] = []
         sizes: list[float] = []
         pieces = [_busiest(*piece, grid) for piece in self.pieces]
+        inversion = Inversion.of(table, self.decoder.inverse)
         for plane, component in pieces:
             if self.decoder.upsampling == SCALED and grid.is_enlarged:
                 origin = solve_scaled(plane, grid, table, self.decoder)
             else:
                 components.append(blocks_of(plane, component, grid))
-                origin = Origin(grid, table, _solved(components[-1], table, self.decoder), self.decoder)
+                solved.append(Solved.of(components[-1], inversion))
+                origin = Origin(grid, table, solved[-1].coefficients, self.decoder)
             drawn, _ = origin.draw(plane.samples.shape)
             judge(plane, drawn, origin.coefficients, origin.grid, counts)
             origins.append(origin)
@@ -140,8 +142,8 @@ class Look(NamedTuple):
             if best is not None and sizes[-1] > WORSE * best.sizes[len(sizes) - 1] + WORSE_BITS:
                 return None
         found, total = Judged.of(counts), sum(plane.samples.size for plane, _ in pieces)
-        planes = [plane for plane, _ in pieces]
-        return Trial(found.bits, 1 - found.missed / total, found.exact, found.busy, origins, sizes, planes, components)
+        planes, share = [plane for plane, _ in pieces], 1 - found.missed / total
+        return Trial(found.bits, share, found.exact, found.busy, origins, sizes, planes, components, solved)
 
 
 class Candidate(NamedTuple):
@@ -157,7 +159,7 @@ class Candidate(NamedTuple):
 class Trial(NamedTuple):
     """What planes take, about, in bits, that were made in some way, and the share of samples that come out; how many
     blocks come out whole, of those ``busy_blocks`` that are not flat and tell, as ``Judged`` has it; ``sizes``: what
-    those up to each take; ``components``: the samples in blocks that the ``planes`` were solved from."""
+    those up to each take; ``components``: the samples in blocks that the ``planes`` were ``solved`` from."""
 
     bits: float
     share: float
@@ -167,6 +169,7 @@ class Trial(NamedTuple):
     sizes: list[float]
     planes: list[Bounded]
     components: list[Guessed]
+    solved: list[Solved]
 
     @property
     def exact(self) -> float:
@@ -194,21 +197,21 @@ class Trial(NamedTuple):
         is_whole = len(planes) == len(self.planes) and all(map(operator.is_, planes, self.planes))
         if decoder.upsampling == SCALED and grid.is_enlarged:
             return self.origins if is_whole else [solve_scaled(plane, grid, table, decoder) for plane in planes]
+        inversion = Inversion.of(table, decoder.inverse)
         if is_whole:
-            components, found = self.components, [origin.coefficients for origin in self.origins]
+            components, found = self.components, self.solved
         else:
             components = [blocks_of(plane, shrunk(plane, grid, decoder.upsampling), grid) for plane in planes]
-            found = [_solved(component, table, decoder) for component in components]
+            found = [Solved.of(component, inversion) for component in components]
         if not is_known(table):
-            better = settled(components, found, table, decoder.inverse)
+            better = settled(components, [one.coefficients for one in found], table, decoder.inverse)
             if (better != table).any():
-                table, found = better, [_solved(component, better, decoder) for component in components]
-        for component, coefficients in zip(components, found, strict=True):
-            inversion = Inversion.of(table, decoder.inverse)
-            round_surest(component, inversion, coefficients, is_solved=True)
-            improve(component, inversion, coefficients)
-        table = completed(table, found)
-        return [Origin(grid, table, coefficients, decoder) for coefficients in found]
+                table, inversion = better, Inversion.of(better, decoder.inverse)
+                found = [Solved.of(component, inversion) for component in components]
+        for component, one in zip(components, found, strict=True):
+            improve(component, inversion, one)
+        table = completed(table, [one.coefficients for one in found])
+        return [Origin(grid, table, one.coefficients, decoder) for one in found]
 
 
 def best_of(candidates: Sequence[Candidate], rival: Trial | None = None) -> Trial | None:
@@ -302,11 +305,3 @@ def blocks_in(sights: Sequence[Sight], grid: Grid) -> tuple[npt.NDArray[np.int32
         if len(found) >= ENOUGH_BLOCKS:
             break
     return found, most_unknown == 0
-
-
-def _solved(component: Guessed, table: Steps, decoder: Decoder) -> Coefficients:
-    """The coefficients of a component in whole blocks, with these steps and by that decoder."""
-    rows, width = component.guess.shape
-    coefficients: Coefficients = np.zeros((rows // SIDE, width // SIDE, SIZE), np.int32)
-    solve(component, Inversion.of(table, decoder.inverse), HOPELESS, coefficients, scratch())
-    return coefficients

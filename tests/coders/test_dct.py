@@ -837,8 +837,9 @@ def solved(samples, table, lowest=None, highest=None, inverse=dct.ACCURATE):
     blocks = np.zeros((1, 1, SIZE), np.int32)
     limits = [samples if bound is None else bound.astype(np.int32) for bound in (lowest, highest)]
     inversion = solve.Inversion.of(table, inverse)
-    missed = solve.solve(solve.Guessed(guesses(samples), *limits), inversion, SIZE, blocks, solve.scratch())
-    return blocks, missed == 0
+    found = solve.Solved.unsolved(blocks)
+    solve.solve(solve.Guessed(guesses(samples), *limits), inversion, SIZE, *found, solve.scratch())
+    return blocks, found.missed == 0
 
 
 def quiet_block(rng, table, inverse=dct.ACCURATE):

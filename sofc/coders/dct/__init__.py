@@ -49,7 +49,7 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.jpeg.inverses import draw
     from sofc.jpeg.nearest_plane import round_blocks
     from sofc.jpeg.scaled import draw_scaled
-    from sofc.jpeg.solve import solve
+    from sofc.jpeg.solve import solve, solve_again
     from sofc.jpeg.steps import add_up, look, weigh
     from sofc.jpeg.subsampling import shrink, shrink_rows
 
@@ -67,7 +67,7 @@ def _kernels() -> list[list[KernelUse]]:
     ]
     looking: list[KernelUse] = [add_up, look, weigh, shrink, shrink_rows, bound_blocks, judge, match_drawn]
     bounding: list[KernelUse] = [bound_planes, fill, inform]
-    return [coding, [weigh_predictors, solve, round_blocks, descend, *looking, *bounding]]
+    return [coding, [weigh_predictors, solve, solve_again, round_blocks, descend, *looking, *bounding]]
 
 
 CODER = Descriptor(
