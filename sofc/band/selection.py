@@ -136,7 +136,8 @@ class Selection:
         if not ways:
             return self._rivals.best(planes, pixel_format, image_rows)
         size, is_likely = ways[0].size(image_rows), ways[0].share >= SURE_SHARE
-        if is_likely and plain_size(ways[0].transformed or planes, image_rows) > HOPELESS * size:
+        enough = HOPELESS * size
+        if is_likely and plain_size(ways[0].transformed or planes, image_rows, enough) > enough:
             return ways
         rivals = self._rivals.best(planes, pixel_format, image_rows)
         if not is_likely and not self._candidates.tries_everything:

@@ -2001,6 +2001,9 @@ def test_what_plain_prediction_takes():
     assert plain_size([x // 4 * 5 + np.cumsum(noise, axis=0)], 48) > 0.9 * noise.size
     assert plain_size([x // 4 % 3 + 7 * y], 96) < noise.size / 4
     assert plain_size([np.zeros((1, 1), np.int32)], 1) == 0
+    one = plain_size([noise], 96)
+    assert plain_size([noise] * 3, 96) == plain_size([noise] * 3, 96, 2 * one) == 3 * one
+    assert plain_size([noise] * 3, 96, 0.9 * one) == one
 
 
 def jpeg_file(seed):
