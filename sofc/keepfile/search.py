@@ -18,7 +18,7 @@ from sofc.container.original import (
     Window,
 )
 from sofc.keepfile.data import Data
-from sofc.keepfile.windows import window_pieces
+from sofc.keepfile.windows import window_pieces, window_size
 from sofc.rows import FileRows
 
 Image = npt.NDArray[Any] | FileRows
@@ -67,6 +67,8 @@ def _place_of(image: Image, windows: Sequence[Window], data: Data, position: int
 
     They are made piece by piece, unless much else begins as they do.
     """
+    if position + sum(map(window_size, windows)) > len(data):
+        return None  # compressed, mostly
 
     def pieces() -> Iterator[bytes]:
         for window in windows:
