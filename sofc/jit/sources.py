@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1]
 KERNEL_MODULES = (
     *("jit/*.py", "entropy/*.py", "prediction/*.py", "transforms/*.py", "jpeg/*.py"),
     *("coders/*/kernel*.py", "coders/*/window.py", "coders/*/terms.py", "coders/*/huffman.py", "keepfile/tokens/*.py"),
-    "keepfile/png_filters.py",
+    *("keepfile/lzw.py", "keepfile/png_filters.py"),
 )
 """Where kernels, and the steps and numbers that are compiled into them, may stand, below the package."""
 

@@ -1,18 +1,119 @@
-"""LZW as libtiff and imagecodecs write it into TIFF files: codes of 9 to 12 bits, the highest bit first."""
+"""LZW as libtiff and imagecodecs write it into TIFF files: codes of 9 to 12 bits, the highest bit first.
+
+Spec appendix-kept-files/lzw-data
+"""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
+
 from sofc.container.original import OF_IMAGECODECS, OF_LIBTIFF, Literal, Lzw, Part, Window
+from sofc.jit.decorators import inlined, kernel
+from sofc.jit.types import Vector
 
 CLEAR, END, FIRST = 256, 257, 258
+CODES = 1 << 12
 FULL = {OF_LIBTIFF: 4094, OF_IMAGECODECS: 4096}
 """The next free number at which the table counts as full and is cleared."""
+LEAST_WIDTH, MOST_WIDTH = 9, 12
 CHECK_GAP = 10000
 LARGEST_SHIFTED = 0x007FFFFF
-_PROBE = 1 << 14
-"""Bytes after which the rules have parted."""
-_TAIL = 4
-"""Bytes of LZW data that the end of the data has a part in."""
+TOO_LONG = -1
+
+
+class Sequences(NamedTuple):
+    """The table of sequences as a tree: ``longer`` (CODES,): the last number that goes on from one, or 0; ``others``
+    (CODES,): the one before it that goes on from the same; ``ends`` (CODES,): the last byte of each."""
+
+    longer: Vector[np.int32]
+    others: Vector[np.int32]
+    ends: Vector[np.uint8]
+
+
+@inlined
+def _put(code: int, width: int, position: int, packed: Vector[np.uint8]) -> int:
+    """Write a code of at most 12 bits, for which there is room; where it ends."""
+    byte = position >> 3
+    word = code << (24 - width - (position & 7))
+    packed[byte] |= np.uint8(word >> 16)
+    packed[byte + 1] |= np.uint8(word >> 8 & 255)
+    packed[byte + 2] |= np.uint8(word & 255)
+    return position + width
+
+
+@inlined
+def _longer(code: int, byte: int, table: Sequences) -> int:
+    """The number of a sequence and one more byte, or 0."""
+    found = int(table.longer[code])
+    while found > 0 and table.ends[found] != byte:
+        found = int(table.others[found])
+    return found
+
+
+@kernel
+def write_codes(data: Vector[np.uint8], full: int, checks: bool, table: Sequences, packed: Vector[np.uint8]) -> int:
+    """Write the codes of ``data`` into ``packed``, which holds zeros. The bits that they take, or TOO_LONG.
+
+    ``full``: at most CODES. ``checks``: whether the table is cleared, too, where data compress worse than before.
+    """
+    room = 8 * packed.shape[0] - 4 * MOST_WIDTH
+    if room < 0 or not FIRST < full <= CODES:
+        return TOO_LONG
+    width, following, prefix = LEAST_WIDTH, FIRST, -1
+    check_at, ratio = CHECK_GAP, 0
+    # Where the table was cleared, in bytes taken and bits given.
+    taken_before, given_before = 0, 0
+    position = _put(CLEAR, width, 0, packed)
+    table.longer[:] = 0
+    for place in range(data.shape[0]):
+        byte = int(data[place])
+        found = byte if prefix < 0 else _longer(prefix, byte, table)
+        if prefix < 0 or found > 0:
+            prefix = found
+            continue
+        if position > room:
+            return TOO_LONG
+        position = _put(prefix, width, position, packed)
+        table.ends[following], table.longer[following] = np.uint8(byte), 0
+        table.others[following], table.longer[prefix] = table.longer[prefix], following
+        prefix = byte
+        following += 1
+        clears = following == full
+        if not clears and following > (1 << width) - 1:
+            width += 1
+        elif not clears and checks and place + 1 - taken_before >= check_at:
+            taken, given = place + 1 - taken_before, position - given_before
+            check_at = taken + CHECK_GAP
+            now = (taken << 8) // given if taken <= LARGEST_SHIFTED else taken // (given >> 8)
+            clears = now <= ratio
+            ratio = now
+        if clears:
+            taken_before, given_before, ratio = place + 1, position, 0
+            position = _put(CLEAR, width, position, packed)
+            table.longer[:] = 0
+            width, following = LEAST_WIDTH, FIRST
+    if position > room:
+        return TOO_LONG
+    if prefix >= 0:
+        position = _put(prefix, width, position, packed)
+        if following + 1 < full and following + 1 > (1 << width) - 1:
+            width += 1
+        elif following + 1 == full and checks:
+            position = _put(CLEAR, width, position, packed)
+            width = LEAST_WIDTH
+    return _put(END, width, position, packed)
+
+
+def compress(data: bytes, rule: int) -> bytes:
+    """The LZW data that ``data`` becomes by a rule of ``FULL``. Empty data has no codes but the end."""
+    packed = np.zeros(2 * len(data) + 16, np.uint8)
+    table = Sequences(np.zeros(CODES, np.int32), np.zeros(CODES, np.int32), np.zeros(CODES, np.uint8))
+    taken = np.frombuffer(bytearray(data), np.uint8)
+    bits = write_codes(taken, FULL[rule], rule == OF_LIBTIFF, table, packed)
+    assert bits != TOO_LONG, "a byte takes no more than a code, and few are cleared"
+    return packed[: -(-bits // 8)].tobytes()
 
 
 def find_samples(packed: bytes, window: Window, made: bytes) -> tuple[Part, ...] | None:
@@ -21,80 +122,8 @@ def find_samples(packed: bytes, window: Window, made: bytes) -> tuple[Part, ...]
     imagecodecs writes one byte more than it needs where the last is full.
     """
     for rule in (OF_LIBTIFF, OF_IMAGECODECS):
-        if packed.startswith(compress(made[:_PROBE], rule)[:-_TAIL]):
-            again = compress(made, rule)
-            if packed.startswith(again):
-                rest = packed[len(again) :]
-                return (Lzw(rule, (window,)), Literal(rest)) if rest else (Lzw(rule, (window,)),)
+        again = compress(made, rule)
+        if packed.startswith(again):
+            rest = packed[len(again) :]
+            return (Lzw(rule, (window,)), Literal(rest)) if rest else (Lzw(rule, (window,)),)
     return None
-
-
-def compress(data: bytes, rule: int) -> bytes:
-    """The LZW data that ``data`` becomes by a rule of ``FULL``. Empty data has no codes but the end."""
-    codes: list[tuple[int, int]] = []
-    table: dict[tuple[int, int], int] = {}
-    width, following = 9, FIRST
-    # Bytes taken and bits given since the table was cleared.
-    checkpoint, ratio, taken, given = CHECK_GAP, 0, 0, 0
-    full = FULL[rule]
-
-    def put(code: int) -> None:
-        nonlocal given
-        codes.append((code, width))
-        given += width
-
-    put(CLEAR)
-    prefix = -1
-    for byte in data:
-        taken += 1
-        if prefix < 0:
-            prefix = byte
-            continue
-        known = table.get((prefix, byte))
-        if known is not None:
-            prefix = known
-            continue
-        put(prefix)
-        table[prefix, byte] = following
-        prefix = byte
-        following += 1
-        clear = following == full
-        if not clear and following > (1 << width) - 1:
-            width += 1
-        elif not clear and taken >= checkpoint and rule == OF_LIBTIFF:
-            # libtiff clears the table when compression gets worse.
-            checkpoint = taken + CHECK_GAP
-            now = (taken << 8) // given if taken <= LARGEST_SHIFTED else taken // (given >> 8)
-            clear = now <= ratio
-            ratio = now
-        if clear:
-            taken = given = ratio = 0
-            put(CLEAR)
-            table.clear()
-            width, following = 9, FIRST
-    if prefix >= 0:
-        put(prefix)
-        following += 1
-        if following == full:
-            if rule == OF_LIBTIFF:
-                put(CLEAR)
-                width = 9
-        elif following > (1 << width) - 1:
-            width += 1
-    put(END)
-    return _packed(codes)
-
-
-def _packed(codes: list[tuple[int, int]]) -> bytes:
-    result = bytearray()
-    bits, count = 0, 0
-    for code, width in codes:
-        bits = bits << width | code
-        count += width
-        while count >= 8:
-            count -= 8
-            result.append(bits >> count)
-            bits &= (1 << count) - 1
-    if count:
-        result.append(bits << 8 - count & 0xFF)
-    return bytes(result)
