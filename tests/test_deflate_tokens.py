@@ -26,7 +26,7 @@ from sofc.keepfile.tokens import remainder
 from sofc.keepfile.tokens.alphabet import FIXED_LENGTHS
 from sofc.keepfile.tokens.matches import Effort
 from sofc.keepfile.tokens.models import nothing_learned
-from sofc.keepfile.tokens.remainder import Apart, Session
+from sofc.keepfile.tokens.remainder import Apart, Fitting, Session
 
 RANDOM = np.random.default_rng(15)
 ROUGH = (np.cumsum(RANDOM.normal(0, 2, 9000)) / 4).astype(np.int8).tobytes()
@@ -105,6 +105,35 @@ def test_streams_of_one_file_learn_from_each_other() -> None:
     pieces = [ROUGH[start : start + 1500] for start in range(0, 9000, 1500)]
     found = made_again([(by_zlib(9)(piece), piece) for piece in pieces], small=True)
     assert len(found[-1].remainder) < len(found[0].remainder)
+
+
+def test_efforts_of_files_before_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the same encoder are not sought again; those of another are."""
+    known: list[Fitting] = []
+    sought: list[int] = []
+    find = remainder._best_effort
+    monkeypatch.setattr(remainder, "_best_effort", lambda *of: sought.append(len(known)) or find(*of))
+    for packed in map(by_zlib(1), (ROUGH + MIXED, MIXED + ROUGH)):
+        apart = Session(known).take_apart(packed, zlib.decompress(packed, -15))
+        assert Session().make_again(apart, zlib.decompress(packed, -15)) == packed
+    assert sought == [0] and [one.effort for one in known] == [apart.effort]
+    other = Fitting(Effort(2, 1, 258, 0, 2, 0), 1, 1000)
+    known[:] = [other]
+    apart = Session(known).take_apart(packed, MIXED + ROUGH)
+    assert len(sought) == 2 and [one.effort for one in known] == [apart.effort, other.effort]
+
+
+def test_a_search_ends_where_next_to_nothing_is_left_to_save() -> None:
+    costs: list[Effort] = []
+
+    def cost(effort: Effort) -> int:
+        costs.append(effort)
+        return 100 - effort.nice
+
+    start = remainder._best_effort(cost, 100)
+    tried = len(costs)
+    assert start == costs[0] and set(costs) == set(remainder._STARTS)
+    assert remainder._best_effort(cost, -200) == start and len(costs) > 2 * tried
 
 
 @pytest.mark.parametrize("way", [0, 1, 2])

@@ -19,7 +19,7 @@ from sofc.errors import FormatError, UnsupportedError
 from sofc.image import Meaning
 from sofc.imagefiles.png import SIGNATURE, Head, chunk, file_of, load_bytes
 from sofc.keepfile import PlainPng, deflate, plain_png, png_filters, read_plain, recipe_of
-from sofc.keepfile.deflate import Settings
+from sofc.keepfile.deflate import Known
 from sofc.keepfile.restore import assemble
 
 KINDS = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -41,7 +41,7 @@ def file(filtered: Rows, width: int, bits: int, kind: int, chunks: bytes = b"", 
     return file_of(described, chunks, zlib.compress(filtered.tobytes(), 6))
 
 
-def again(plain: PlainPng, known: list[Settings] | None = None) -> bytes:
+def again(plain: PlainPng, known: Known | None = None) -> bytes:
     """The file once more, from its recipe and its image."""
     made = recipe_of(plain, known)
     assert made is not None
@@ -100,10 +100,10 @@ def test_bytes_around_the_image() -> None:
 
 
 def test_settings_of_files_before_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    known: list[Settings] = []
+    known = Known()
     sought: list[int] = []
     find = deflate.find_settings
-    monkeypatch.setattr(deflate, "find_settings", lambda *data: sought.append(len(known)) or find(*data))
+    monkeypatch.setattr(deflate, "find_settings", lambda *data: sought.append(len(known.settings)) or find(*data))
     array = np.add.outer(np.arange(60) // 3, np.arange(80) // 2).astype(np.uint8) % 23
     for level in (1, 1, 9, 1, 9):
         packed = io.BytesIO()
@@ -112,7 +112,7 @@ def test_settings_of_files_before_come_first(monkeypatch: pytest.MonkeyPatch) ->
         assert plain is not None
         assert again(plain, known) == packed.getvalue()
     assert sought == [0, 1]
-    assert [one.level for one in known] == [9, 1]
+    assert [one.level for one in known.settings] == [9, 1]
 
 
 def test_what_is_not_plain() -> None:

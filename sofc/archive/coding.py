@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from sofc.container.records import CodebookReference
     from sofc.image import PixelFormat
     from sofc.imagefiles import Samples
-    from sofc.keepfile.deflate import Settings
+    from sofc.keepfile.deflate import Known
 
-VERSION = 3
+VERSION = 4
 """Of the way in which units are made: other units come of other versions."""
 GROUP_IMAGES = 16
 """Images of a collection that are coded together: all of them are decoded for one."""
@@ -277,9 +277,11 @@ class _Coded:
     @classmethod
     def of(cls, plan: UnitPlan, refused: Mapping[int, int], codebook: Codebook | None) -> _Coded:
         """Code the members of a unit; those that were ``refused``, and how often, in another way: last, packed."""
+        from sofc.keepfile.deflate import Known
+
         coded = cls()
         collected: list[Samples] = []
-        known: list[Settings] = []
+        known = Known()
         sources = _Sources(plan.members)
         for number, member in enumerate(plan.members):
             store = COLLECTION if member.crop is not None else plan.store
@@ -297,7 +299,7 @@ class _Coded:
                 continue
             alone = _Alone()
             if store != PACK and member.size <= MAX_FILE_BYTES:
-                alone = _alone(_read(member), member.here, codebook, plan.effort)
+                alone = _alone(_read(member), member.here, codebook, plan.effort, known)
             if alone.file:
                 coded.files.append(alone.file)
                 coded.contents.append(unit.Content(unit.FROM_FILE, member.size, len(alone.file)))
@@ -358,7 +360,7 @@ def _changed(member: Member) -> OSError:
     return OSError(errno.EBUSY, "changed while it was archived: run it again", str(member.path))
 
 
-def _recipe(member: Member, known: list[Settings]) -> tuple[Samples, bytes] | None:
+def _recipe(member: Member, known: Known) -> tuple[Samples, bytes] | None:
     """The one image of a file and what should make the file of it; None where nothing does. ``known``: how the files
     before it were compressed."""
     from sofc.imagefiles import ImageSource, load
@@ -409,8 +411,8 @@ class _Alone(NamedTuple):
     of_images: bool = False
 
 
-def _alone(data: bytes, path: Path, codebook: Codebook | None, effort: int) -> _Alone:
-    """The smallest sofc file that keeps a file."""
+def _alone(data: bytes, path: Path, codebook: Codebook | None, effort: int, known: Known) -> _Alone:
+    """The smallest sofc file that keeps a file. ``known``: how the files before it were compressed."""
     from sofc.codebook.builtin import is_builtin
     from sofc.collection import encode_collection
     from sofc.imagefiles import each, sources
@@ -428,7 +430,7 @@ def _alone(data: bytes, path: Path, codebook: Codebook | None, effort: int) -> _
     if not (found and coefficients is not None and coefficients.share >= MOSTLY):
         try:
             images = list(each(sources([path])))
-            kept = keep("", data, [samples.array for samples in images])
+            kept = keep("", data, [samples.array for samples in images], known)
             if not kept.why_whole:
                 coded = encode_collection(
                     images,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sofc.container.original import Deflated, Part, Stored, Tokens
 from sofc.errors import FormatError, LimitError
 from sofc.keepfile.data import PIECE_BYTES, Data, pieces_of
-from sofc.keepfile.tokens.remainder import Session
+from sofc.keepfile.tokens.remainder import Fitting, Session
 
 MOST_STORED = 0xFFFF
 _BLOCK_HEAD = 5
@@ -27,14 +28,22 @@ class Settings(NamedTuple):
     strategy: int
 
 
+@dataclass(frozen=True)
+class Known:
+    """What fitted streams of like files, the last first: settings of zlib, and efforts of other encoders."""
+
+    settings: list[Settings] = field(default_factory=list)
+    efforts: list[Fitting] = field(default_factory=list)
+
+
 class Deflater:
     """Makes parts of the deflate data of one file, stream after stream. What fitted one is tried first for the next.
 
-    ``known``: what fitted streams of like files, the last first, to be tried before all else and brought up to date.
+    ``known``: of files before it, to be tried before all else and brought up to date.
     """
 
-    def __init__(self, known: list[Settings] | None = None) -> None:
-        self._settings: list[Settings] = [] if known is None else known
+    def __init__(self, known: Known | None = None) -> None:
+        self._known = known or Known()
         self._session: Session | None = None
 
     def part(self, compressed: Data, inflated: Data, parts: tuple[Part, ...], window: int = 15) -> Part | None:
@@ -42,15 +51,16 @@ class Deflater:
 
         ``window``: the logarithm that the data's head names. None where it is not all of a stream.
         """
-        known = next((one for one in self._settings if _makes_all(one, compressed, inflated)), None)
+        known = next((one for one in self._known.settings if _makes_all(one, compressed, inflated)), None)
         if known is None and self._session is None:
             known = find_settings(compressed, inflated, window)
         if known is not None:
-            self._settings[:] = [known, *(one for one in self._settings if one != known)][:_MOST_KNOWN]
+            others = (one for one in self._known.settings if one != known)
+            self._known.settings[:] = [known, *others][:_MOST_KNOWN]
             return Deflated(*known, parts)
         if (lengths := stored_lengths(compressed)) is not None:
             return Stored(tuple(lengths), parts)
-        self._session = self._session or Session()
+        self._session = self._session or Session(self._known.efforts)
         try:
             found = self._session.take_apart(compressed[:], inflated[:])
         except (FormatError, LimitError):

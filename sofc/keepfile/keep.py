@@ -30,7 +30,7 @@ from sofc.imagefiles.source import JPEG
 from sofc.keepfile import dicom, png, search, tiff
 from sofc.keepfile.coefficients import choose_model
 from sofc.keepfile.data import Data, FileData, held, part_of, pieces_of
-from sofc.keepfile.deflate import Deflater, Inflating, Settings
+from sofc.keepfile.deflate import Deflater, Inflating, Known
 from sofc.keepfile.jpeg import may_hold_stream, take_apart
 from sofc.keepfile.plain_png import PlainPng
 from sofc.keepfile.restore import check_items
@@ -61,13 +61,14 @@ def read_file(path: Path) -> Data:
     return path.read_bytes() if size < LARGE_BYTES else FileData(path)
 
 
-def keep(name: str, data: Data, images: Images) -> Kept:
+def keep(name: str, data: Data, images: Images, known: Known | None = None) -> Kept:
     """How to keep the file ``data``, called ``name``, beside ``images``, all the images that were read from it.
 
-    What is given back restores the file: that has been tried. Without images it is kept whole.
+    What is given back restores the file: that has been tried. Without images it is kept whole. ``known``: as for
+    ``Deflater``.
     """
     digest = _digest(data)
-    parts = _parts(data, images) if len(images) else None
+    parts = _parts(data, images, known) if len(images) else None
     made: list[Metadata] = []
     if parts is not None:
         made = to_metadata(Original(name, len(data), digest, parts))
@@ -85,13 +86,13 @@ def keep(name: str, data: Data, images: Images) -> Kept:
     return Kept(made) if _size(made) <= _size(whole) else Kept(whole, "that is smaller than how to make it from them")
 
 
-def recipe(data: Data, images: Images, known: list[Settings] | None = None) -> bytes | None:
+def recipe(data: Data, images: Images, known: Known | None = None) -> bytes | None:
     """What makes the file ``data`` of ``images``, as ``pack_recipe`` has it; None where nothing does. It is not tried:
     ``restore`` tells whether the file comes back. ``known``: as for ``Deflater``."""
     return _recipe(_parts(data, images, known) if len(images) else None, len(data))
 
 
-def recipe_of(file: PlainPng, known: list[Settings] | None = None) -> bytes | None:
+def recipe_of(file: PlainPng, known: Known | None = None) -> bytes | None:
     """The same of a file that has been taken apart already."""
     return _recipe(file.parts(known), len(file.data))
 
@@ -163,7 +164,7 @@ def _size(items: list[Metadata]) -> int:
     return sum(len(item.value) for item in items)
 
 
-def _parts(data: Data, images: Images, known: list[Settings] | None = None) -> tuple[Part, ...] | None:
+def _parts(data: Data, images: Images, known: Known | None = None) -> tuple[Part, ...] | None:
     head = data[: len(png.SIGNATURE)]
     if head.startswith(_GZIP):
         return _gzipped(data, images)

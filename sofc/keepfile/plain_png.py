@@ -17,7 +17,7 @@ from sofc.image import Meaning
 from sofc.imagefiles.png import check_chunks
 from sofc.imagefiles.samples import Samples
 from sofc.keepfile import png, png_filters
-from sofc.keepfile.deflate import Settings
+from sofc.keepfile.deflate import Known
 
 MOST_BYTES = 1 << 24
 """Of samples, and of a file: larger images are read in pieces."""
@@ -34,7 +34,7 @@ class PlainPng(NamedTuple):
     packed: bytes
     inflated: bytes
 
-    def parts(self, known: list[Settings] | None = None) -> tuple[Part, ...] | None:
+    def parts(self, known: Known | None = None) -> tuple[Part, ...] | None:
         """What makes the file of its image; None where nothing does. ``known``: as for ``Deflater``."""
         array = self.samples.array
         height, width, components = (*array.shape, 1)[:3]

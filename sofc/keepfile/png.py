@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sofc.container.original import BIG_ENDIAN, PNG_FILTERS, Chunked, Literal, Part, Window
 from sofc.errors import FormatError
 from sofc.keepfile.data import Data, held, part_of, pieces_of
-from sofc.keepfile.deflate import Deflater, Inflating, Settings
+from sofc.keepfile.deflate import Deflater, Inflating, Known
 from sofc.keepfile.windows import window_pieces
 from sofc.rows import FileRows
 
@@ -38,7 +38,7 @@ class Taken(NamedTuple):
     transparency: bytes
 
 
-def find_samples(data: Data, images: Sequence[Image], known: list[Settings] | None = None) -> tuple[Part, ...] | None:
+def find_samples(data: Data, images: Sequence[Image], known: Known | None = None) -> tuple[Part, ...] | None:
     """Parts that make the PNG file ``data`` from its first image; None where that cannot be done.
 
     Further frames of an animation are compressed for themselves, and kept so. ``known``: as for ``Deflater``.
@@ -63,7 +63,7 @@ def parts_of(
     stream: Data,
     inflated: Data,
     inner: tuple[Part, ...],
-    known: list[Settings] | None,
+    known: Known | None,
     rest: bytes = b"",
 ) -> tuple[Part, ...] | None:
     """Parts that make a file whose image data, ``stream`` and ``rest``, inflate to what ``inner`` makes."""

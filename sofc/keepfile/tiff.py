@@ -25,7 +25,7 @@ from sofc.errors import FormatError
 from sofc.imagefiles.tiff_stacks import open_file
 from sofc.keepfile import lzw, packbits
 from sofc.keepfile.data import Data
-from sofc.keepfile.deflate import Deflater, Settings
+from sofc.keepfile.deflate import Deflater, Known
 from sofc.keepfile.windows import window_bytes
 from sofc.rows import FileRows
 
@@ -38,7 +38,7 @@ _PREDICTIONS = {1: NO_PREDICTION, 2: DIFFERENCE}
 _PALETTE = 3
 
 
-def find_samples(data: Data, images: Sequence[Image], known: list[Settings] | None = None) -> tuple[Part, ...] | None:
+def find_samples(data: Data, images: Sequence[Image], known: Known | None = None) -> tuple[Part, ...] | None:
     """Parts that make the TIFF file ``data`` from its images; None where that cannot be done. ``known``: as for
     ``Deflater``."""
     placed: list[tuple[int, int, tuple[Part, ...]]] = []

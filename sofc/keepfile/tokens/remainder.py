@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -302,12 +303,17 @@ _FURTHEST = 1 << 20
 """Where those begin at the latest."""
 _ENOUGH = 1 << 14
 """Bytes after which the effort is known."""
+_MOST_KNOWN = 2
+"""Efforts that are tried first."""
+_LITTLE = 128
+"""Where the decisions take less than one in so many bytes of deflate data, a better effort can save next to nothing."""
 
 
-def _best_effort(cost: Callable[[Effort], int]) -> Effort:
-    """The effort of least cost that is found by changing one field at a time."""
+def _best_effort(cost: Callable[[Effort], int], little: int) -> Effort:
+    """The effort of least cost that is found by changing one field at a time, until it costs ``little``."""
     best = min(_STARTS, key=cost)
-    least, changed = cost(best), True
+    least = cost(best)
+    changed = least > little
     while changed:
         changed = False
         for name, values in _CHOICES.items():
@@ -325,10 +331,26 @@ def _best_effort(cost: Callable[[Effort], int]) -> Effort:
     return best
 
 
-class Session:
-    """The deflate data of one file, stream after stream: what is learned of its encoder serves the next."""
+class Fitting(NamedTuple):
+    """An effort that was the best for deflate data, of which so many bytes were looked at, and what it cost there."""
 
-    def __init__(self) -> None:
+    effort: Effort
+    cost: int
+    size: int
+
+    def serves(self, cost: int, size: int) -> bool:
+        """Whether it costs hardly more of other data: then these are of the same encoder."""
+        return 8 * cost * self.size <= 9 * self.cost * size
+
+
+class Session:
+    """The deflate data of one file, stream after stream: what is learned of its encoder serves the next.
+
+    ``known``: what fitted files like it, the last first, to be tried before all else and brought up to date.
+    """
+
+    def __init__(self, known: list[Fitting] | None = None) -> None:
+        self._known = [] if known is None else known
         self._learned = nothing_learned()
         self._effort: Effort | None = None
         self._tried = 0
@@ -346,10 +368,19 @@ class Session:
                 return sys.maxsize
 
         if self._effort is None or self._tried < _ENOUGH:
-            self._effort = _best_effort(cost)
+            self._effort = self._fitting(cost, len(compressed) * min(len(inflated), _SAMPLE) // max(1, len(inflated)))
             self._tried += len(inflated)
         remainder = _Encoder(compressed, data, self._effort, self._learned).encode()
         return Apart(len(compressed), self._effort, remainder)
+
+    def _fitting(self, cost: Callable[[Effort], int], size: int) -> Effort:
+        """The effort for deflate data of which a sample has ``size`` bytes."""
+        found = next((one for one in self._known if one.serves(cost(one.effort), size)), None)
+        if found is None:
+            effort = _best_effort(cost, size // _LITTLE)
+            found = Fitting(effort, cost(effort), size)
+        self._known[:] = [found, *(one for one in self._known if one.effort != found.effort)][:_MOST_KNOWN]
+        return found.effort
 
     def make_again(self, apart: Apart, inflated: bytes) -> bytes:
         """The deflate data. Raises FormatError where what is kept of it does not fit, LimitError for too many steps."""
