@@ -18,6 +18,7 @@ from PIL import Image
 from sofc.archive import making
 from sofc.archive.coding import UnitPlan
 from sofc.archive.making import Settings, archive
+from sofc.archive.restoring import UnitTask, restore, verify
 from sofc.cli.__main__ import main
 
 distributed = pytest.importorskip("distributed")
@@ -72,13 +73,13 @@ def test_a_worker_that_is_killed_costs_its_tasks_only(
 
 
 class InOrderOfWork(Executor):
-    """Does at once what is handed out, and notes the bytes of the units."""
+    """Does at once what is handed out, and notes the bytes of the files in units that are made or read."""
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
 
     def submit(self, function: Any, /, *args: Any, **options: Any) -> Any:
-        if isinstance(args[0], UnitPlan):
+        if isinstance(args[0], UnitPlan | UnitTask):
             self.sizes.append(args[0].size)
         done: Future[Any] = Future()
         done.set_result(function(*args, **options))
@@ -96,6 +97,10 @@ def test_the_unit_that_takes_longest_is_not_the_last(
     executor = InOrderOfWork()
     archive(tmp_path / "tree", tmp_path / "a", executor=executor)
     assert executor.sizes == sorted(executor.sizes, reverse=True) and len(executor.sizes) == 9
+    for use in (verify, lambda folder, **options: restore(folder, tmp_path / "back", **options)):
+        executor.sizes.clear()
+        assert use(tmp_path / "a", executor=executor).files == 9
+        assert executor.sizes == sorted(executor.sizes, reverse=True) and len(executor.sizes) == 9
     archive(tmp_path / "tree", tmp_path / "b")
     assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
 

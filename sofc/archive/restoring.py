@@ -31,6 +31,8 @@ from sofc.training.shards import in_order
 
 RESTORED_MODES = 0o777
 """Of the modes that are kept: a program that acts as its owner is not made out of an archive."""
+AHEAD = 64
+"""Units under way or waiting at once: there may be many workers, and some take long."""
 Advance = Callable[[int], object]
 
 
@@ -49,6 +51,11 @@ class UnitTask(NamedTuple):
 
     name: str
     wanted: tuple[Wanted, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes that are wanted of it."""
+        return sum(one.size for one in self.wanted)
 
 
 @dataclass
@@ -103,9 +110,9 @@ def restore(
     else:
         result.skipped += _not_of_stores(tasks, folders, links)
     work = partial(restore_unit, folder=folder, root=root, force=force, salvage=salvage, as_sofc=as_sofc)
-    for task, lost in zip(tasks, in_order(executor, work, tasks), strict=True):
+    for task, lost in _each_done(tasks, work, executor):
         _count(task, lost, result, salvage)
-        advance(sum(one.size for one in task.wanted))
+        advance(task.size)
     if isinstance(root, Path):
         for path, time, target in links:
             with _noting(path, result.lost, salvage):
@@ -132,10 +139,10 @@ def verify(
         chance = random.Random(seed)
         taken = [UnitTask(task.name, tuple(one for one in task.wanted if chance.random() < share)) for task in tasks]
         tasks = [task for task in taken if task.wanted]
-    result.damage += _damaged(folder)
-    for task, lost in zip(tasks, in_order(executor, partial(verify_unit, folder=folder), tasks), strict=True):
+    result.damage += _damaged(folder, executor)
+    for task, lost in _each_done(tasks, partial(verify_unit, folder=folder), executor):
         _count(task, lost, result, salvage=True)
-        advance(sum(one.size for one in task.wanted))
+        advance(task.size)
     return result
 
 
@@ -146,11 +153,17 @@ def remove_originals(folder: Place, root: Place, *, executor: Executor | None = 
         if result.damage:
             raise FormatError(f"{result.damage[0]}: nothing is removed")
         tasks = list(_tasks(table, (), result.lost))
-    for task, kept in zip(
-        tasks, in_order(executor, partial(remove_unit, folder=folder, root=root), tasks), strict=True
-    ):
+    for task, kept in _each_done(tasks, partial(remove_unit, folder=folder, root=root), executor):
         _count(task, kept, result, salvage=True)
     return result
+
+
+def _each_done(
+    tasks: Iterable[UnitTask], work: Callable[[UnitTask], list[tuple[str, str]]], executor: Executor | None
+) -> Iterator[tuple[UnitTask, list[tuple[str, str]]]]:
+    """Each task and what came of it: the largest first, so that in the end all do not wait for one."""
+    ordered = sorted(tasks, key=lambda task: (-task.size, task.name))
+    return zip(ordered, in_order(executor, work, ordered, AHEAD), strict=True)
 
 
 def restore_unit(
@@ -424,17 +437,23 @@ def _rows(table: sqlite3.Connection, query: str, types: tuple[Any, ...]) -> Iter
         raise FormatError(f"the manifest cannot be read: {error}") from None
 
 
-def _damaged(folder: Place) -> Iterator[str]:
+def check_unit(place: Place) -> str:
+    """What is wrong with the file of a unit; nothing where it is as it was written."""
+    try:
+        with here(place) as path, path.open("rb") as file:
+            unit.check(file)
+    except (SofcError, OSError) as error:
+        return f"{place}: {error}"
+    return ""
+
+
+def _damaged(folder: Place, executor: Executor | None) -> Iterator[str]:
     """Units that are not as they were written, whether or not files of them are lost, and what is kept twice and
     damaged in one place."""
     from sofc.codebook.store import read_codebook
 
-    for path in sorted(sizes_below(folder / UNITS), key=str):
-        try:
-            with here(path) as unit_file, unit_file.open("rb") as file:
-                unit.check(file)
-        except (SofcError, OSError) as error:
-            yield f"{path}: {error}"
+    units = sorted(sizes_below(folder / UNITS), key=str)
+    yield from filter(None, in_order(executor, check_unit, units, AHEAD))
     for path in sorted(sizes_below(folder / codebooks.FOLDER), key=str):
         try:
             read_codebook(path)
