@@ -315,6 +315,16 @@ def _fetched(numbered: tuple[Place, Path]) -> Path | OSError:
 
 
 @contextlib.contextmanager
+def as_of(place: Place, copy: Path) -> Iterator[None]:
+    """Errors of a copy on this machine name the file that it is of."""
+    try:
+        yield
+    except SofcError as error:
+        error.args = (str(error).replace(str(copy), str(place)),)
+        raise
+
+
+@contextlib.contextmanager
 def replacing_at(place: Place) -> Iterator[BinaryIO]:
     """A file to write that appears once the block ends without an error, replacing what was there: ``files.replacing``
     for any place."""

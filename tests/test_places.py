@@ -192,6 +192,30 @@ def test_training_from_a_store_gives_the_same_codebook(tmp_path: Path, monkeypat
     assert books[0] == books[1]
 
 
+def test_the_command_trains_from_a_store(tmp_path: Path, capsys: Said) -> None:
+    """As from a folder; what cannot be read there is named as it is called there."""
+    for number in range(6):
+        noise = np.random.default_rng(number).integers(0, 40, (64, 64)).cumsum(1) % 251
+        put(tmp_path / "tree" / "ab"[number % 2] / f"{number}.png", noise.astype(np.uint8))
+    (tmp_path / "tree" / "a" / "text.txt").write_text("no image")
+    url = f"memory://{BUCKET}/images"
+    upload(tmp_path / "tree", place_of(url))
+    options = ["--always", "--coder", "interleaved", "--held-out", "0", "--name", "c", "-j1"]
+    for name, where in (("here", str(tmp_path / "tree")), ("there", url)):
+        assert main(["train", "-r", where, "-o", str(tmp_path / f"{name}.sofcb"), *options]) == 0
+    assert (tmp_path / "here.sofcb").read_bytes() == (tmp_path / "there.sofcb").read_bytes()
+    capsys.readouterr()
+    broken = (tmp_path / "tree" / "a" / "0.png").read_bytes()[:60]
+    fsspec.filesystem("memory").pipe_file(f"{url}/a/broken.png", broken)
+    for where in (f"{url}/a", f"{url}/a/0.png"):
+        status = main(["train", where, f"{url}/b/1.png", "-o", str(tmp_path / "some.sofcb"), *options, "--force"])
+        said = capsys.readouterr().err
+        assert (status, f"{url}/a/broken.png" in said) == ((5, True) if where.endswith("a") else (0, False))
+        assert str(tmp_path) not in said and "/tmp/" not in said
+    assert main(["train", f"{url}/none.png", "-o", str(tmp_path / "none.sofcb"), *options]) != 0
+    assert f"{url}/none.png" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("store", ["moving", "s3"], indirect=True)
 @pytest.mark.parametrize("stage", [making.LOOKING, making.STORING])
 def test_a_run_whose_connection_broke_goes_on(

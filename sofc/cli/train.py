@@ -6,20 +6,26 @@ import argparse
 import contextlib
 import errno
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sofc.cli import options
 from sofc.cli.cluster import add_workers, workers
 from sofc.cli.console import OK, PASSED_OVER, Console, message_of, size
 from sofc.cli.outputs import refuse_overwrite
 from sofc.errors import SofcError
+from sofc.places import Place, StorePath, place_of
+
+if TYPE_CHECKING:
+    from sofc.imagefiles import ImageSource
 
 EXAMPLES = """\
   sofc train scans -o scans.sofcb                      mine a folder
   sofc train -r archive -o archive.sofcb -j 8          with subfolders, on 8 processors
   sofc train --threshold 127 train-images-idx3-ubyte.gz -o digits.sofcb
+  sofc train -r s3://bucket/scans -o scans.sofcb       in any store that fsspec knows
   sofc train patients -o shared.sofcb --min-images 5   only patches found in at least 5 images
 
 Images that cannot be read, and those of samples of more than 16 bits, are passed over and named; the status is then 5.
@@ -29,7 +35,7 @@ A codebook for --coder shape holds patches of its training images: pass it on on
 def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     """Add the verb."""
     parser = options.add_verb(verbs, "train", "mine images for a codebook", EXAMPLES)
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image files and folders")
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image files and folders, or URLs of them")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="codebook file, by custom .sofcb"
     )
@@ -96,8 +102,9 @@ def run(args: argparse.Namespace) -> int:
     folder = args.output.absolute().parent
     if not folder.is_dir():  # said before training, not after
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+    places = [place_of(where) for where in args.inputs]
     if args.cluster is not None:  # whose workers are elsewhere
-        args.inputs = [str(Path(path).absolute()) for path in args.inputs]
+        places = [place.absolute() for place in places]
     # What cannot be said is refused before training, not after.
     Codebook(args.name or args.output.stem, (), ()).stating(version=args.codebook_version, licence=args.licence)
     left_out: list[str] = []
@@ -106,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
         left_out.append(name)
         console.passed_over(name, message_of(error).removeprefix(f"{name}: "))
 
-    images = options.images(args, console, leave_out)
+    images = _images(args, places, console, leave_out)
     with workers(args) as executor, _Progress(console) as progress:
         result = train(
             images,
@@ -158,6 +165,30 @@ def run(args: argparse.Namespace) -> int:
             "(--for N says that there will be more, --always writes it)"
         )
     return status
+
+
+def _images(
+    args: argparse.Namespace,
+    places: Sequence[Place],
+    console: Console,
+    refused: Callable[[str, SofcError | OSError], None],
+) -> list[ImageSource]:
+    """The images of the inputs: those that are here first, then those of stores."""
+    from sofc.cli.stored_images import images_of
+
+    args.inputs = [place for place in places if isinstance(place, Path)]
+    images = options.images(args, console, refused)
+    for place in places:
+        if isinstance(place, StorePath):
+            images += images_of(
+                place,
+                recursive=args.recursive,
+                threshold=args.threshold,
+                axes=args.axes,
+                passed_over=console.passed_over,
+                refused=refused,
+            )
+    return images
 
 
 class _Progress(contextlib.ExitStack):

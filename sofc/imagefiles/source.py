@@ -49,7 +49,7 @@ from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.pillow import is_of_disk, opened
 from sofc.imagefiles.rows import LARGE_BYTES, InFile
 from sofc.imagefiles.samples import Samples, checked, in_words, meaning_of
-from sofc.places import StorePath, here
+from sofc.places import StorePath, as_of, here
 from sofc.rows import FileRows
 
 JPEG = jpeg.START
@@ -173,7 +173,7 @@ def load(source: ImageSource) -> Samples:
 def _load_from_store(place: StorePath, source: ImageSource) -> Samples:
     """An image that training asks for again and again: some are held."""
     if source not in _held:
-        with here(place) as path:
+        with here(place) as path, as_of(place, path):
             _held[source] = load(replace(source, path=path, place=None))
         while len(_held) > 1 and sum(samples.array.nbytes for samples in _held.values()) > HELD_BYTES:
             _held.popitem(last=False)
