@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import signal
@@ -20,6 +21,7 @@ from sofc.archive.coding import UnitPlan
 from sofc.archive.making import Settings, archive
 from sofc.archive.restoring import UnitTask, restore, verify
 from sofc.cli.__main__ import main
+from sofc.cli.cluster import workers
 
 distributed = pytest.importorskip("distributed")
 Said = pytest.CaptureFixture[str]
@@ -136,6 +138,14 @@ def test_clusters_that_are_not_to_be_had(tree: Path, tmp_path: Path, capsys: Sai
     assert word in capsys.readouterr().err
     assert main(["archive", str(tree), "-o", str(tmp_path / "a"), "--cluster", where, "-j2"]) == 2
     assert "exclude each other" in capsys.readouterr().err
+
+
+def test_workers_here_keep_the_memory_that_they_will_need_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    with workers(argparse.Namespace(cluster="local:1", jobs=None)) as executor:
+        assert executor is not None
+        assert executor.submit(os.environ.get, "OMP_NUM_THREADS").result() == "1"
+        assert executor.submit(os.environ.get, "MALLOC_TRIM_THRESHOLD_").result() is None
 
 
 def test_without_the_extra_it_is_said_what_is_needed(

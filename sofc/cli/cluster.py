@@ -18,6 +18,13 @@ from sofc.errors import UsageError
 
 LOCAL = "local:"
 ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://(\[[0-9A-Fa-f:.]+\]|[^:/\[\]]+):[0-9]{1,5}")
+CONFIGURATION = {
+    # Nobody looks at these, which workers take a hundred times a second.
+    "distributed.worker.profile.enabled": False,
+    # With it each array of some size is given back to the system, and its pages are made anew for the next.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+}
+"""Of dask, for workers of this machine."""
 TRIES = 3
 """Of a task whose worker died or whose files could not be read there."""
 
@@ -68,9 +75,8 @@ def _address(where: str, resources: contextlib.ExitStack) -> Any:
     count = where.removeprefix(LOCAL)
     if not (count.isdecimal() and int(count)):
         raise UsageError(f"--cluster {where}: how many workers? local:2, say")
-    # One thread each: little of the work lets go of Python's lock. Nobody looks at profiles, which workers take a
-    # hundred times a second.
-    with dask.config.set({"distributed.worker.profile.enabled": False}):
+    # One thread each: little of the work lets go of Python's lock.
+    with dask.config.set(CONFIGURATION):
         cluster = LocalCluster(
             n_workers=int(count), threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
         )
