@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from sofc.imagefiles import remarks
+from sofc.imagefiles import kind_of, load, remarks, sources
 from sofc.imagefiles.ends import behind
 
 COLOURS = np.arange(9 * 7 * 3, dtype=np.uint8).reshape(9, 7, 3)
@@ -22,7 +22,19 @@ FILES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("WEBP", {"lossless": True}),
     ("WEBP", {"save_all": True, "append_images": [Image.fromarray(255 - COLOURS)]}),
     ("BMP", {}),
+    ("TGA", {}),
+    ("TGA", {"compression": "tga_rle"}),
+    ("SGI", {}),
+    ("PCX", {}),
+    ("QOI", {}),
 )
+TGA_BYTES = 18 + COLOURS.nbytes
+"""Of head and samples, before the footer."""
+
+
+def bytes_behind(path: Path) -> int:
+    """As the remarks of a file name them."""
+    return behind(path, kind_of(path))
 
 
 def made(file_format: str, settings: dict[str, Any], mode: str = "RGB") -> bytes:
@@ -38,7 +50,7 @@ def test_what_stands_behind(tmp_path: Path, file_format: str, settings: dict[str
     for rest in (b"", bytes(5), b"\0\0more\0", data):
         path.write_bytes(data + rest)
         expected = len(rest.rstrip(b"\0"))
-        assert behind(path) == expected
+        assert bytes_behind(path) == expected
         said = [one for one in remarks(path) if "behind its end" in one]
         assert said == ([] if not expected else [said[0]]) and all(f" {expected} bytes" in one for one in said)
 
@@ -48,24 +60,24 @@ def test_what_stands_behind(tmp_path: Path, file_format: str, settings: dict[str
 def test_other_kinds_of_pixels(tmp_path: Path, file_format: str, mode: str) -> None:
     path = tmp_path / "a"
     path.write_bytes(made(file_format, {}, mode))
-    assert behind(path) == 0
+    assert bytes_behind(path) == 0
     path.write_bytes(made(file_format, {}, mode) + b"more")
-    assert behind(path) == 4
+    assert bytes_behind(path) == 4
 
 
 def test_size_in_the_head_of_a_bmp_file_may_be_wrong(tmp_path: Path) -> None:
     path, data = tmp_path / "a", made("BMP", {})
     for size in (0, 54, len(data) + 3):  # the last covers what a program put there
         path.write_bytes(data[:2] + size.to_bytes(4, "little") + data[6:] + b"end")
-        assert behind(path) == (0 if size > len(data) else 3)
+        assert bytes_behind(path) == (0 if size > len(data) else 3)
 
 
 @pytest.mark.parametrize(("file_format", "settings"), FILES)
 def test_files_that_are_cut_off_or_damaged(tmp_path: Path, file_format: str, settings: dict[str, Any]) -> None:
     path, data = tmp_path / "a", made(file_format, settings)
-    for end in range(len(data)):
+    for end in range(len(data) if file_format != "TGA" else len(data) - 26):  # the footer may be missing
         path.write_bytes(data[:end])
-        assert behind(path) == 0
+        assert bytes_behind(path) == 0
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="Pillow is without AVIF here")
@@ -73,16 +85,16 @@ def test_avif_file_behind_another(tmp_path: Path) -> None:
     path, data = tmp_path / "a", made("AVIF", {})
     for rest, expected in ((b"", 0), (data, len(data)), (data[:30], 30)):
         path.write_bytes(data + rest)
-        assert behind(path) == expected
+        assert bytes_behind(path) == expected
     for end in range(len(data)):
         path.write_bytes(data[:end])
-        assert behind(path) == 0
+        assert bytes_behind(path) == 0
 
 
 def test_chunks_of_webp_have_an_even_length(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"RIFF\5\0\0\0WEBPx\0more")
-    assert behind(path) == 4
+    assert bytes_behind(path) == 4
 
 
 def test_a_bmp_file_with_runs_ends_where_its_head_says(tmp_path: Path) -> None:
@@ -90,11 +102,106 @@ def test_a_bmp_file_with_runs_ends_where_its_head_says(tmp_path: Path) -> None:
     data = data[:30] + b"\1" + data[31:]
     for size, expected in ((len(data) - 9, 12), (0, 0)):  # 0: where it ends is not known
         path.write_bytes(data[:2] + size.to_bytes(4, "little") + data[6:] + b"end")
-        assert behind(path) == expected
+        assert bytes_behind(path) == expected
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="Pillow is without AVIF here")
 def test_boxes_may_have_long_sizes(tmp_path: Path) -> None:
     path, data = tmp_path / "a", made("AVIF", {})
     path.write_bytes(data + b"\0\0\0\1free" + (18).to_bytes(8, "big") + b"ab" + data)
-    assert behind(path) == len(data)
+    assert bytes_behind(path) == len(data)
+
+
+def ways() -> dict[str, bytes]:
+    """Files of formats that Pillow does not write, or not in all these ways."""
+    gray = COLOURS[..., 0]
+    plain = made("TGA", {})[:TGA_BYTES]
+    runs = np.repeat(gray, 3, axis=1)
+    sun = b"\x59\xa6\x6a\x95" + np.array([7, 9, 8, 72, 1, 0, 0], ">u4").tobytes()
+    rows = np.pad(gray, ((0, 0), (0, 1))).tobytes()
+    packed = b"".join(b"\x80\x01" + bytes([value]) for value in rows[::2])
+    head = b"SIMPLE  =                    T".ljust(80)
+    cards = (("BITPIX", 8), ("NAXIS", 2), ("NAXIS1", 7), ("NAXIS2", 9))
+    fits = head + b"".join(b"%-8s= %20d".ljust(0) % (name.encode(), value) + b" " * 50 for name, value in cards)
+    sgi = b"\x01\xda\x01\x01" + np.array([2, 21, 9, 1], ">u2").tobytes() + np.array([0, 255], ">u4").tobytes()
+    starts = 512 + 72 + 43 * np.arange(9)
+    body = b"".join(bytes(np.stack([np.full(21, 0x81, np.uint8), row], 1)) + b"\0" for row in runs)
+    table = np.array([*starts, *[43] * 9], ">u4").tobytes()
+    return {
+        "TGA of a new kind": plain + bytes(8) + b"TRUEVISION-XFILE.\0",
+        "TGA with an area": plain + b"area" + bytes([TGA_BYTES, 0, 0, 0]) + bytes(4) + b"TRUEVISION-XFILE.\0",
+        "TGA with colours": made("TGA", {}, "P"),
+        "SGI runs": sgi.ljust(512, b"\0") + table + body,
+        "PCX with colours": made("PCX", {}, "P"),
+        "PCX of bits": made("PCX", {}, "1"),
+        "QOI with alpha": made("QOI", {}, "RGBA"),
+        "Sun": sun + rows,
+        "Sun in runs": sun[:23] + b"\2" + sun[24:] + packed,
+        "FITS": (fits + b"END").ljust(2880) + gray.tobytes().ljust(2880, b"\0"),
+        "icon": made("ICO", {"sizes": [(7, 7), (5, 5)]}),
+        "PBM": b"P4 9 2\n\1\x80\1\x80",
+        "PGM": b"P5\n2 2\n300\n\0\1\0\2\0\3\1\1\n# not more\n",
+        "plain PGM": b"P2 # here 3 4\n2 2 9\n1 2\n # 4\n3 4\n# no more\n\n",
+        "plain PBM": b"P1 4 2\n1010\n0 1 0 # 1\n1\n",
+        "PAM": b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nENDHDR\nab",
+    }
+
+
+@pytest.mark.parametrize("name", ways())
+def test_further_formats(tmp_path: Path, name: str) -> None:
+    path, data = tmp_path / "a", ways()[name]
+    for rest in (b"", b"more\0", b"!" + data):
+        path.write_bytes(data + rest)
+        if not rest:
+            load(sources([path])[0])
+        said = [one for one in remarks(path) if "behind its end" in one]
+        expected = len(rest.rstrip(b"\0\n")) if rest.startswith(b"more") else len(rest.rstrip(b"\0"))
+        assert bytes_behind(path) == expected
+        assert said == ([] if not expected else [said[0]]) and all(f" {expected} bytes" in one for one in said)
+
+
+@pytest.mark.parametrize("name", ways())
+def test_further_formats_that_are_cut_off(tmp_path: Path, name: str) -> None:
+    path, data = tmp_path / "a", ways()[name].rstrip(b"\0\n")
+    for end in range(0, min(TGA_BYTES, len(data)), 3):
+        path.write_bytes(data[:end])
+        assert bytes_behind(path) == 0
+
+
+def test_anymaps_of_several_kinds_are_several_images(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for first in ("PGM", "plain PGM", "plain PBM", "PAM"):
+        for second in ("PGM", "plain PBM", "PAM"):
+            path.write_bytes(ways()[first] + ways()[second])
+            said = [*remarks(path)]
+            assert "several images" in said[0] and not any("behind its end" in one for one in said)
+
+
+def codestreams() -> dict[str, bytes]:
+    """What imagecodecs makes of one image."""
+    codecs = pytest.importorskip("imagecodecs")
+    gray = np.ascontiguousarray(COLOURS[..., 0])
+    made_by = {
+        "JPEG 2000": codecs.jpeg2k_encode(COLOURS, level=0, codecformat="J2K"),
+        "JP2": codecs.jpeg2k_encode(COLOURS, level=0, codecformat="JP2"),
+        "JPEG XL": codecs.jpegxl_encode(COLOURS, lossless=True),
+        "JPEG XL in boxes": codecs.jpegxl_encode(COLOURS, lossless=True, usecontainer=True),
+        "JPEG-LS": codecs.jpegls_encode(gray),
+        "lossless JPEG": codecs.ljpeg_encode(gray.astype(np.uint16), bitspersample=12),
+    }
+    place = made_by["JPEG 2000"].index(b"\xff\x90") + 6  # to the end, as programs say that do not know the length
+    unsized = made_by["JPEG 2000"][:place] + bytes(4) + made_by["JPEG 2000"][place + 4 :]
+    return {**made_by, "JPEG 2000 without a length": unsized}
+
+
+def test_codestreams(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for name, data in codestreams().items():
+        path.write_bytes(data)
+        image = load(sources([path])[0])
+        for rest in (b"", bytes(5), b"\0\0more\0", b"plenty of text behind", data):
+            path.write_bytes(data + rest)
+            said = [one for one in remarks(path) if " behind " in one or "pictures" in one]
+            assert len(said) == bool(rest.strip(b"\0")), (name, rest)
+            if name != "JP2" or rest != data:  # which is refused, as it holds two
+                assert np.array_equal(load(sources([path])[0]).array, image.array)

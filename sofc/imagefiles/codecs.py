@@ -16,12 +16,11 @@ import numpy as np
 
 from sofc.errors import FormatError, UnsupportedError
 from sofc.image import Meaning
-from sofc.imagefiles import jpegxl
+from sofc.imagefiles import codestreams, jpeg, jpegxl
 from sofc.imagefiles.exact import KEEP
 from sofc.imagefiles.samples import Samples, meaning_of
 
 JP2 = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
-CODESTREAM = b"\xff\x4f\xff\x51"
 JXL = b"\x00\x00\x00\x0cJXL \r\n\x87\n"
 JPEG = b"\xff\xd8\xff"
 KINDS = {
@@ -54,7 +53,7 @@ def kind_of(path: Path, head: bytes) -> str | None:
         if frame is not None and frame.marker == _JPEG_LS:
             return "jpegls"
         return "jpegdeep" if frame is not None and frame.bits != 8 else None
-    if head.startswith((JP2, CODESTREAM)):
+    if head.startswith((JP2, codestreams.JPEG_2000)):
         return "jpeg2000"
     if head.startswith((JXL, jpegxl.CODESTREAM)):
         return "jpegxl"
@@ -116,6 +115,7 @@ def load(path: Path, kind: str) -> Samples:
         bits, meaning = _jpegxl(path, data), None
         array = imagecodecs.jpegxl_decode(data)
     elif kind in ("jpegls", "jpegdeep"):
+        data = data[: jpeg.end_of(data)]
         frame = _whole_frame(path, data)
         bits, meaning = frame.bits, None
         array = imagecodecs.jpegls_decode(data) if kind == "jpegls" else imagecodecs.jpeg_decode(data)
@@ -135,8 +135,8 @@ def load(path: Path, kind: str) -> Samples:
 
 def _whole_frame(path: Path, data: bytes) -> _Frame:
     frame = _jpeg_frame(path)
-    if frame is None or not data.rstrip(b"\0").endswith(_END):
-        raise FormatError(f"{path}: this JPEG file is cut off, or has more behind the image")
+    if frame is None or not data.endswith(_END):
+        raise FormatError(f"{path}: this JPEG file is cut off")
     return frame
 
 
@@ -180,10 +180,10 @@ def _jpeg2000(path: Path, data: bytes) -> tuple[int, Meaning | None]:
         start, end = streams[0]
     count = int.from_bytes(data[start + 40 : start + 42], "big")
     heads = data[start + 42 : start + 42 + 3 * count]
-    if data[start : start + 4] != CODESTREAM or not count or len(heads) < 3 * count:
+    if data[start : start + 4] != codestreams.JPEG_2000 or not count or len(heads) < 3 * count:
         raise FormatError(f"{path}: the head of this JPEG 2000 file cannot be read")
-    if not data[start:end].rstrip(b"\0").endswith(_END):
-        raise FormatError(f"{path}: this JPEG 2000 file is cut off, or has more behind the image")
+    if codestreams.jpeg2000_end(data[start:end]) is None and not data[start:end].rstrip(b"\0").endswith(_END):
+        raise FormatError(f"{path}: this JPEG 2000 file is cut off: its data do not lead to their end")
     depths, steps = heads[0::3], heads[1::3] + heads[2::3]
     if set(steps) != {1} or len(set(depths)) != 1:
         raise UnsupportedError(f"{path}: the components of this JPEG 2000 file differ in size, bits or sign; {KEEP}")

@@ -7,9 +7,11 @@ import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO
 
-from sofc.imagefiles import signatures
+from sofc.errors import FormatError
+from sofc.imagefiles import codestreams, fits, ico, jpegxl, pcx, pnm, sgi, signatures, sun
 
 _PNG_SIGNATURE_BYTES, _PNG_HEAD = 8, struct.Struct(">I4s")
 _PNG_CHECK_BYTES, _PNG_END = 4, b"IEND"
@@ -19,19 +21,22 @@ _GIF_EXTENSION, _GIF_PICTURE = b"\x21", b"\x2c"
 # Of BMP: the size of the file, the place of the samples; the size of this head, columns, rows, planes, bits, packing.
 _BMP_HEAD = struct.Struct("<2xI4xIIiiHHI")
 _BMP_HEAD_BYTES, _BMP_RUNS = 40, (1, 2)
-_BOX_HEAD, _LONG_BOX, _FIRST_BOX = struct.Struct(">I4s"), struct.Struct(">Q"), b"ftyp"
+_BOX_HEAD, _LONG_BOX, _SAMPLE_BOXES = struct.Struct(">I4s"), struct.Struct(">Q"), (b"mdat", b"jp2c", b"jxlc", b"jxlp")
+_QOI_HEAD_BYTES, _QOI_END = 14, bytes(7) + b"\1"
+_TGA_HEAD, _TGA_RUNS = struct.Struct("<3BHHB4H2B"), 8  # kinds from which on samples stand in runs
+_TGA_AREAS, _TGA_FOOTER = struct.Struct("<II"), b"TRUEVISION-XFILE.\0"
 
 
-def behind(path: Path) -> int:
+def behind(path: Path, kind: str) -> int:
     """Bytes behind the end of an image file, from the first to the last that is not 0; 0 for those of other formats,
-    and for those whose framing does not lead to an end."""
-    find = _ENDS.get(signatures.name_of(path) or "")
-    if find is None:
+    and for those whose framing does not lead to an end. ``kind``: of those that do not call themselves anything."""
+    name = signatures.name_of(path) or kind
+    if name not in _READERS and name not in _ENDS:
         return 0
     with path.open("rb") as file:
         try:
-            end = find(file)
-        except struct.error:
+            end = _READERS[name].end(path) if name in _READERS else _ENDS[name](file)
+        except (struct.error, ValueError, FormatError, ImportError):  # as loading will say, of what is damaged
             return 0
         file.seek(end)
         rest = 0
@@ -86,25 +91,76 @@ def _bmp(file: BinaryIO) -> int:
 
 
 def _boxes(file: BinaryIO) -> int:
-    """Before the box with which another file begins (ISO/IEC 14496-12, 4.2), else the end of the file: boxes may be
-    of any kind."""
-    end, place = _size(file), 0
+    """Behind the last box (ISO/IEC 14496-12, 4.2), which may be of any kind, but not of the one that begins another
+    file. What is no box is one that was cut off, where no samples stand before it: then the end of the file."""
+    end, place, has_samples = _size(file), 0, False
+    kind = first = b""
     while place < end:
         file.seek(place)
-        size, kind = _BOX_HEAD.unpack(file.read(_BOX_HEAD.size))
-        if kind == _FIRST_BOX and place:
+        size, kind = _BOX_HEAD.unpack(file.read(_BOX_HEAD.size).ljust(_BOX_HEAD.size, b"\0"))
+        if kind == first:
             return place
+        first = first or kind
         if size == 1:
             (size,) = _LONG_BOX.unpack(file.read(_LONG_BOX.size))
-        if size < _BOX_HEAD.size:  # 0: up to the end of the file
-            break
+        if size == 0 and kind.strip(b"\0"):  # up to the end of the file
+            return end
+        if size < _BOX_HEAD.size or place + size > end:
+            return place if has_samples else end
+        has_samples |= kind in _SAMPLE_BOXES
         place += size
     return end
+
+
+def _jpeg2000(file: BinaryIO) -> int:
+    data = file.read()
+    bare = data.startswith(codestreams.JPEG_2000)
+    return codestreams.jpeg2000_end(data) or len(data) if bare else _boxes(file)
+
+
+def _jpegxl(file: BinaryIO) -> int:
+    data = file.read()
+    return codestreams.jpegxl_end(data) if data.startswith(jpegxl.CODESTREAM) else _boxes(file)
+
+
+def _qoi(file: BinaryIO) -> int:
+    """Behind the end mark, which the chunks before it do not hold (QOI 1.0)."""
+    data = file.read()
+    end = data.find(_QOI_END, _QOI_HEAD_BYTES)
+    return end + len(_QOI_END) if end >= 0 else len(data)
+
+
+def _tga(file: BinaryIO) -> int:
+    """Behind the samples, or behind the footer that stands there, or behind the areas that it says are between."""
+    data = file.read()
+    identity, _, kind, _, entries, entry_bits, _, _, width, height, bits, _ = _TGA_HEAD.unpack_from(data)
+    place = _TGA_HEAD.size + identity + entries * (-(-entry_bits // 8))
+    unit, left = -(-bits // 8), width * height
+    if kind < _TGA_RUNS:
+        place += left * unit
+    while kind >= _TGA_RUNS and left > 0 and place < len(data):
+        count, is_run = (data[place] & 0x7F) + 1, data[place] >> 7
+        place += 1 + unit * (1 if is_run else count)
+        left -= count
+    footer = data.find(_TGA_FOOTER, place) - _TGA_AREAS.size
+    if footer < place:
+        return int(place)
+    has_areas = any(place <= area < footer for area in _TGA_AREAS.unpack_from(data, footer))
+    if footer > place and not has_areas:
+        return int(place)
+    return int(footer + _TGA_AREAS.size + len(_TGA_FOOTER))
 
 
 def _size(file: BinaryIO) -> int:
     return file.seek(0, os.SEEK_END)
 
 
-_ENDS: dict[str, Callable[[BinaryIO], int]] = {"PNG": _png, "WebP": _webp, "GIF": _gif, "BMP": _bmp, "AVIF": _boxes}
-"""By what files call themselves."""
+_ENDS: dict[str, Callable[[BinaryIO], int]] = {
+    **{"PNG": _png, "WebP": _webp, "GIF": _gif, "BMP": _bmp, "AVIF": _boxes, "QOI": _qoi},
+    **{"JPEG 2000": _jpeg2000, "JPEG XL": _jpegxl, "pillow": _tga},
+}
+"""By what files call themselves, or who reads those that do not: through Pillow no others than TGA files."""
+_READERS: dict[str, ModuleType] = {
+    **{"SGI": sgi, "Sun raster": sun, "pcx": pcx, "FITS": fits, "Windows icon": ico, "PNM": pnm}
+}
+"""Those of formats whose readers tell the end."""

@@ -110,6 +110,12 @@ def remarks(path: Path) -> Iterator[str]:
         yield f"{left_out} unit{'s' if left_out > 1 else ''} of the FITS file (tables, or other than images) not stored"
 
 
+def end(path: Path) -> int:
+    """Where the last unit ends."""
+    last = _lasting_units.of(path)[0][-1]
+    return last.start + -(-last.size // _BLOCK) * _BLOCK
+
+
 def _has_other_sign(unit: _Unit, dtype: np.dtype[np.generic]) -> bool:
     bits = 8 * dtype.itemsize
     offset = -128.0 if bits == 8 else 2.0 ** (bits - 1)

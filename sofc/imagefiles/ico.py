@@ -30,6 +30,13 @@ def count(path: Path) -> int:
     return int.from_bytes(head[4:], "little")
 
 
+def end(path: Path) -> int:
+    """Where the last size ends."""
+    data = path.read_bytes()
+    entries = (_ENTRY.unpack_from(data, len(MAGIC) + 2 + _ENTRY.size * index) for index in range(count(path)))
+    return max(int(start + size) for size, start in entries)
+
+
 def load(path: Path, index: int) -> Samples:
     """Size ``index`` of the icon: RGBA, but for what stands there as a PNG file of another kind."""
     with path.open("rb") as file:

@@ -12,8 +12,9 @@ START = b"\xff\xd8\xff"
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _FIRST_FRAME, _LAST_FRAME, _NO_FRAMES = 0xC0, 0xCF, (0xC4, 0xC8, 0xCC)
 """Markers of frames, and those of tables among them."""
-_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
-"""A marker behind entropy-coded data, which has stuffed bytes and restart markers of its own."""
+_MARKER = re.compile(rb"\xff+([\xc0-\xcf\xd8-\xfe])", re.DOTALL)
+"""A marker behind entropy-coded data, which has stuffed bytes and restart markers of its own, and in JPEG-LS bytes
+below 0x80 behind those of 0xff."""
 _MPF = b"MPF\0"
 _GAIN_MAPS = (b"hdrgm:", b"urn:iso:std:iso:ts:21496:-1\0")
 """What an XMP packet or a segment of the picture has where another is its gain map."""
@@ -22,13 +23,13 @@ _GAIN_MAPS = (b"hdrgm:", b"urn:iso:std:iso:ts:21496:-1\0")
 def remarks(path: Path) -> Iterator[str]:
     """What is not stored of this JPEG file, in words."""
     data = path.read_bytes()
-    end = first = _end(data, 0)
+    end = first = end_of(data)
     pictures = 1
     begin = end
     while (begin := data.find(START, begin)) >= 0:
         if _is_picture(data, begin):
             pictures += 1
-            begin = end = _end(data, begin)
+            begin = end = end_of(data, begin)
         else:  # three bytes that are there by chance
             begin += 1
     if pictures > 1:
@@ -62,7 +63,7 @@ def _kinds(head: bytes) -> tuple[tuple[str, bool], ...]:
     return ("MPF", _MPF in head), ("gain map", any(mark in head for mark in _GAIN_MAPS))
 
 
-def _end(data: bytes, begin: int) -> int:
+def end_of(data: bytes, begin: int = 0) -> int:
     """Where the picture that begins there ends: behind its end marker, or with the data, where that is missing."""
     place = begin + 2
     while (found := _MARKER.search(data, place)) is not None:

@@ -43,7 +43,8 @@ def load(path: Path) -> Samples:
         raise UnsupportedError(f"{path}: this PCX file has {planes} planes of {bits} bits, which is not read; {KEEP}")
     if 8 * row_bytes < width * bits:
         raise FormatError(f"{path}: the rows of this PCX file are too short for {width} samples")
-    rows = _rows(path, data, bool(packed), row_bytes * planes * height).reshape(height, planes, row_bytes)
+    body, _ = _rows(path, data, bool(packed), row_bytes * planes * height)
+    rows = body.reshape(height, planes, row_bytes)
     if bits == 8 and planes == 3:
         return Samples(rows[:, :, :width].transpose(0, 2, 1), 8, Meaning.RGB)
     if bits == 8:
@@ -75,10 +76,21 @@ def palette(path: Path) -> npt.NDArray[np.uint8] | None:
     return None if np.array_equal(colours, _GRAYS) else colours
 
 
-def _rows(path: Path, data: bytes, packed: bool, size: int) -> npt.NDArray[np.uint8]:
-    """All rows: bytes, or a count of up to 63 with both high bits set and a byte."""
+def end(path: Path) -> int:
+    """Where the samples end, or the palette of 256 colours that stands at the end of the file, where nothing but it
+    is behind them. Raises FormatError where they are cut off."""
+    data = path.read_bytes()
+    _, _, packed, bits, _, top, _, bottom, _, planes, row_bytes = _HEAD.unpack_from(data)
+    _, place = _rows(path, data, bool(packed), row_bytes * planes * (bottom - top + 1))
+    with_palette = bits * planes == 8 and data[place:].lstrip(b"\0").startswith(_MARK)
+    return data.find(_MARK, place) + _PALETTE_BYTES if with_palette else place
+
+
+def _rows(path: Path, data: bytes, packed: bool, size: int) -> tuple[npt.NDArray[np.uint8], int]:
+    """All rows: bytes, or a count of up to 63 with both high bits set and a byte. With them, where they end."""
+    place = _HEAD_BYTES + size
     if not packed:
-        body = data[_HEAD_BYTES : _HEAD_BYTES + size]
+        body = data[_HEAD_BYTES:place]
     else:
         pieces: list[bytes] = []
         place, found = _HEAD_BYTES, 0
@@ -91,4 +103,4 @@ def _rows(path: Path, data: bytes, packed: bool, size: int) -> npt.NDArray[np.ui
         body = b"".join(pieces)[:size]
     if len(body) < size:
         raise FormatError(f"{path}: the PCX file is cut off")
-    return np.frombuffer(body, np.uint8)
+    return np.frombuffer(body, np.uint8), place

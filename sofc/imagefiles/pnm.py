@@ -24,6 +24,8 @@ _TUPLES = {
     (b"RGB", 3): Meaning.RGB,
     (b"RGB_ALPHA", 4): Meaning.RGBA,
 }
+_PLAIN = (b"P1", b"P2", b"P3")
+_BLANK = re.compile(rb"(?:\s|#[^\n]*\n?)*")
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 _HEAD_BYTES = 1 << 12
 _BEGINNING = re.compile(rb"P[1-6]" + _GAP + rb"\d+" + _GAP + rb"\d")
@@ -57,7 +59,7 @@ def load(path: Path) -> Samples:
     shape = (height, width, components) if components > 1 else (height, width)
     array: npt.NDArray[np.unsignedinteger]
     try:
-        if data[:2] in (b"P1", b"P2", b"P3"):
+        if data[:2] in _PLAIN:
             array = _plain(bytes(body), bitmap, height * width * components).reshape(shape)
         elif bitmap:
             packed = np.frombuffer(body, np.uint8, height * ((width + 7) // 8)).reshape(height, -1)
@@ -144,21 +146,48 @@ def in_file(path: Path) -> InFile | None:
 
 
 def has_more(path: Path) -> bool:
-    """Whether another image follows the first one, as those of one kind may."""
+    """Whether another image follows the first one."""
+    try:
+        place = end(path)
+    except FormatError:
+        return False
+    with path.open("rb") as file:
+        file.seek(place)
+        data = file.read(_HEAD_BYTES)
+    return data.startswith(PAM) or (_GRAY_HEAD.match(data) or _BITMAP_HEAD.match(data)) is not None
+
+
+def end(path: Path) -> int:
+    """Where the first image ends, with white space and comments behind it.
+
+    Raises FormatError where the head cannot be read, or the samples of a plain file are not all there.
+    """
     with path.open("rb") as file:
         data = file.read(_HEAD_BYTES)
-        if data.startswith(PAM):
-            size, start = _pam_bytes(data), data.find(_PAM_END) + len(_PAM_END)
-            file.seek(start + size)
-            return size > 0 and file.read(len(PAM)) == PAM
-        head = _GRAY_HEAD.match(data) or _BITMAP_HEAD.match(data)
-        if head is None or data[:2] in (b"P1", b"P2", b"P3"):
-            return False
-        width, height, *maximum = (int(group) for group in head.groups())
-        row = width * (3 if data[:2] == b"P6" else 1) * (2 if maximum and maximum[0] > 255 else 1)
-        file.seek(head.end() + height * (row if maximum else (width + 7) // 8))
-        data = file.read(_HEAD_BYTES)
-    return (_GRAY_HEAD.match(data) or _BITMAP_HEAD.match(data)) is not None
+        place = data.find(_PAM_END) + len(_PAM_END) + _pam_bytes(data)
+        if not data.startswith(PAM) or _PAM_END not in data:
+            head = _GRAY_HEAD.match(data) or _BITMAP_HEAD.match(data)
+            if head is None:
+                raise FormatError(f"{path}: the head of this {data[:2].decode('latin-1')} file cannot be read")
+            width, height, *maximum = (int(group) for group in head.groups())
+            columns = width * (3 if data[:2] in (b"P3", b"P6") else 1)
+            if data[:2] in _PLAIN:
+                body = data[head.end() :] + file.read()
+                return head.end() + _plain_end(path, body, not maximum, columns * height)
+            row = columns * (2 if maximum[0] > 255 else 1) if maximum else (width + 7) // 8
+            place = head.end() + height * row
+        file.seek(place)
+        return place + len(_BLANK.match(file.read(_HEAD_BYTES))[0])  # type: ignore[index]
+
+
+def _plain_end(path: Path, body: bytes, bitmap: bool, count: int) -> int:
+    """Where in ``body`` the last of so many numbers ends, or digits of a bitmap, and what is blank behind it."""
+    text = np.frombuffer(re.sub(rb"#[^\n]*", lambda comment: b" " * len(comment[0]), body), np.uint8) > ord(" ")
+    ends = np.flatnonzero(text if bitmap else text & ~np.append(text[1:], False)) + 1
+    if len(ends) < count:
+        raise FormatError(f"{path}: {count} samples are announced but not all there")
+    place = int(ends[count - 1])
+    return place + (int(np.argmax(text[place:])) if text[place:].any() else len(body) - place)
 
 
 def largest(path: Path) -> int:

@@ -48,6 +48,17 @@ def load(path: Path) -> Samples:
     return Samples(image if components > 1 else image[:, :, 0], 8 * octets, meaning_of(components))
 
 
+def end(path: Path) -> int:
+    """Where the samples end."""
+    data = path.read_bytes()
+    _, runs, octets, dimensions, width, height, components, _ = _HEAD.unpack_from(data)
+    rows = (height if dimensions > 1 else 1) * (components if dimensions > 2 else 1)
+    if not runs:
+        return int(_HEAD_BYTES + rows * width * octets)
+    starts, sizes = np.frombuffer(data, ">u4", 2 * rows, _HEAD_BYTES).reshape(2, rows).astype(np.int64)
+    return int((starts + sizes).max())
+
+
 def _runs(path: Path, data: bytes, width: int, rows: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """All rows of all planes: where each begins, and how many bytes it has, stands behind the head."""
     if len(data) < _HEAD_BYTES + 8 * rows:

@@ -215,6 +215,7 @@ def remarks(path: Path) -> Iterator[str]:
     """What a person should know before this file is stored, a sentence each: above all what of it is not stored."""
     head = _head(path)
     kind = kind_of(path)
+    has_more = kind == "pnm" and pnm.has_more(path)
     if head.startswith(JPEG):
         yield JPEG_REMARK
         yield from jpeg.remarks(path)
@@ -234,7 +235,7 @@ def remarks(path: Path) -> Iterator[str]:
             what = "picture (a smaller copy, or one" if left_out == 1 else "pictures (smaller copies, or such"
             yield f"the TIFF file holds {left_out} more {what} in SubIFDs), not stored; {exact.ALL}"
     elif kind == "pnm":
-        if pnm.has_more(path):
+        if has_more:
             yield f"the file holds several images; only the first is kept; {exact.ALL}"
         if (largest := pnm.largest(path)) & (largest + 1):
             yield f"that {largest} stands for white in the file is not stored; {exact.ALL}"
@@ -243,7 +244,7 @@ def remarks(path: Path) -> Iterator[str]:
     elif kind in _REMARKING:
         with _reading(path):
             yield from _REMARKING[kind].remarks(path)
-    if rest := ends.behind(path):
+    if not has_more and (rest := ends.behind(path, kind)):
         yield f"the file has {rest} bytes behind its end, such as another picture, not stored; {exact.ALL}"
     if kind in ("png", "pillow") and not head.startswith(JPEG):
         with _reading(path), opened(path) as image:

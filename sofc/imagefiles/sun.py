@@ -44,7 +44,7 @@ def load(path: Path) -> Samples:
     if row_bytes * height > len(body) * (_MOST_OF_A_RUN if kind == _RUNS else 1):
         raise FormatError(f"{path}: {width}x{height} samples are announced but not all there")
     if kind == _RUNS:
-        body = _unpacked(path, body, row_bytes * height)
+        body, _ = _unpacked(path, body, row_bytes * height)
     rows = np.frombuffer(body, np.uint8, row_bytes * height).reshape(height, row_bytes)
     if bits == 1:
         ones = np.unpackbits(rows, axis=1, count=width)
@@ -71,15 +71,25 @@ def palette(path: Path) -> npt.NDArray[np.uint8] | None:
     return np.frombuffer(data, np.uint8, 3 * entries).reshape(3, entries).T if entries else None
 
 
-def _unpacked(path: Path, data: bytes, size: int) -> bytes:
-    """Runs: an escape, how many more than one there are, and the byte; or an escape and 0 for one that is no escape."""
+def end(path: Path) -> int:
+    """Where the samples end. Raises FormatError where they are cut off."""
+    data = path.read_bytes()
+    _, width, height, bits, _, kind, _, palette_bytes = _HEAD.unpack_from(data)
+    start, size = _HEAD.size + palette_bytes, (width * bits + 15) // 16 * 2 * height
+    return int(start + (_unpacked(path, data[start:], size)[1] if kind == _RUNS else size))
+
+
+def _unpacked(path: Path, data: bytes, size: int) -> tuple[bytes, int]:
+    """Runs: an escape, how many more than one there are, and the byte; or an escape and 0 for one that is no escape.
+    With them, how many bytes they took."""
     pieces: list[bytes] = []
     place = found = 0
     while found < size:
         escape = data.find(_ESCAPE, place)
         pieces.append(data[place : escape if escape >= 0 else None])
         found += len(pieces[-1])
-        if escape < 0:
+        if escape < 0 or found >= size:
+            place += len(pieces[-1]) - max(0, found - size)
             break
         more = data[escape + 1 : escape + 2]
         run = data[escape : escape + 1] if more == b"\0" else data[escape + 2 : escape + 3] * (1 + ord(more or b"\0"))
@@ -88,4 +98,4 @@ def _unpacked(path: Path, data: bytes, size: int) -> bytes:
         found += len(run)
     if found < size:
         raise FormatError(f"{path}: the Sun raster file is cut off")
-    return b"".join(pieces)[:size]
+    return b"".join(pieces)[:size], place
