@@ -72,6 +72,12 @@ def _check(path: Path, data_set: Any) -> None:
     lacking = [name for name in _NEEDED if data_set.get(name) is None]
     if lacking:
         raise FormatError(f"{path}: the DICOM file does not say what its samples are: it lacks {', '.join(lacking)}")
+    syntax = data_set.file_meta.get("TransferSyntaxUID")
+    if syntax is not None and not (syntax.is_private or syntax.is_transfer_syntax):
+        raise UnsupportedError(
+            f"{path}: the samples of this DICOM file are coded in a way that pydicom does not know (TransferSyntaxUID "
+            f"{syntax}); {exact.KEEP}"
+        )
     stored, high = int(data_set.BitsStored), data_set.get("HighBit")
     shape = [int(data_set[name].value) for name in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")]
     if min(shape) < 1:
@@ -82,6 +88,11 @@ def _check(path: Path, data_set: Any) -> None:
             f"in {', '.join(map(str, _ALLOCATED))} bits; {exact.KEEP}"
         )
     there, needed = _plain_bytes(path, data_set)
+    if there is not None and data_set.PhotometricInterpretation == _HALVED and there >= needed + needed // 2:
+        raise UnsupportedError(
+            f"{path}: the DICOM file says that it has half of the colours ({_HALVED}), but has all: readers give "
+            f"different samples; {exact.KEEP}"
+        )
     if there is not None and there < needed:
         raise FormatError(f"{path}: the DICOM file has {there} bytes of samples, not {needed}: some are missing")
     if not 1 <= stored <= int(data_set.BitsAllocated):
@@ -316,9 +327,9 @@ class _Frames:
         self._whole = _of_deflated(path) if deflated else None
         plain = syntax is not None and not syntax.is_compressed
         self._is_compressed = syntax is not None and not plain
-        packed = int(data_set.BitsAllocated) == 1 and self.count > 1 and not deflated
+        packed = int(data_set.BitsAllocated) == 1 and not deflated
         self._packed = _PackedBits(path, data_set) if packed and plain else None
-        if packed and not plain:
+        if packed and not plain and self.count > 1:
             self._whole = self._all()
         self._following: Iterator[Any] | None = None
         self._next = 0
