@@ -144,4 +144,13 @@ def opened(path: str | Path) -> Any:
     except ImportError as error:
         raise UnsupportedError(f"{path}: volumes need nibabel; install it with: pip install 'sofc[nifti]'") from error
     with nibabel.imageglobals.LoggingOutputSuppressor():  # what it logs, it raises as well
-        return nibabel.load(path)
+        image: Any = nibabel.load(path)
+    samples = Path(image.dataobj.file_like)
+    if not samples.exists():
+        raise FormatError(f"{path}: the samples of this volume are in {samples.name} beside it, which is not there")
+    if getattr(image.header, "is_single", False) and image.dataobj.offset < image.header.sizeof_hdr:
+        raise UnsupportedError(
+            f"{path}: the samples of this volume are said to begin within its head (at {image.dataobj.offset}), where "
+            f"some readers look for them and others behind it; {exact.KEEP}"
+        )
+    return image
