@@ -188,6 +188,7 @@ def _load(file: _Opened, index: int) -> Samples:
         return _bilevel(file, series, index, number)
     if isinstance(number, int) and tiff_doubts.takes_planes_for_colours(page):
         return file.through_pillow(number)
+    tiff_doubts.refuse_compression(path, page)
     try:
         array = _frame(file, series, index)
     except (ValueError, NotImplementedError) as error:
@@ -217,6 +218,8 @@ def _refuse_cut_off(path: Path, series: tifffile.TiffPageSeries, index: int) -> 
         return
     size = path.stat().st_size
     keyframe: Any = series.keyframe
+    if len(page.databytecounts) < len(page.dataoffsets):
+        raise FormatError(f"{path}: the TIFF file does not say how many bytes each strip of image {index} has")
     ranges = list(zip(page.dataoffsets, page.databytecounts, strict=False))
     if keyframe.is_contiguous and not page.dataoffsets[0]:
         raise UnsupportedError(f"{path}: the samples of image {index} are not stored: readers give zeros; {exact.KEEP}")

@@ -36,6 +36,21 @@ def refuse(path: Path, page: Any) -> None:
         )
 
 
+def refuse_compression(path: Path, page: Any) -> None:
+    """Raise UnsupportedError where tifffile does not know a page's way of compression, imagecodecs or not."""
+    import tifffile
+
+    number = int(page.compression)
+    try:
+        _ = tifffile.TIFF.DECOMPRESSORS[number]
+    except KeyError as error:
+        if "imagecodecs" not in str(error):
+            name = f", {page.compression.name}" if hasattr(page.compression, "name") else ""
+            raise UnsupportedError(
+                f"{path}: its samples are compressed in a way that is not read (Compression {number}{name}); {KEEP}"
+            ) from error
+
+
 def takes_planes_for_colours(page: Any) -> bool:
     """Whether tifffile takes each plane, which is JPEG data of one component, for RGB, and fails: GDAL writes such."""
     of_colours = page.photometric == _RGB and not page.extrasamples and page.planarconfig != _CONTIGUOUS

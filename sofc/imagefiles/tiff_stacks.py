@@ -82,6 +82,8 @@ def _is_borne_out(file: tifffile.TiffFile) -> bool:
             return False
         images = series.size // max(1, series.keyframe.size)
         is_run = series.kind in _WHOLE and len(pages) != images
+        if not is_run and 1 < len(pages) < images:
+            return False  # as of LSM files without the smaller copies of which every second page is taken to be one
         if is_run:
             pages = list(file.pages[series.keyframe.index : series.keyframe.index + images])
             if not all(_follows(page, series, number) for number, page in enumerate(pages)):
