@@ -45,6 +45,11 @@ _SIGNATURES = (
     (208, b"MAP ", "MRC"),
     (0, b"NRRD000", "NRRD"),
     (0, b"ObjectType = Image", "MetaImage"),
+    (0, b"# vtk DataFile", "VTK"),
+    (0, b"!INTERFILE", "Interfile"),
+    (2, b"ics_version", "ICS"),
+    *((252, mark, "GIPL") for mark in (b"\xef\xff\xe9\xb0", b"\x2a\xe3\x89\xb8")),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "OLE2"),
     (0, b"8BPS", "Photoshop"),
     (0, b"DDS ", "DirectDraw Surface"),
     (0, b"icns", "Apple icon"),
@@ -89,7 +94,7 @@ _SIGNATURES = (
     (128, b"DICM", "DICOM"),
     (344, b"n+1\x00", "NIfTI"),
 )
-DOCUMENTS = ("PDF", "PostScript", "SVG", "ZIP", "HDF5", "netCDF", "MATLAB")
+DOCUMENTS = ("PDF", "PostScript", "SVG", "ZIP", "HDF5", "netCDF", "MATLAB", "OLE2")
 """Files that may hold images, but mostly hold something else."""
 
 
@@ -106,6 +111,9 @@ def name_in(head: bytes) -> str | None:
     for place, signature, name in _SIGNATURES:
         if head.startswith(signature, place) and (name != "BMP" or head.startswith(b"BM")):
             return name
+    # TGA files begin as cursors do: in their place for the number of pictures these have zeros.
+    if head.startswith(b"\0\0\2\0") and head[4:5] > b"\0" and head[9:10] == b"\0":
+        return "Windows cursor"
     if head[:1] == b"P" and head[1:2] in b"1234567" and head[2:3].isspace():
         return "PNM"
     return None
