@@ -63,7 +63,7 @@ def test_estimates() -> None:
     assert bits.shape == image.shape and bits[:30].mean() < 0.2 and bits[34:].mean() > 5
     halves = np.zeros((32, 32), np.int32)
     halves[:, 16:] = 1
-    assert of_samples(halves).sum() < 64  # what neighbours foretell takes nothing
+    assert of_samples(halves).sum() < 64  # what neighbours predict takes nothing
     coefficients = np.zeros((4, 5, 64), np.int32)
     coefficients[2, 3] = RANDOM.integers(-40, 40, 64)
     for grid in (Grid(1, 1, 3, 2), Grid(2, 2, 3, 2)):

@@ -338,7 +338,7 @@ def test_the_last_page_has_none_behind_it(made: Path) -> None:
     with Archive(made) as opened:
         every = catalogue.named(opened.table, "", None, 500).items
         assert catalogue.named(opened.table, "", None, len(every)).after is None
-        assert catalogue.named(opened.table, "", None, len(every) - 1).after == every[-2].place
+        assert catalogue.named(opened.table, "", None, len(every) - 1).after == every[-2].cursor
 
 
 def test_pictures_show_what_is_there(site: Server) -> None:

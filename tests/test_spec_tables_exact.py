@@ -17,7 +17,7 @@ def table(name: str) -> list[int]:
 def test_tables_are_those_of_the_library() -> None:
     assert mixing.STRETCH.tolist() == table("stretch.txt")
     assert mixing.SQUASH.tolist() == table("squash.txt")
-    assert adaptive.SHARES.tolist() == table("sample-weights.txt")
+    assert adaptive.SAMPLE_WEIGHTS.tolist() == table("sample-weights.txt")
     assert mixing.RATE.tolist() == [655360 // (10 * seen + 16) for seen in range(256)], (
         "Spec coding-tools/stretched-probabilities"
     )

@@ -16,10 +16,10 @@ _COLUMNS = (
     "format, images, width, height, components, bits, units.name, item"
 )
 _JOINED = "LEFT JOIN contents USING (content) LEFT JOIN units USING (unit)"
-Place = tuple[str, int]
+Cursor = tuple[str, int]
 """Of an entry in the order of the manifest: its path as text, and whether that is escaped."""
-START: Place = "", -1
-_END: Place = "\U0010ffff", 2
+START: Cursor = "", -1
+_END: Cursor = "\U0010ffff", 2
 _BEHIND = "(path, escaped) > (?, ?) ORDER BY path, escaped"
 _FEW, _MANY = 4, 256
 """Entries that are read at once: behind a folder, and at most."""
@@ -54,8 +54,8 @@ class Item(NamedTuple):
         return cls(*row)
 
     @property
-    def place(self) -> Place:
-        """Where it stands in the manifest."""
+    def cursor(self) -> Cursor:
+        """Where it stands in the manifest, for a page that goes on behind it."""
         return self.path, self.escaped
 
     @property
@@ -81,10 +81,10 @@ class KindCount(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Items, and the place after which the next page begins; None where there is none."""
+    """Items, and the cursor after which the next page begins; None where there is none."""
 
     items: list[Item]
-    after: Place | None
+    after: Cursor | None
 
 
 def kinds(table: sqlite3.Connection) -> list[KindCount]:
@@ -107,7 +107,7 @@ def entry(table: sqlite3.Connection, path: str, escaped: bool) -> Item | None:
     return None if row is None else Item.of(row)
 
 
-def inside(table: sqlite3.Connection, path: str, escaped: bool, after: Place | None = None) -> Iterator[Item]:
+def inside(table: sqlite3.Connection, path: str, escaped: bool, after: Cursor | None = None) -> Iterator[Item]:
     """What stands in a folder, "" for the tree's own, from behind ``after`` on.
 
     Names that need an escape stand in a folder whose own does not, too: in their paths its backslashes are doubled.
@@ -121,7 +121,7 @@ def inside(table: sqlite3.Connection, path: str, escaped: bool, after: Place | N
             yield from _below(table, prefix, kinds, after if after is not None and begins_here else (prefix, -1))
 
 
-def _below(table: sqlite3.Connection, prefix: str, kinds: set[int], last: Place) -> Iterator[Item]:
+def _below(table: sqlite3.Connection, prefix: str, kinds: set[int], last: Cursor) -> Iterator[Item]:
     """What stands in the folder whose paths begin so, escaped or not, behind ``last``.
 
     Of what is deeper little is read: after the first of a folder the search goes on behind it.
@@ -134,7 +134,7 @@ def _below(table: sqlite3.Connection, prefix: str, kinds: set[int], last: Place)
             found = Item.of(row)
             if not found.path.startswith(prefix):
                 return
-            last = found.place
+            last = found.cursor
             name, _, deeper = found.path[len(prefix) :].partition("/")
             if deeper:
                 last, count = (f"{prefix}{name}0", -1), _FEW  # "0" follows "/"
@@ -143,18 +143,18 @@ def _below(table: sqlite3.Connection, prefix: str, kinds: set[int], last: Place)
                 yield found
 
 
-def folder(table: sqlite3.Connection, path: str, escaped: bool, after: Place | None, count: int) -> Page:
+def folder(table: sqlite3.Connection, path: str, escaped: bool, after: Cursor | None, count: int) -> Page:
     """A page of what stands in a folder, "" for the tree's own."""
     items = list(islice(inside(table, path, escaped, after), count + 1))
-    return Page(items[:count], items[count - 1].place if len(items) > count else None)
+    return Page(items[:count], items[count - 1].cursor if len(items) > count else None)
 
 
-def of_kind(table: sqlite3.Connection, kind: int, after: Place | None, count: int) -> Page:
+def of_kind(table: sqlite3.Connection, kind: int, after: Cursor | None, count: int) -> Page:
     """A page of the files of a kind."""
     return _scan(table, "kind = ?", kind, after, count)
 
 
-def named(table: sqlite3.Connection, text: str, after: Place | None, count: int) -> Page:
+def named(table: sqlite3.Connection, text: str, after: Cursor | None, count: int) -> Page:
     """A page of what has ``text`` in its path, small or large, where ``*`` stands for any characters and ``?`` for
     one."""
     literal = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -162,7 +162,7 @@ def named(table: sqlite3.Connection, text: str, after: Place | None, count: int)
     return _scan(table, "path LIKE ? ESCAPE '\\'", pattern, after, count)
 
 
-def _scan(table: sqlite3.Connection, condition: str, value: Any, after: Place | None, count: int) -> Page:
+def _scan(table: sqlite3.Connection, condition: str, value: Any, after: Cursor | None, count: int) -> Page:
     """A page of what fulfils a condition among SCANNED entries: it may be short, or empty, and not be the last."""
     bounds = f"SELECT path, escaped FROM entries WHERE {_BEHIND} LIMIT 1 OFFSET ?"
     found = f"{condition} AND (path, escaped) <= (?, ?) AND {_BEHIND}"
@@ -174,7 +174,7 @@ def _scan(table: sqlite3.Connection, condition: str, value: Any, after: Place | 
         rows = table.execute(query, (value, *(end or _END), *last, count + 1 - len(items)))
         items += [Item.of(row) for row in rows]
         if len(items) > count:
-            return Page(items[:count], items[count - 1].place)
+            return Page(items[:count], items[count - 1].cursor)
         if end is None:
             return Page(items, None)
         last, scanned = end, scanned + window

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Request, Response
 
 from sofc.archive import catalogue, views
 from sofc.archive.access import Archive
-from sofc.archive.catalogue import Item, Place
+from sofc.archive.catalogue import Cursor, Item
 from sofc.archive.pictures import picture, png_of, thumbnail
 from sofc.archive.tree import FILE, FOLDER, path_of
 from sofc.container.original import MAX_FILE_BYTES
@@ -210,7 +210,7 @@ def _asked(request: Request) -> tuple[str, bool]:
     return request.args.get("path", ""), request.args.get("escaped") == "1"
 
 
-def _after(request: Request) -> Place | None:
+def _after(request: Request) -> Cursor | None:
     text = request.args.get("after", "")
     return (text[1:], int(text[0])) if text[:1] in ("0", "1") else None
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from sofc.archive.catalogue import Item, KindCount, Page, Place
+from sofc.archive.catalogue import Cursor, Item, KindCount, Page
 from sofc.archive.tree import FILE, FOLDER
 
 _SIZES = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
@@ -175,7 +175,7 @@ def _listing(page: Page, here: Callable[..., str]) -> Markup:
     more = Markup()
     if page.after is not None:
         more = Markup('<p class="pages"><a class="button" rel="next" href="{}">Next page</a></p>').format(
-            here(after=place_text(page.after))
+            here(after=cursor_text(page.after))
         )
     if not page.items:
         nothing = "Nothing among those that were looked at" if page.after is not None else "Nothing here"
@@ -184,9 +184,9 @@ def _listing(page: Page, here: Callable[..., str]) -> Markup:
     return listed + (Markup('<ul class="grid">{}</ul>').format(files) if files else Markup()) + more
 
 
-def place_text(place: Place) -> str:
-    """A place in the manifest as a parameter."""
-    return f"{place[1]}{place[0]}"
+def cursor_text(cursor: Cursor) -> str:
+    """A cursor as a parameter."""
+    return f"{cursor[1]}{cursor[0]}"
 
 
 def _folder(item: Item) -> Markup:

@@ -1,7 +1,7 @@
 """Where the bits of a coded image went: how many each plane took, and how these lie over the image.
 
 What a plane takes is what its stream has in the file. Within a stream no coder says which sample took how many bits:
-how they lie is an estimate, by how often values as far from what their neighbours foretell follow such neighbours in
+how they lie is an estimate, by how often values as far from what their neighbours predict follow such neighbours in
 this image. Of planes that a JPEG decoder made, blocks of coefficients take the place of samples.
 """
 
@@ -40,7 +40,7 @@ Bits = npt.NDArray[np.float64]
 """Bits of each sample, shape (rows, columns)."""
 ELSEWHERE, HEADS = "parts that are scaled, turned or divided", "heads and tables"
 _NEIGHBOURS = ((0, -1), (-1, -1), (-1, 0), (-1, 1), (0, -2), (-2, 0), (-2, -1), (-2, 1), (-1, 2), (-1, -2))
-"""Rows and columns of those that foretell a sample that is one of two values."""
+"""Rows and columns of those that predict a sample that is one of two values."""
 
 
 @dataclass
@@ -184,8 +184,8 @@ def of_samples(plane: Plane) -> Bits:
         bits = [(at(*place) > plane.min()).astype(np.int64) << k for k, place in enumerate(_NEIGHBOURS)]
         return _surprise((plane > plane.min()).astype(np.int64), np.sum(bits, axis=0))
     west, north, corner, east = at(0, -1), at(-1, 0), at(-1, -1), at(-1, 1)
-    foretold = np.clip(west + north - corner, np.minimum(west, north), np.maximum(west, north))
-    sizes = _lengths(plane - foretold)
+    predicted = np.clip(west + north - corner, np.minimum(west, north), np.maximum(west, north))
+    sizes = _lengths(plane - predicted)
     activity = np.abs(west - corner) + np.abs(north - corner) + np.abs(north - east)
     return _surprise(sizes, _lengths(activity)) + sizes
 
@@ -194,7 +194,7 @@ def of_blocks(origin: Origin, shape: tuple[int, ...]) -> Bits:
     """The same of a plane that a JPEG decoder made, all samples of a block alike: the sizes of its coefficients, by
     those of the blocks above and to the left."""
     values = origin.coefficients.astype(np.int64)
-    values[:, 1:, 0] -= origin.coefficients[:, :-1, 0]  # means are foretold by the one before
+    values[:, 1:, 0] -= origin.coefficients[:, :-1, 0]  # means are predicted by the one before
     sizes = _lengths(values)
     before = np.pad(sizes, ((1, 0), (1, 0), (0, 0)))
     near = np.minimum(7, before[:-1, 1:] + before[1:, :-1])

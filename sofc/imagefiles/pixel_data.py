@@ -19,7 +19,7 @@ _NUMBER = np.dtype("<u8")
 """Of Extended Offset Tables."""
 
 
-class Place(NamedTuple):
+class Element(NamedTuple):
     """An element with samples: ``tag``; ``kind``: its value representation, b"" where the file names none; ``start`` of
     its bytes in the file; ``length`` in bytes as the file says, None where the samples are compressed and that is left
     open; ``order`` of the bytes."""
@@ -31,8 +31,8 @@ class Place(NamedTuple):
     order: Literal["little", "big"]
 
 
-def find(path: Path) -> Place:
-    """The place of the element that follows all that describes the image. ``tag`` is 0 where the file ends there.
+def find(path: Path) -> Element:
+    """The element that follows all that describes the image. ``tag`` is 0 where the file ends there.
 
     What is deflated has none. Raises what pydicom does for a file that it cannot read, and OSError.
     """
@@ -46,7 +46,7 @@ def find(path: Path) -> Place:
     order: Literal["little", "big"] = "little" if is_little_endian else "big"
     group, element = (int.from_bytes(head[at : at + 2], order) for at in (0, 2))
     length = int.from_bytes(head[4:8] if is_implicit else head[8:12], order)
-    return Place(
+    return Element(
         group << 16 | element,
         b"" if is_implicit else head[4:6],
         start + (_SHORT_HEAD if is_implicit else _LONG_HEAD),

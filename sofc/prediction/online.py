@@ -47,27 +47,28 @@ SHARE_BITS = 13
 SHARE_START = 24
 
 
-def _share_table() -> Integers:
+def _weight_table() -> Integers:
     """How much a sample counts, by the sum of its log error and the one expected: the inverse of their product."""
     sums = np.arange(512)
     return np.clip(np.rint(2.0 ** (SHARE_BITS - np.maximum(0, sums - SHARE_START) / 8)), 1, None).astype(np.int64)
 
 
-SHARES = _share_table()
+SAMPLE_WEIGHTS = _weight_table()
 
 
 class Stripes(NamedTuple):
     """The state of the correction of one plane: equations and weights of its stripes, and room to work in.
 
     ``sums`` (stripes + 2, LANES * LANES) and ``weights`` (stripes + 2, LANES): one stripe before the first and one
-    after the last stay zero. ``taps`` and ``shared`` (STRIPE * LANES,), ``targets`` (STRIPE,): the samples of a row of
-    the stripe, for its sums. ``matrix`` (LANES * LANES,), ``rest`` and ``inverse`` (LANES,): for ``solve``, which moves
-    the weights; zeros beyond the taps. Matrices lie flat, so that compiled code knows how far apart their rows are.
+    after the last stay zero. ``taps`` and ``weighted`` (STRIPE * LANES,), ``targets`` (STRIPE,): the samples of a row
+    of the stripe, for its sums. ``matrix`` (LANES * LANES,), ``rest`` and ``inverse`` (LANES,): for ``solve``, which
+    moves the weights; zeros beyond the taps. Matrices lie flat, so that compiled code knows how far apart their rows
+    are.
     """
 
     sums: Table[np.int64]
     taps: Words
-    shared: Words
+    weighted: Words
     targets: Integers
     weights: Table[np.int32]
     matrix: Words
@@ -81,7 +82,7 @@ def stripes_of(width: int) -> Stripes:
     return Stripes(
         sums=np.zeros((count, LANES * LANES), np.int64),
         taps=np.zeros(STRIPE * LANES, np.int32),
-        shared=np.zeros(STRIPE * LANES, np.int32),
+        weighted=np.zeros(STRIPE * LANES, np.int32),
         targets=np.zeros(STRIPE, np.int64),
         weights=np.zeros((count, LANES), np.int32),
         matrix=np.zeros(LANES * LANES, np.int32),
@@ -122,15 +123,15 @@ def correction(stripes: Stripes, stripe: int, within: int, values: Words, refere
 
 
 @inlined
-def note(stripes: Stripes, x: int, last: bool, loudness: int, target: int) -> None:
+def note(stripes: Stripes, x: int, last: bool, log_errors: int, target: int) -> None:
     """Take in the sample in column x, its row's last or not, once ``correct`` was asked for it.
 
-    ``loudness``: the sum of its log error and the one expected, less the plane's scale. ``target``: the bank's error.
+    ``log_errors``: the sum of its log error and the one expected, less the plane's scale. ``target``: the bank's error.
     """
     stripe, within = x // STRIPE + 1, x & (STRIPE - 1)
-    share, first = SHARES[max(0, loudness)], within * LANES
+    weight, first = SAMPLE_WEIGHTS[max(0, log_errors)], within * LANES
     for i in range(LANES):
-        stripes.shared[first + i] = stripes.taps[first + i] * share
+        stripes.weighted[first + i] = stripes.taps[first + i] * weight
     stripes.targets[within] = target
     if last or within == STRIPE - 1:
         learn(stripes, stripe, within + 1)
@@ -142,9 +143,9 @@ def learn(stripes: Stripes, stripe: int, samples: int) -> None:
 
     These are a lower triangle; the products with the target are in row TAPS.
     """
-    sums, taps, shared = stripes.sums[stripe], stripes.taps, stripes.shared
+    sums, taps, weighted = stripes.sums[stripe], stripes.taps, stripes.weighted
     for j in range(samples * LANES, STRIPE * LANES):
-        shared[j] = 0
+        weighted[j] = 0
     for i in range(TAPS):
         t0, t1 = np.int64(taps[i]), np.int64(taps[LANES + i])
         t2, t3 = np.int64(taps[2 * LANES + i]), np.int64(taps[3 * LANES + i])
@@ -152,15 +153,15 @@ def learn(stripes: Stripes, stripe: int, samples: int) -> None:
         t6, t7 = np.int64(taps[6 * LANES + i]), np.int64(taps[7 * LANES + i])
         for j in range(i // TILE * TILE + TILE):
             sums[i * LANES + j] += (
-                t0 * np.int64(shared[j]) + t1 * np.int64(shared[LANES + j])
-                + t2 * np.int64(shared[2 * LANES + j]) + t3 * np.int64(shared[3 * LANES + j])
-                + t4 * np.int64(shared[4 * LANES + j]) + t5 * np.int64(shared[5 * LANES + j])
-                + t6 * np.int64(shared[6 * LANES + j]) + t7 * np.int64(shared[7 * LANES + j])
+                t0 * np.int64(weighted[j]) + t1 * np.int64(weighted[LANES + j])
+                + t2 * np.int64(weighted[2 * LANES + j]) + t3 * np.int64(weighted[3 * LANES + j])
+                + t4 * np.int64(weighted[4 * LANES + j]) + t5 * np.int64(weighted[5 * LANES + j])
+                + t6 * np.int64(weighted[6 * LANES + j]) + t7 * np.int64(weighted[7 * LANES + j])
             )  # fmt: skip
     for k in range(samples):
         target = stripes.targets[k]
         for j in range(TAPS):
-            sums[TAPS * LANES + j] += target * np.int64(shared[k * LANES + j])
+            sums[TAPS * LANES + j] += target * np.int64(weighted[k * LANES + j])
 
 
 @kernel

@@ -399,7 +399,7 @@ def test_costs_of_predictors(seed, rows):
 @pytest.mark.parametrize("rows", [1, 2, 8])
 @pytest.mark.parametrize("alike", [0, 3, DIAGONALS])
 def test_predicted_diagonals(alike, rows):
-    """As many are predicted as a predictor foretells: one that says what the block to the left has."""
+    """As many are predicted as a predictor predicts: one that says what the block to the left has."""
     plan = ComponentPlan.blank(1, BLOCK_BITS.start)
     for index in range(SIZE):
         plan.mean_weights[ROWS // SIZE * index : ROWS // SIZE * (index + 1), SIDE + index % SIDE] = 1 << WEIGHT_BITS

@@ -29,7 +29,7 @@ class Stripes:
         """Those of the middle stripe."""
         return self.state.weights[1]
 
-    def learn(self, stripe, values, mu, targets, loudness):
+    def learn(self, stripe, values, mu, targets, log_errors):
         """A row of samples: their ``values`` as the bank gathers them, (samples, bank.MOST_TAPS)."""
         names = [*naive.OWN, *("p" + side for side in naive.AROUND), *("q" + side for side in naive.AROUND)]
         for sample, line in enumerate(values):
@@ -38,10 +38,10 @@ class Stripes:
             taps = self.state.taps.reshape(online.STRIPE, online.LANES)[sample]
             assert taps.tolist() == [*expected.values(), 0, 0]
             assert found == self.twin.correct(1, expected)
-            target, share = int(targets[sample]), int(online.SHARES[loudness[sample]])
-            self.twin.learn(stripe, expected, target, share)
+            target, weight = int(targets[sample]), int(online.SAMPLE_WEIGHTS[log_errors[sample]])
+            self.twin.learn(stripe, expected, target, weight)
             column, last = online.STRIPE * (stripe - 1) + sample, sample == len(values) - 1
-            online.note(self.state, column, last, int(loudness[sample]), target)
+            online.note(self.state, column, last, int(log_errors[sample]), target)
 
     def solve(self):
         online.solve(self.state, 1)
@@ -96,11 +96,11 @@ def test_solution(seed, references, bits):
             targets = np.zeros(online.STRIPE, np.int64)
             targets[:samples] = rng.integers(-8 << bits, 8 << bits, samples)
             mu = int(rng.integers(0, 1 << bits))
-            stripes.learn(int(stripe), values, mu, targets, rng.integers(0, len(online.SHARES), samples))
+            stripes.learn(int(stripe), values, mu, targets, rng.integers(0, len(online.SAMPLE_WEIGHTS), samples))
         stripes.solve()
 
 
 def test_shares():
     """Less and less for more error, never nothing."""
     expected = [max(1, round(8192 / 2 ** (max(0, total - 24) / 8))) for total in range(512)]
-    assert online.SHARES.tolist() == expected
+    assert online.SAMPLE_WEIGHTS.tolist() == expected

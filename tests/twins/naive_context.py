@@ -417,7 +417,7 @@ class Correction:
 
 
 @dataclass
-class Foretold:
+class Predicted:
     """What is known of a sample before it is coded: ``plain`` is the bank's prediction, ``fine`` the corrected one."""
 
     names: dict[str, int]
@@ -445,7 +445,7 @@ class Predictor:
         self.shift = prediction.shift
         self.correction = Correction(len(prediction.references)) if prediction.adapts else None
 
-    def foretell(self, y: int, x: int) -> Foretold:
+    def predict(self, y: int, x: int) -> Predicted:
         names = self.image.around(y, x)
         row, column = self.grid[0] + y, self.grid[1] + x
         number = class_of(names, self.has_grid, row, column, self.thresholds)
@@ -458,9 +458,9 @@ class Predictor:
             taps = self.correction.taps(names, (plain + 4) // 8)
             fine = clamp(plain + self.correction.correct(x // 8, taps), 0, 8 * self.maximum)
         expected = energy(self.marks.around(y, x), self.starts[number], self.mark_weights)
-        return Foretold(names, number, place, plain, fine, expected, taps)
+        return Predicted(names, number, place, plain, fine, expected, taps)
 
-    def learn(self, y: int, x: int, seen: Foretold) -> None:
+    def learn(self, y: int, x: int, seen: Predicted) -> None:
         """Once sample (y, x) is known. It counts the less the larger its error was and was expected to be."""
         sample = 8 * self.image.samples[y, x]
         found = self.marks.samples[y, x] = mark(abs(sample - seen.fine))
@@ -486,7 +486,7 @@ def trace(prediction: Any, image: Image, marks: Image, grid: int, maximum: int) 
     predictor = Predictor(prediction, image, marks, grid, maximum)
     found = []
     for y, x in ((y, x) for y in range(image.rows) for x in range(image.width)):
-        seen = predictor.foretell(y, x)
+        seen = predictor.predict(y, x)
         predictor.learn(y, x, seen)
         found.append((seen.fine, seen.predictor, seen.energy, marks.samples[y, x]))
     return found
@@ -537,7 +537,7 @@ def grid_errors(
 
 
 def terms_of(
-    seen: Foretold, level: int, shift: int, west_error: int, north_error: int, y: int, x: int
+    seen: Predicted, level: int, shift: int, west_error: int, north_error: int, y: int, x: int
 ) -> dict[int, int]:
     """What contexts are made of, by number; those that are missing are zero."""
     scale = 2**shift
@@ -678,7 +678,7 @@ class Mixing:
         errors: dict[tuple[int, int], int] = defaultdict(int)
         followed = Followed.of(image.rows * image.width)
         for y, x in ((y, x) for y in range(image.rows) for x in range(image.width)):
-            seen = predictor.foretell(y, x)
+            seen = predictor.predict(y, x)
             level = sum(seen.energy > bound for bound in levels)
             terms = terms_of(seen, level, predictor.shift, errors[y, x - 1], errors[y - 1, x], y, x)
             hashes = [hash_of([terms.get(term, 0) for term in chosen]) for chosen in contexts]

@@ -238,7 +238,7 @@ class Component:
         return self.first.get(place, 0), self.second.get(place, 0)
 
     def means(self, row: int, column: int, down: int, right: int) -> list[int]:
-        """What a coefficient is foretold from."""
+        """What a coefficient is predicted from."""
         return [
             *(self.at(row - 1, column, k, right) for k in range(8)),
             *(self.at(row, column - 1, down, k) for k in range(8)),
@@ -250,7 +250,7 @@ class Component:
         ]
 
     def sizes(self, row: int, column: int, down: int, right: int) -> list[int]:
-        """What the size of its difference is foretold from."""
+        """What the size of its difference is predicted from."""
 
         def wrong(row: int, column: int, *places: tuple[int, int]) -> int:
             return sum(self.errors.get((row, column, *place), 0) for place in places)
@@ -287,13 +287,13 @@ class Component:
         ]
 
     def fine(self, row: int, column: int, down: int, right: int, weights: Sequence[int]) -> int:
-        """A coefficient as it is foretold, in quarters of a step."""
+        """A coefficient as it is predicted, in quarters of a step."""
         step = self.table[8 * down + right]
         total = product(self.means(row, column, down, right), weights)
         return clamp((total + 128 * step) // (256 * step), -4 * 2**15, 4 * 2**15)
 
     def enter(self, row: int, column: int, down: int, right: int, coefficient: int, fine: int) -> None:
-        """A coefficient becomes known, and by how much it was foretold wrongly."""
+        """A coefficient becomes known, and by how much it was predicted wrongly."""
         step = self.table[8 * down + right]
         value = clamp(coefficient * step, -(2**23), 2**23)
         self.known[row, column, down, right] = value
@@ -417,8 +417,8 @@ class Blocks:
         step = component.table[index]
         mu, quarter = divmod(fine + 2, 4)
         sizes = component.sizes(row, column, down, right)
-        loudness = logarithm(max(0, product(sizes, size_weights) // (16 * step)))
-        level = min(15, loudness // 2)
+        expected = logarithm(max(0, product(sizes, size_weights) // (16 * step)))
+        level = min(15, expected // 2)
         nonzero = sum(value != 0 for value in coded)
 
         def at(*place: int) -> int:
@@ -430,7 +430,7 @@ class Blocks:
             index,
             near(mu),
             clamp(fine, -40, 40) + 40,
-            loudness,
+            expected,
             at(row - 1, column, down, right),
             at(row, column - 1, down, right),
             near(first // step if first >= 0 else -(-first // step)),
@@ -447,7 +447,7 @@ class Blocks:
         ]
         residual = value - mu
         if level >= self.level:
-            sized, positive = self.plain_category(residual, (loudness, mu, quarter, index, level))
+            sized, positive = self.plain_category(residual, (expected, mu, quarter, index, level))
             last = 8
         else:
             hashes = [hash_of([terms[term] for term in chosen]) for chosen in self.contexts]
@@ -482,8 +482,8 @@ class Blocks:
 
     def plain_category(self, residual: int, where: tuple[int, int, int, int, int]) -> tuple[int, int]:
         """From the bits that are likely, up or down; then the sign."""
-        loudness, mu, quarter, index, level = where
-        blocks = [9 * loudness + 3 * min(abs(mu), 2) + abs(quarter - 2), 432 + 16 * index + level]
+        expected, mu, quarter, index, level = where
+        blocks = [9 * expected + 3 * min(abs(mu), 2) + abs(quarter - 2), 432 + 16 * index + level]
         possible = range(9)
         asked = clamp((2 * level - 11) // 3, 0, 5)
         while len(possible) > 1:

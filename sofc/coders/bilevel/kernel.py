@@ -138,7 +138,7 @@ def scratch_for(width: int, model: PlaneModel) -> Scratch:
     return scratch
 
 
-class Place(NamedTuple):
+class Sample(NamedTuple):
     """What is known of sample (y, x) but for its window: the sample to the left, how long samples like it have run, and
     of all samples so far that are 1 the ``first`` row, the leftmost and the rightmost column."""
 
@@ -163,18 +163,18 @@ def _find_changes(image: Image, y: int, change: Vector[np.int64]) -> None:
 
 
 @inlined
-def _fill_terms(image: Image, place: Place, scratch: Scratch) -> None:
+def _fill_terms(image: Image, sample: Sample, scratch: Scratch) -> None:
     """Spec bilevel/terms. The terms of a sample."""
-    term, above, change, x, y = scratch.term, scratch.above, scratch.change, place.x, place.y
+    term, above, change, x, y = scratch.term, scratch.above, scratch.change, sample.x, sample.y
     last = image.shape[1] - 1
     if is_small(image):
         term[Term.PLACE], term[Term.ROW], term[Term.COLUMN] = y << 6 | x, y, x
-    term[Term.RUN] = min(place.run, 31) << 1 | place.west
+    term[Term.RUN] = min(sample.run, 31) << 1 | sample.west
     term[Term.ABOVE], term[Term.ABOVE_NEXT] = min(above[x], 31), min(above[min(x + 1, last)], 31)
     term[Term.CHANGE], term[Term.CHANGE_THERE] = change[x], change[min(x + change[x], last)]
-    term[Term.FROM_FIRST] = min(y - place.first, 31) if y >= place.first else 32
-    term[Term.FROM_LEFT] = max(-31, min(31, x - place.left)) + 31
-    term[Term.FROM_RIGHT] = max(-31, min(31, place.right - x)) + 31
+    term[Term.FROM_FIRST] = min(y - sample.first, 31) if y >= sample.first else 32
+    term[Term.FROM_LEFT] = max(-31, min(31, x - sample.left)) + 31
+    term[Term.FROM_RIGHT] = max(-31, min(31, sample.right - x)) + 31
 
 
 @inlined
@@ -212,12 +212,12 @@ def _look_up(plan: Plan, window: Window, state: State, scratch: Scratch) -> int:
 
 
 @inlined
-def _choose_weights(image: Image, place: Place, known: int, around: int, network: Network, scratch: Scratch) -> None:
+def _choose_weights(image: Image, sample: Sample, known: int, around: int, network: Network, scratch: Scratch) -> None:
     """Spec bilevel/samples. The row of each weight set. Asks the network, if there is one."""
-    chosen, y, x = scratch.chosen, place.y, place.x
-    chosen[0] = STARTS.known + (known << 1 | place.west)
+    chosen, y, x = scratch.chosen, sample.y, sample.x
+    chosen[0] = STARTS.known + (known << 1 | sample.west)
     chosen[1] = STARTS.adjacent + around
-    spot = (y >> 1) << 5 | x >> 1 if is_small(image) else min(place.run, 31) << 5 | scratch.term[Term.ABOVE]
+    spot = (y >> 1) << 5 | x >> 1 if is_small(image) else min(sample.run, 31) << 5 | scratch.term[Term.ABOVE]
     chosen[2] = STARTS.place + spot
     forecast = scratch.change[x]
     if network.first.shape[1] > 0:
@@ -274,10 +274,10 @@ def _learn_contexts(bit: int, state: State, scratch: Scratch) -> None:
 
 
 @inlined
-def _code_guided(encode: bool, bit: int, place: Place, around: int, forecast: int, row: int, coding: Coding) -> int:
+def _code_guided(encode: bool, bit: int, sample: Sample, around: int, forecast: int, row: int, coding: Coding) -> int:
     """Spec likeness/guide. Code a bit of which something is forecast without the guide. Returns the bit, or
     TOO_LONG."""
-    output = mix_guided(place.y, place.x, around, forecast, row, coding.guide)
+    output = mix_guided(sample.y, sample.x, around, forecast, row, coding.guide)
     bit = code_bit(encode, bit, int(SQUASH[output + STRETCH_LIMIT]), coding.stream)
     if bit >= 0:
         learn_guided(bit, output, row, coding.guide)
@@ -285,7 +285,9 @@ def _code_guided(encode: bool, bit: int, place: Place, around: int, forecast: in
 
 
 @inlined
-def _code_mixed(encode: bool, bit: int, place: Place, around: int, rate: int, coding: Coding, scratch: Scratch) -> int:
+def _code_mixed(
+    encode: bool, bit: int, sample: Sample, around: int, rate: int, coding: Coding, scratch: Scratch
+) -> int:
     """Spec bilevel/samples. Code a bit by what was looked up for it; everything learns. Returns the bit, or
     TOO_LONG."""
     state = coding.state
@@ -294,7 +296,7 @@ def _code_mixed(encode: bool, bit: int, place: Place, around: int, rate: int, co
     refined = refine(apm, mean)
     if coding.guide.features.shape[0] > 0:
         forecast = int(STRETCH[max(1, min(65535, refined.p)) >> 4])
-        bit = _code_guided(encode, bit, place, around, forecast, around, coding)
+        bit = _code_guided(encode, bit, sample, around, forecast, around, coding)
     else:
         bit = code_bit(encode, bit, max(1, min(65535, refined.p)), coding.stream)
     if bit >= 0:
@@ -305,13 +307,13 @@ def _code_mixed(encode: bool, bit: int, place: Place, around: int, rate: int, co
 
 
 @inlined
-def _code_blank(encode: bool, bit: int, place: Place, above: int, coding: Coding) -> int:
+def _code_blank(encode: bool, bit: int, sample: Sample, above: int, coding: Coding) -> int:
     """Spec bilevel/samples. Code a sample with nothing around. Returns the bit, or TOO_LONG."""
-    blank, cell = coding.state.blank, (min(place.run, 127) >> 3) << 4 | min(above, 127) >> 3
+    blank, cell = coding.state.blank, (min(sample.run, 127) >> 3) << 4 | min(above, 127) >> 3
     p = np.int64(blank[cell])
     if coding.guide.features.shape[0] > 0:
         forecast = int(STRETCH[p >> (BLANK_BITS - 12)])
-        bit = _code_guided(encode, bit, place, 0, forecast, APM_ROWS, coding)
+        bit = _code_guided(encode, bit, sample, 0, forecast, APM_ROWS, coding)
     else:
         bit = code_bit(encode, bit, max(1, min(65535, int(p >> (BLANK_BITS - 16)))), coding.stream)
     if bit >= 0:
@@ -321,18 +323,18 @@ def _code_blank(encode: bool, bit: int, place: Place, above: int, coding: Coding
 
 @inlined
 def _code_sample(
-    encode: bool, image: Image, place: Place, window: Window, model: PlaneModel, coding: Coding, scratch: Scratch
+    encode: bool, image: Image, sample: Sample, window: Window, model: PlaneModel, coding: Coding, scratch: Scratch
 ) -> int:
     """Spec bilevel/samples. Code a sample. Returns the bit, or TOO_LONG."""
     plan = model.plan
-    bit = int(np.int64(image[place.y, place.x]))
+    bit = int(np.int64(image[sample.y, sample.x]))
     if plan.skips_blank and (window.near | window.middle | window.distant) == 0:
-        return _code_blank(encode, bit, place, int(scratch.above[place.x]), coding)
-    _fill_terms(image, place, scratch)
+        return _code_blank(encode, bit, sample, int(scratch.above[sample.x]), coding)
+    _fill_terms(image, sample, scratch)
     known = _look_up(plan, window, coding.state, scratch)
     around = adjacent(window.near)
-    _choose_weights(image, place, known, around, model.network, scratch)
-    return _code_mixed(encode, bit, place, around, plan.rate, coding, scratch)
+    _choose_weights(image, sample, known, around, model.network, scratch)
+    return _code_mixed(encode, bit, sample, around, plan.rate, coding, scratch)
 
 
 @kernel
@@ -353,8 +355,8 @@ def code_images(encode: bool, images: Cube[np.uint8], model: PlaneModel, coding:
             west = start = 0
             for x in range(image.shape[1]):
                 window = slide(window, west, image, y, x)
-                place = Place(y, x, west, x - start, first, left, right)
-                bit = _code_sample(encode, image, place, window, model, coding, scratch)
+                sample = Sample(y, x, west, x - start, first, left, right)
+                bit = _code_sample(encode, image, sample, window, model, coding, scratch)
                 if bit < 0:
                     return TOO_LONG
                 if not encode:

@@ -205,8 +205,8 @@ def _note(around: Neighbourhood, found: _Predicted, settings: Settings, scratch:
     around.errors[y, x] = log_error(abs(error))
     if settings.adapts:
         last = x == around.plane.shape[1] - PAD - 1
-        loudness = found.expected + int(around.errors[y, x]) - 16 * settings.shift
-        note(scratch.stripes, x - PAD, last, loudness, sample - found.first)
+        log_errors = found.expected + int(around.errors[y, x]) - 16 * settings.shift
+        note(scratch.stripes, x - PAD, last, log_errors, sample - found.first)
     return error
 
 

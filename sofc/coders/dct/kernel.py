@@ -235,8 +235,8 @@ def _code_end(
 def _expect(fine: int, total: int, inverse: int) -> Predicted:
     """Spec dct/prediction. What is expected of a coefficient of which ``fine`` is the prediction and ``total`` the sum
     of sizes."""
-    loudness = log(over(max(0, total >> (SIZE_BITS - 4)), inverse))
-    return Predicted(fine, (fine + 2) >> 2, (fine + 2) & 3, loudness, min(LEVELS - 1, loudness >> 1))
+    expected = log(over(max(0, total >> (SIZE_BITS - 4)), inverse))
+    return Predicted(fine, (fine + 2) >> 2, (fine + 2) & 3, expected, min(LEVELS - 1, expected >> 1))
 
 
 class _Known(NamedTuple):
@@ -259,7 +259,7 @@ def _fill_terms(
     first, second = referred(component.first, row, column, index), referred(component.second, row, column, index)
     term[Term.INDEX], term[Term.DIAGONAL] = index, (index >> 3) + (index & 7)
     term[Term.STEP] = min(component.table[index], STEP_LIMIT)
-    term[Term.MU], term[Term.LOUDNESS] = _clamped(found.mu), found.loudness
+    term[Term.MU], term[Term.EXPECTED] = _clamped(found.mu), found.expected
     term[Term.FINE] = max(-2 * CLAMP, min(2 * CLAMP, found.fine)) + 2 * CLAMP
     term[Term.N] = _clamped(int(coefficients[row - 2, column - 1, index]) if row > 1 else 0)
     term[Term.W] = _clamped(int(coefficients[row - 1, column - 2, index]) if column > 1 else 0)

@@ -63,7 +63,7 @@ def code_plain_category(
 ) -> Coded:
     """Spec dct/plain-coefficients. The category of the residual of coefficient ``index``, with its sign."""
     category = bit_length(abs(residual))
-    by_error = (found.loudness * NEAR_MEANS + min(NEAR_MEANS - 1, abs(found.mu))) * OFFSETS + abs(found.quarter - 2)
+    by_error = (found.expected * NEAR_MEANS + min(NEAR_MEANS - 1, abs(found.mu))) * OFFSETS + abs(found.quarter - 2)
     one, other = (ERROR_SLOTS + by_error) * BLOCK, (PLACE_SLOTS + index * LEVELS + found.level) * BLOCK
     low, high = 0, MOST_PLAIN
     at = max(0, min(MOST_FIRST, (2 * found.level - 11) // 3))

@@ -94,12 +94,12 @@ class Component(NamedTuple):
 
 class Predicted(NamedTuple):
     """A coefficient before it is coded: the prediction in quarters of a step (``fine``), rounded (``mu``), and which
-    ``quarter``; how large an error is to be expected (``loudness``), and its ``level``."""
+    ``quarter``; how large an error is to be expected (``expected``), and its ``level``."""
 
     fine: int
     mu: int
     quarter: int
-    loudness: int
+    expected: int
     level: int
 
 

@@ -27,7 +27,7 @@ class Term(NamedTerm):
     INDEX = 1, "k"
     MU = 2, "C(mu)"
     FINE = 3, "clamp(fine, -40, 40) + 40"
-    LOUDNESS = 4, "expected error"
+    EXPECTED = 4, "expected error"
     N = 5, "C(n(u, v))"
     W = 6, "C(w(u, v))"
     P = 7, "R(P(u, v))"
@@ -71,10 +71,10 @@ T, B = Term, BlockTerm
 _PAIRS = (
     ((T.INDEX, T.TAIL, T.NONZERO), (B.BLOCK, B.N, B.W, B.P)),
     ((T.INDEX, T.P, T.Q, T.MU), (B.BLOCK, B.P, B.Q, B.MEAN)),
-    ((T.MU, T.LOUDNESS, T.DIAGONAL), (B.BLOCK, B.TAIL_N, B.TAIL_W, B.P)),
+    ((T.MU, T.EXPECTED, T.DIAGONAL), (B.BLOCK, B.TAIL_N, B.TAIL_W, B.P)),
     ((T.INDEX, T.N, T.W), (B.BLOCK, B.SUM, B.MEAN, B.Q)),
-    ((T.FINE, T.LOUDNESS, T.STEP), (B.BLOCK, B.STEP, B.MEAN, B.REFERENCES)),
-    ((T.INDEX, T.REFERENCES, T.LOUDNESS), (B.BLOCK, B.REFERENCES, B.SUM, B.HIGH)),
+    ((T.FINE, T.EXPECTED, T.STEP), (B.BLOCK, B.STEP, B.MEAN, B.REFERENCES)),
+    ((T.INDEX, T.REFERENCES, T.EXPECTED), (B.BLOCK, B.REFERENCES, B.SUM, B.HIGH)),
     ((T.INDEX, T.LAST, T.BEFORE_LAST, T.MU), (B.BLOCK, B.N, B.W, B.HIGH)),
     ((T.DIAGONAL, T.AROUND, T.BESIDE, T.REFERENCES), (B.BLOCK, B.HIGH, B.SUM, B.P)),
     ((T.INDEX, T.STEP, T.TAIL), (B.BLOCK, B.NW, B.NE, B.N)),
