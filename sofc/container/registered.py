@@ -8,8 +8,8 @@ from __future__ import annotations
 from sofc.container.records import CodebookReference
 
 REGISTERED = {
-    1: CodebookReference(bytes.fromhex("75c5bf05539ebb859c0ff9b92493d05e"), "binary"),
-    2: CodebookReference(bytes.fromhex("a8f84662c95545a0a7df33b721438cbb"), "common"),
-    3: CodebookReference(bytes.fromhex("8a6cf72b764f1e3bf4dff6f25e96a8f5"), "deep"),
+    1: CodebookReference(bytes.fromhex("cd58e14a9ac86d78c38751b690639ae5"), "binary"),
+    2: CodebookReference(bytes.fromhex("dcea4d8bee0169f8f4fc11984e4e228b"), "common"),
+    3: CodebookReference(bytes.fromhex("e7609b800c7d2e32c73a7c8818831b81"), "deep"),
 }
 NUMBERS = {reference.id: number for number, reference in REGISTERED.items()}

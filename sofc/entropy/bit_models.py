@@ -13,8 +13,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sofc.entropy.adaptive import Probabilities, code_adaptive, code_adaptive_digits
-from sofc.entropy.binary import BROKEN, EVEN, OK, Coding, Reader, Stream, Writer, code_bit, code_bypass
+from sofc.entropy.binary import BROKEN, OK, Coding, Reader, Stream, Writer, code_bit, code_bypass
 from sofc.errors import FormatError
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
@@ -23,6 +22,8 @@ Integers = npt.NDArray[np.int64]
 
 NEUTRAL = (1 << 21) << 10
 """A model that has seen nothing."""
+STEADY = NEUTRAL | 60
+"""One that has seen 60 bits, half of them 1: for decisions that are mostly even, in contexts that come seldom."""
 SEEN_BITS = 10
 SEEN_MASK = (1 << SEEN_BITS) - 1
 ONE = (1 << 22) - 1
@@ -34,11 +35,11 @@ RATE = np.array([(2 * 65536 * 5) // (10 * i + 16) for i in range(MOST_SEEN + 1)]
 
 
 @inlined
-def learned(word: int, bit: int, most_seen: int) -> int:
+def learned(word: int, bit: int) -> int:
     """A model that has seen one more bit."""
     seen, p = word & SEEN_MASK, word >> SEEN_BITS
     p += (((ONE if bit else 0) - p) * RATE[seen]) >> 16
-    return int((p << SEEN_BITS) | min(most_seen, seen + 1))
+    return int((p << SEEN_BITS) | min(MOST_SEEN, seen + 1))
 
 
 @inlined
@@ -48,7 +49,7 @@ def code_within(encode: bool, bit: int, slot: int, least: int, models: Vector[np
     word = np.int64(models[slot])
     bit = code_bit(encode, bit, max(least, min(65536 - least, int(word >> (SEEN_BITS + 6)))), stream)
     if bit >= 0:
-        models[slot] = learned(int(word), bit, MOST_SEEN)
+        models[slot] = learned(int(word), bit)
     return bit
 
 
@@ -128,15 +129,28 @@ def code_size(
     return ((2 + bit) << length) + low if low >= 0 else low
 
 
+INTEGER_BITS = 31
+"""Bits of the largest integer and 1."""
+INTEGER_MODELS = 2 * INTEGER_BITS
+
+
+@inlined
+def code_integer(encode: bool, value: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
+    """Spec coding-tools/integers. A number from 0 up, by INTEGER_MODELS models from ``slot`` on. The number, or
+    TOO_LONG or BROKEN."""
+    size = code_size(encode, value + 1, slot, slot + INTEGER_BITS, INTEGER_BITS, USUAL, models, stream)
+    return size - 1 if size > 0 else size
+
+
 PROBABILITY_BITS, EVIDENCE_BITS = 5, 2
 PROBABILITIES, EVIDENCES = 1 << PROBABILITY_BITS, 1 << EVIDENCE_BITS
 """So many probabilities, and numbers of bits seen, a trained model may start with."""
 SEEN: Integers = np.array([2, 6, 20, 60], np.int64)
 """How many bits a trained model may start as if it had seen, where a coder does not say otherwise."""
-_TRAINED, _PROBABILITY = 0, 2
-_EVIDENCE = _PROBABILITY + PROBABILITIES
-_SLOTS = _EVIDENCE + PROBABILITIES * EVIDENCES
-"""Slots: whether a model is trained, by whether the one before it is; its probability; its evidence by probability."""
+_TREE = 1
+_TRAINED_MODELS = _TREE + PROBABILITIES * EVIDENCES
+"""Models that symbols are coded with: whether one is trained, by whether the one before it is, and the digits of what
+it starts with."""
 
 Symbols = npt.NDArray[np.uint8]
 """What models start with: 0 for a neutral one, else 1 + EVIDENCES * the number of its probability + that of what it
@@ -144,31 +158,23 @@ has seen."""
 
 
 @kernel
-def _code_symbol(encode: bool, symbol: int, before: int, slots: Probabilities, stream: Stream) -> int:
+def _code_symbol(encode: bool, symbol: int, before: int, models: Vector[np.uint32], stream: Stream) -> int:
     """One model's symbol, in the context of whether the one before it is trained. The symbol, or TOO_LONG."""
-    bit = code_adaptive(encode, 1 if symbol > 0 else 0, _TRAINED + before, slots, stream)
+    bit = code_by_model(encode, 1 if symbol > 0 else 0, before, models, stream)
     if bit <= 0:
         return bit
-    p = (symbol - 1) >> EVIDENCE_BITS
-    p = code_adaptive_digits(encode, p, PROBABILITY_BITS, _PROBABILITY - 1, PROBABILITIES, slots, stream)
-    if p < 0:
-        return p
-    evidence = symbol - 1 & EVIDENCES - 1
-    first = _EVIDENCE + p * EVIDENCES
-    evidence = code_adaptive_digits(encode, evidence, EVIDENCE_BITS, first, EVIDENCES, slots, stream)
-    return evidence if evidence < 0 else 1 + (p << EVIDENCE_BITS | evidence)
+    digits = code_digits(encode, symbol - 1, PROBABILITY_BITS + EVIDENCE_BITS, _TREE, models, stream)
+    return digits + 1 if digits >= 0 else digits
 
 
 @kernel
-def code_symbols(
-    encode: bool, symbols: Vector[np.uint8], block: int, probabilities: Table[np.int32], stream: Stream
-) -> int:
+def code_symbols(encode: bool, symbols: Vector[np.uint8], block: int, models: Table[np.uint32], stream: Stream) -> int:
     """Spec coding-tools/trained-bit-models. Code what trained models start with; when decoding ``symbols``, which are
     zeros, are filled.
 
     Models come in blocks of ``block``, one for each bin; a block of more than one begins with whether any of it is
-    trained, in the context of whether any of the block before was. ``probabilities`` (block + 1, slots): by bin, and
-    for blocks. Returns OK or TOO_LONG.
+    trained, in the context of whether any of the block before was. ``models`` (block + 1, _TRAINED_MODELS): by bin,
+    and for blocks. Returns OK or TOO_LONG.
     """
     before = 0
     trained = 1
@@ -178,13 +184,13 @@ def code_symbols(
             for j in range(i, min(i + block, symbols.shape[0]) if encode else i):
                 if symbols[j] > 0:
                     bit = 1
-            trained = code_adaptive(encode, bit, trained, probabilities[block], stream)
+            trained = code_by_model(encode, bit, trained, models[block], stream)
             if trained < 0:
                 return trained
         if trained == 0:
             before = 0
             continue
-        symbol = _code_symbol(encode, int(symbols[i]), before, probabilities[i % block], stream)
+        symbol = _code_symbol(encode, int(symbols[i]), before, models[i % block], stream)
         if symbol < 0:
             return symbol
         symbols[i] = symbol
@@ -247,8 +253,8 @@ class TrainedModels:
 
     def code(self, coding: Coding, symbols: Symbols) -> None:
         """Write the symbols of a context, or fill them with what is read."""
-        slots = np.full((self.block + 1, _SLOTS), EVEN, np.int32)
-        code_symbols(coding.encodes, symbols, self.block, slots, coding.stream)
+        models = np.full((self.block + 1, _TRAINED_MODELS), NEUTRAL, np.uint32)
+        code_symbols(coding.encodes, symbols, self.block, models, coding.stream)
 
     def _packed(self, symbols: Symbols) -> bytes:
         writer = Writer(2 * symbols.size + 64)

@@ -13,8 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from sofc.entropy.binary import EVEN
-from sofc.entropy.bit_models import NEUTRAL, Integers, Symbols, TrainedModels
+from sofc.entropy.bit_models import NEUTRAL, STEADY, Integers, Symbols, TrainedModels
 from sofc.entropy.changes import unpack_model_changes
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixing import APM_COLUMNS, APM_ROWS, LANES, SQUASH, STRETCH_LIMIT, WEIGHT_ROWS, Mixture
@@ -52,18 +51,18 @@ def identity_map(rows: int = APM_ROWS) -> npt.NDArray[np.int32]:
 
 @dataclass(eq=False)
 class MixingState:
-    """What coding in so many mixed ``contexts`` learns: the ``mixture``, and adaptive ``probabilities`` of the rest."""
+    """What coding in so many mixed ``contexts`` learns: the ``mixture``, and the ``plain`` bit models of the rest."""
 
     contexts: int
     mixture: Mixture
-    probabilities: npt.NDArray[np.int32]
+    plain: npt.NDArray[np.uint32]
 
     @classmethod
-    def neutral(cls, contexts: int, blocks: int, slots: int, map_rows: int = APM_ROWS) -> MixingState:
-        """The state before anything was seen: so many contexts, blocks of bit models, probabilities, and rows of the
+    def neutral(cls, contexts: int, blocks: int, plain: int, map_rows: int = APM_ROWS) -> MixingState:
+        """The state before anything was seen: so many contexts, blocks of bit models, plain ones, and rows of the
         map, which may be none."""
         models = np.full(blocks * BLOCK, NEUTRAL, np.uint32)
-        return cls.trained(contexts, models, neutral_weights(contexts), slots, map_rows)
+        return cls.trained(contexts, models, neutral_weights(contexts), plain, map_rows)
 
     @classmethod
     def trained(
@@ -71,17 +70,17 @@ class MixingState:
         contexts: int,
         models: npt.NDArray[np.uint32],
         weights: npt.NDArray[np.int32],
-        slots: int,
+        plain: int,
         map_rows: int = APM_ROWS,
     ) -> MixingState:
         """The state that sections say a band starts from."""
-        return cls(contexts, Mixture(models, weights, identity_map(map_rows)), np.full(slots, EVEN, np.int32))
+        return cls(contexts, Mixture(models, weights, identity_map(map_rows)), np.full(plain, STEADY, np.uint32))
 
     def copy(self) -> MixingState:
         """A state of its own to start from this one."""
         models, weights, apm = self.mixture
         mixture = Mixture(models.copy(), weights.copy(), apm.copy())
-        return MixingState(self.contexts, mixture, self.probabilities.copy())
+        return MixingState(self.contexts, mixture, self.plain.copy())
 
     @cached_property
     def changed(self) -> npt.NDArray[np.uint8]:
@@ -104,9 +103,7 @@ class MixingState:
         else:
             first = self.mixture.models.size if marked is None else marked
             put_back(first, state.changed.view(np.int64), state.changed, self.mixture.models, state.mixture.models)
-            for own, start in zip(
-                (*state.mixture[1:], state.probabilities), (*self.mixture[1:], self.probabilities), strict=True
-            ):
+            for own, start in zip((*state.mixture[1:], state.plain), (*self.mixture[1:], self.plain), strict=True):
                 np.copyto(own, start)
         try:
             yield state

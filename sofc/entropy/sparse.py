@@ -6,12 +6,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sofc.entropy.adaptive import INTEGER_SLOTS, Probabilities, code_adaptive, code_integer
-from sofc.entropy.binary import BROKEN, EVEN, OK, Reader, Stream, Writer
+from sofc.entropy.binary import BROKEN, OK, Reader, Stream, Writer
+from sofc.entropy.bit_models import INTEGER_MODELS, NEUTRAL, RARE, code_integer, code_within
 from sofc.entropy.digits import from_zigzag, to_zigzag
 from sofc.errors import FormatError
 from sofc.jit.decorators import kernel
-from sofc.jit.types import Table
+from sofc.jit.types import Table, Vector
 from sofc.planes import Plane, zeros
 
 CHANNELS = 3
@@ -19,20 +19,22 @@ BASE = 511
 """Values but zero are 1 + CHANNELS differences of -255 .. 255 as digits of this base."""
 _AROUND = 16
 """Whether a sample is zero depends on which of W, N, NW and NE are."""
-_SLOTS = _AROUND + CHANNELS * INTEGER_SLOTS
+_MODELS = _AROUND + CHANNELS * INTEGER_MODELS
+_QUIET = 64 << 16 | 60
+"""The bit model of samples with zeros around: as if 1 in 1024 of 60 had been another."""
 VALUES = BASE**CHANNELS + 1
 MOST_KINDS = 16
 """All samples of a plane may be VALUES more, for each kind of plane, of which there are at most so many."""
 
 
 @kernel
-def _code_value(encode: bool, value: int, probabilities: Probabilities, stream: Stream) -> int:
+def _code_value(encode: bool, value: int, models: Vector[np.uint32], stream: Stream) -> int:
     """The digits of a value but zero, each zigzag-coded. The value, or TOO_LONG or BROKEN."""
     total = 0
     place = BASE * BASE
     for channel in range(CHANNELS):
         difference = ((value - 1) // place) % BASE - BASE // 2
-        zigzag = code_integer(encode, to_zigzag(difference), _AROUND + channel * INTEGER_SLOTS, probabilities, stream)
+        zigzag = code_integer(encode, to_zigzag(difference), _AROUND + channel * INTEGER_MODELS, models, stream)
         if zigzag < 0:
             return zigzag
         if zigzag >= BASE:
@@ -43,7 +45,7 @@ def _code_value(encode: bool, value: int, probabilities: Probabilities, stream: 
 
 
 @kernel
-def code_sparse(encode: bool, plane: Table[np.int32], probabilities: Probabilities, stream: Stream) -> int:
+def code_sparse(encode: bool, plane: Table[np.int32], models: Vector[np.uint32], stream: Stream) -> int:
     """Spec coding-tools/correction-planes. Code a plane of 0 .. BASE**CHANNELS; when decoding it is filled. Returns
     OK, TOO_LONG or BROKEN."""
     rows, width = plane.shape
@@ -59,21 +61,21 @@ def code_sparse(encode: bool, plane: Table[np.int32], probabilities: Probabiliti
             if y > 0 and x + 1 < width and plane[y - 1, x + 1] != 0:
                 around += 8
             value = int(plane[y, x]) if encode else 0
-            bit = code_adaptive(encode, 1 if value > 0 else 0, around, probabilities, stream)
+            bit = code_within(encode, 1 if value > 0 else 0, around, RARE, models, stream)
             if bit < 0:
                 return bit
             if bit:
-                value = _code_value(encode, value, probabilities, stream)
+                value = _code_value(encode, value, models, stream)
                 if value < 0:
                     return value
                 plane[y, x] = value
     return OK
 
 
-def _start() -> npt.NDArray[np.int32]:
-    probabilities = np.full(_SLOTS, EVEN, np.int32)
-    probabilities[0] = 64
-    return probabilities
+def _start() -> npt.NDArray[np.uint32]:
+    models = np.full(_MODELS, NEUTRAL, np.uint32)
+    models[0] = _QUIET
+    return models
 
 
 def encode_sparse(plane: Plane) -> bytes:

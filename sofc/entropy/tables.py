@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.entropy.adaptive import INTEGER_SLOTS, code_adaptive, code_integer
-from sofc.entropy.binary import BROKEN, EVEN, OK, Reader, Stream, Writer
+from sofc.entropy.binary import BROKEN, OK, Reader, Stream, Writer
+from sofc.entropy.bit_models import INTEGER_MODELS, NEUTRAL, code_by_model, code_integer
 from sofc.entropy.changes import unpack_table_changes
 from sofc.errors import FormatError
 from sofc.jit.decorators import kernel
@@ -21,26 +21,26 @@ Integers = npt.NDArray[np.int64]
 LARGEST = 1 << 29
 """Entries lie within this."""
 _CHANGED, _SIGN, _SIZE = 0, 1, 2
-"""Slots of a column's adaptive probabilities."""
+"""Bit models of a column."""
 
 
 @kernel
-def code_table(encode: bool, table: Table[np.int32], probabilities: Table[np.int32], stream: Stream) -> int:
+def code_table(encode: bool, table: Table[np.int32], models: Table[np.uint32], stream: Stream) -> int:
     """Spec coding-tools/tables. Code a table (rows, columns), each entry as its difference from the one above.
 
-    ``probabilities`` (columns, 2 + INTEGER_SLOTS): per column whether there is a difference, its sign, its size.
+    ``models`` (columns, 2 + INTEGER_MODELS): per column whether there is a difference, its sign, its size.
     Returns OK, TOO_LONG or BROKEN.
     """
     for row in range(table.shape[0]):
         for column in range(table.shape[1]):
             above = int(table[row - 1, column]) if row > 0 else 0
             difference = int(table[row, column]) - above if encode else 0
-            own = probabilities[column]
-            changed = code_adaptive(encode, 1 if difference != 0 else 0, _CHANGED, own, stream)
+            own = models[column]
+            changed = code_by_model(encode, 1 if difference != 0 else 0, _CHANGED, own, stream)
             if changed < 0:
                 return changed
             if changed:
-                sign = code_adaptive(encode, 1 if difference < 0 else 0, _SIGN, own, stream)
+                sign = code_by_model(encode, 1 if difference < 0 else 0, _SIGN, own, stream)
                 if sign < 0:
                     return sign
                 size = code_integer(encode, abs(difference) - 1, _SIZE, own, stream)
@@ -78,7 +78,7 @@ def code_tables(tables: Sequence[Integers]) -> bytes:
     writer = Writer(10 * sum(table.size for table in tables) + 64)
     for table in tables:
         wide = table.reshape(len(table), -1 if table.size else 1).astype(np.int32)
-        code_table(True, wide, _probabilities(wide.shape[1]), writer.stream)
+        code_table(True, wide, _models(wide.shape[1]), writer.stream)
     return writer.written()
 
 
@@ -89,7 +89,7 @@ def decode_tables(data: bytes, fields: Sequence[Field], change: bytes = b"") -> 
     tables = []
     for (shape, low, high), moved in zip(fields, changes, strict=True):
         table = np.zeros(moved.shape, np.int32)
-        if code_table(False, table, _probabilities(moved.shape[1]), stream) != OK:
+        if code_table(False, table, _models(moved.shape[1]), stream) != OK:
             raise FormatError("a table of a model is damaged")
         result = (table + moved).reshape(shape)
         if (low is not None and (result < low).any()) or (high is not None and (result > high).any()):
@@ -98,5 +98,5 @@ def decode_tables(data: bytes, fields: Sequence[Field], change: bytes = b"") -> 
     return tables
 
 
-def _probabilities(columns: int) -> npt.NDArray[np.int32]:
-    return np.full((columns, 2 + INTEGER_SLOTS), EVEN, np.int32)
+def _models(columns: int) -> npt.NDArray[np.uint32]:
+    return np.full((columns, 2 + INTEGER_MODELS), NEUTRAL, np.uint32)

@@ -15,6 +15,8 @@ from .notation import Reader, clamp, require
 MASK_32 = 0xFFFFFFFF
 HALF = 0x8000
 """One half as a probability of 16 bits."""
+INTEGER_BITS = 31
+"""Of an integer and 1."""
 
 Range = tuple[int, int]
 Sampler = Callable[[int, int], int]
@@ -176,13 +178,6 @@ class Decisions:
             self.at += 1
         return bit
 
-    def adaptive(self, probabilities: list[int], index: int) -> int:
-        """A bit of an adaptive probability, which moves (Spec coding-tools/adaptive-probabilities)."""
-        probability = probabilities[index]
-        bit = self.decide(clamp(probability, 32, 0xFFE0))
-        probabilities[index] += (0xFFFF * bit - probability) >> 6
-        return bit
-
     def bypass(self) -> int:
         """A bit with probability one half."""
         return self.decide(HALF)
@@ -193,22 +188,18 @@ class Decisions:
             value = 2 * value + self.bypass()
         return value
 
-    def integer(self, probabilities: list[int], first: int = 0) -> int:
-        """A number from 0 up, with the 31 probabilities from `first` on (Spec coding-tools/integers)."""
-        digits = 0
-        while self.adaptive(probabilities, first + digits):
-            digits += 1
-            require(digits <= 30, "integer too long")
-        return self.bypass_bits(digits) - 1
+    def integer(self, models: list[int], first: int = 0) -> int:
+        """A number from 0 up, with the 62 bit models from `first` on (Spec coding-tools/integers)."""
+        return self.size(models, first, INTEGER_BITS) - 1
 
     def table(self, rows: int, columns: int, most: int = 1 << 29, least: int | None = None) -> list[list[int]]:
         """A table, whose entries must lie in least .. most; least is -most if not given (Spec coding-tools/tables)."""
         least = -most if least is None else least
-        probabilities = [[HALF] * 33 for _ in range(columns)]
+        models = [[UNTRAINED] * (2 + 2 * INTEGER_BITS) for _ in range(columns)]
         row = [0] * columns
         table = []
         for _ in range(rows):
-            row = [above + self.difference(c) for above, c in zip(row, probabilities, strict=True)]
+            row = [above + self.difference(c) for above, c in zip(row, models, strict=True)]
             require(all(abs(entry) <= 1 << 29 for entry in row), "entry of a table out of range")
             table.append(row)
         if self.changes is not None:
@@ -218,17 +209,17 @@ class Decisions:
         require(all(least <= entry <= most for row in table for entry in row), "entry of a table out of range")
         return table
 
-    def difference(self, probabilities: list[int]) -> int:
+    def difference(self, models: list[int]) -> int:
         """The difference of a table's entry to the one above."""
-        if not self.adaptive(probabilities, 0):
+        if not self.modelled(models, 0):
             return 0
-        negative = self.adaptive(probabilities, 1)
-        size = self.integer(probabilities, 2) + 1
+        negative = self.modelled(models, 1)
+        size = self.integer(models, 2) + 1
         return -size if negative else size
 
-    def modelled(self, models: list[int], index: int) -> int:
+    def modelled(self, models: list[int] | array[int], index: int, least: int = 32) -> int:
         """A decision by an adaptive bit model, which learns (Spec coding-tools/adaptive-bit-models)."""
-        found = self.decide(clamp(models[index] >> 16, 32, 0xFFE0))
+        found = self.decide(clamp(models[index] >> 16, least, 0x10000 - least))
         models[index] = learn(models[index], found)
         return found
 
@@ -298,15 +289,17 @@ def squash(x: int) -> int:
 
 UNTRAINED = 0x80000000
 """The adaptive bit model with probability one half that has seen nothing."""
+STEADY = UNTRAINED + 60
+"""One that has seen 60 bits, half of them 1: for decisions that are mostly even."""
 MAX_PROBABILITY = (1 << 22) - 1
 RATE = [655360 // (10 * count + 16) for count in range(256)]
 
 
-def learn(model: int, bit: int, limit: int = 255) -> int:
-    """The bit model after it has seen a bit; it counts to the limit."""
+def learn(model: int, bit: int) -> int:
+    """The bit model after it has seen a bit; it counts to 255."""
     probability, count = model >> 10, model & 1023
     probability += ((MAX_PROBABILITY * bit - probability) * RATE[count]) >> 16
-    return probability << 10 | min(count + 1, limit)
+    return probability << 10 | min(count + 1, 255)
 
 
 # Spec coding-tools/trained-bit-models
@@ -328,19 +321,15 @@ class ModelCode:
         """The numbers that a trained bit model stands for."""
         return next((leaf, count) for leaf in range(32) for count in range(4) if self.model(leaf, count) == model)
 
-    def read(self, adaptive: Callable[[list[int], int], int], probabilities: list[int]) -> int:
-        """A trained bit model. Of the 162 probabilities 2 say whether it is trained, 32 are those of a tree of 5 bits,
-        and for each of its 32 leaves 4 are those of a tree of 2 bits."""
-        leaf = count = 1
-        for _ in range(5):
-            leaf = 2 * leaf + adaptive(probabilities, 1 + leaf)
-        leaf -= 32
-        for _ in range(2):
-            count = 2 * count + adaptive(probabilities, 34 + 4 * leaf + count)
-        return self.model(leaf, count - 4)
+    def read(self, modelled: Callable[[list[int], int], int], models: list[int]) -> int:
+        """A trained bit model. Of the 129 models 2 say whether it is trained, the others are those of 7 bits."""
+        digits = 1
+        for _ in range(7):
+            digits = 2 * digits + modelled(models, 1 + digits)
+        return self.model(digits - 128 >> 2, digits & 3)
 
 
-PROBABILITIES_OF_A_MODEL = 2 + 32 + 4 * 32
+MODELS_OF_A_MODEL = 2 + 127
 
 
 def split_streams(data: bytes, contexts: int) -> list[bytes]:
@@ -360,13 +349,13 @@ def read_models(data: bytes, contexts: int, size: int, code: ModelCode) -> Model
 
 def read_context(decisions: Decisions, size: int, code: ModelCode) -> array[int]:
     """The trained bit models of one context."""
-    probabilities = [HALF] * PROBABILITIES_OF_A_MODEL
+    models = [UNTRAINED] * MODELS_OF_A_MODEL
     trained = 0
     found = array("I", [UNTRAINED]) * size
     for i in range(size):
-        trained = decisions.adaptive(probabilities, trained)
+        trained = decisions.modelled(models, trained)
         if trained:
-            found[i] = code.read(decisions.adaptive, probabilities)
+            found[i] = code.read(decisions.modelled, models)
     return found
 
 
@@ -381,20 +370,20 @@ def read_slots(data: bytes, slots: list[int], used: int, change: bytes = b"") ->
     """The trained bit models of the first `used` contexts, so many slots of them each, changed if there is a change."""
     models = []
     for stream, count in zip(split_streams(data, len(slots))[:used], slots, strict=False):
-        adaptive = Decisions(stream).adaptive
-        probabilities = [[HALF] * PROBABILITIES_OF_A_MODEL for _ in range(SLOT)]
-        of_slots = [HALF] * 2
+        modelled = Decisions(stream).modelled
+        of_models = [[UNTRAINED] * MODELS_OF_A_MODEL for _ in range(SLOT)]
+        of_slots = [UNTRAINED] * 2
         trained, slot_trained = 0, 1
         found = array("I", [UNTRAINED]) * (SLOT * count)
         for i in range(len(found)):
             if i % SLOT == 0:
-                slot_trained = adaptive(of_slots, slot_trained)
+                slot_trained = modelled(of_slots, slot_trained)
             if not slot_trained:
                 trained = 0
                 continue
-            trained = adaptive(probabilities[i % SLOT], trained)
+            trained = modelled(of_models[i % SLOT], trained)
             if trained:
-                found[i] = SLOT_CODE.read(adaptive, probabilities[i % SLOT])
+                found[i] = SLOT_CODE.read(modelled, of_models[i % SLOT])
         models.append(found)
     if change:
         ChangeOfSlots(change).apply(models)
@@ -574,8 +563,8 @@ def decode_correction(stream: bytes, area: Area) -> list[int]:
         return plane
     require(1 <= stream[0] <= len(CONVERSIONS), "unknown form of a correction plane")
     decisions = Decisions(stream, 1)
-    nonzero = [64] + [HALF] * 15
-    digits = [[HALF] * 31 for _ in range(3)]
+    nonzero = [64 << 16 | 60] + [UNTRAINED] * 15
+    digits = [[UNTRAINED] * (2 * INTEGER_BITS) for _ in range(3)]
     width = area.width
     for position in range(area.size):
         y, x = divmod(position, width)
@@ -583,9 +572,9 @@ def decode_correction(stream: bytes, area: Area) -> list[int]:
         around += 2 * int(y > 0 and plane[position - width] != 0)
         around += 4 * int(y > 0 and x > 0 and plane[position - width - 1] != 0)
         around += 8 * int(y > 0 and x + 1 < width and plane[position - width + 1] != 0)
-        if decisions.adaptive(nonzero, around):
-            for probabilities in digits:
-                value = decisions.integer(probabilities)
+        if decisions.modelled(nonzero, around, least=2):
+            for models in digits:
+                value = decisions.integer(models)
                 require(value <= 510, "correction out of range")
                 plane[position] = 511 * plane[position] + from_zigzag(value) + 255
             plane[position] += 1

@@ -9,7 +9,7 @@ from operator import mul
 
 from .coding_tools import (
     BIAS,
-    HALF,
+    INTEGER_BITS,
     STRETCH,
     STRETCH_LIMIT,
     UNTRAINED,
@@ -352,7 +352,7 @@ class EncoderModels:
         self.models: dict[tuple[int, int, int], int] = {}
         self.weights = [[13 * 65536 // (10 * MIXED)] * MIXED + [0] for _ in range(13 * ROWS)]
         self.apm = start_apm(13 * ROWS)
-        self.integers = [[HALF] * 31 for _ in range(3)]
+        self.integers = [[UNTRAINED] * (2 * INTEGER_BITS) for _ in range(3)]
 
     def start(self, remainder: bytes) -> None:
         """Go on with the remainder of another part."""

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from .codebook import Codebook
 from .coders import DCT
 from .coders.dct import Blocks, DctHead, DctPlan, DctPlane, read_dct_model, standard_steps
-from .coding_tools import HALF, Area, Decisions, Mixing
+from .coding_tools import INTEGER_BITS, STEADY, Area, Decisions, Mixing
 from .container import Image, Metadata
 from .deflate import DeflateAgain, Effort
 from .limits import MAX_KEPT_FILE
@@ -817,7 +817,7 @@ class KeptComponent(DctPlane):
     def __init__(self, plan: DctPlan, decisions: Decisions) -> None:
         Mixing.__init__(self, plan, apm_rows=0)
         self.plan, self.decisions = plan, decisions
-        self.escape_probabilities = [HALF] * 31
+        self.escape_models = [STEADY] * (2 * INTEGER_BITS)
         self.plain = plan.plain[:]
 
     def decode_next(self, head: DctHead, shape: tuple[int, int], references: list[Blocks]) -> Blocks:

@@ -112,8 +112,6 @@ def random_state(rng, contexts, slot_bits, network):
     state.models[:] |= rng.integers(0, 128, state.models.size).astype(np.uint32)
     state.weights[:] += rng.integers(-20000, 20000, state.weights.shape).astype(np.int32)
     state.blend[:] += rng.integers(-9000, 9000, state.blend.shape).astype(np.int32)
-    state.maps[:] = rng.integers(0, 65536, state.maps.shape)
-    state.apm[:] = rng.integers(0, 65536, state.apm.shape)
     state.blank[:] = rng.integers(0, 1 << 28, state.blank.shape)
     return state
 
@@ -199,7 +197,7 @@ def test_kernel_does_as_its_plain_twin(image, seed, skips_blank, asks, count, ra
     state, twin = copied(start), naive_bilevel.NaiveState(start, 8)
     stream = encode_images(PlaneModel(plan, network, start), images, state)
     assert stream == stream_of_twin(images, True, contexts, plan, network, twin)
-    for name in ("weights", "blend", "maps", "apm", "blank"):
+    for name in ("weights", "blend", "blank"):
         assert getattr(state, name).tolist() == getattr(twin, name)
 
 
@@ -226,8 +224,7 @@ def test_specification_prints_what_is_declared():
     lines += [f"three terms (0-{terms.COUNT - 1})", f"image_rows <= {terms.SMALL_SIDE} and width <= {terms.SMALL_SIDE}"]
     lines += [f"holds {len(NEIGHBOURS)} neighbours", f"`neighbours` (0-{len(NEIGHBOURS)})"]
     lines += [f"| {kernel.WEIGHT_ROWS} x inputs |", f"| {kernel.BLENDS} x {len(SETS)} |"]
-    lines += [f"| {kernel.MAP_ROWS} n x {kernel.MAP_COLUMNS} |", f"| {kernel.APM_ROWS} x 33 |"]
-    lines += [f"| {kernel.BLANK_CELLS} x 1 |", f"learn(model of context i, bit, {kernel.MOST_SEEN})"]
+    lines += [f"| {kernel.BLANK_CELLS} x 1 |", "learn(model of context i, bit)"]
     lines += ["row[0] = 2 * ("] + [f"row[{k}] = {start} + " for k, start in enumerate(STARTS) if k > 0]
     lines += [f"A, {INPUTS} x U", f"A[{CONSTANT}][j]", f"A[{FIRST_ROW} + y][j] + A[{FIRST_COLUMN} + x][j]"]
     assert [line for line in lines if line not in text] == []
@@ -306,12 +303,12 @@ def test_sections_round_trip():
     assert np.array_equal(models, TRAINED.states[symbols[: 2 << 9]])
 
     state = random_state(rng, 3, 9, True)
-    kept, asks = unpack_state(pack_state(state))
-    assert (len(kept.maps), asks) == (3, True)
+    kept, contexts, asks = unpack_state(pack_state(state, True))
+    assert (contexts, asks) == (3, True)
     assert int(np.abs(kept.weights - state.weights).max()) <= 512
     assert int(np.abs(kept.blend - state.blend).max()) <= 256
     assert int(np.abs(kept.blank - state.blank).max()) <= 256
-    assert unpack_state(pack_state(kept))[0].maps.tolist() == kept.maps.tolist()
+    assert unpack_state(pack_state(kept, True))[0].weights.tolist() == kept.weights.tolist()
 
     network = random_network(rng)
     rounded = unpack_network(pack_network(network))

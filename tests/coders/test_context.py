@@ -37,7 +37,8 @@ from sofc.coders.registry import FIRST_CODEBOOK_MODEL
 from sofc.container.chunks import unpack_group
 from sofc.container.records import Model
 from sofc.entropy import mixing
-from sofc.entropy.binary import EVEN, OK, Reader, Writer
+from sofc.entropy.binary import OK, Reader, Writer
+from sofc.entropy.bit_models import STEADY
 from sofc.entropy.contexts import BLOCK, context_table
 from sofc.entropy.mixture import MOST_CONTEXTS, MixingState, neutral_weights, pack_weights, unpack_weights
 from sofc.errors import FormatError, LimitError, SofcError
@@ -61,7 +62,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 def random_state(rng, contexts, blocks):
     """A state as training might leave it."""
-    state = MixingState.neutral(contexts, blocks, kernel.SLOTS)
+    state = MixingState.neutral(contexts, blocks, kernel.PLAIN_MODELS)
     size = blocks * BLOCK
     models = (rng.integers(0, 1 << 22, size) << 10 | rng.integers(0, 256, size)).astype(np.uint32)
     state.mixture.models[:] = models
@@ -93,7 +94,7 @@ def test_code_plane(seed, shape, bits, class_map, grid, sets):
     def run(around, state, coding):
         votes = contexts, state.mixture.weights.shape[1], sets
         scratch = kernel.scratch_for(shape, votes, settings_of_plane)
-        learning = kernel.Coding(state.mixture, state.probabilities, coding.stream)
+        learning = kernel.Coding(state.mixture, state.plain, coding.stream)
         return kernel.code_plane(
             coding.encodes, around, prediction.bank(grid, maximum), settings_of_plane, learning, scratch
         )
@@ -104,7 +105,7 @@ def test_code_plane(seed, shape, bits, class_map, grid, sets):
         words = models.reshape(-1, BLOCK).tolist()
         models = [words[first:last] for first, last in itertools.pairwise(starts)]
         lists = [models, weights[:, : contexts + 1].tolist(), apm.tolist()]
-        mixing_twin = naive.Mixing(plan, sets, TABLES, *lists, naive.Adaptive(coder))
+        mixing_twin = naive.Mixing(plan, sets, TABLES, *lists, naive.Counting(coder, 60))
         return mixing_twin, outcome(mixing_twin.code, image, errors, plane, grid, maximum), errors
 
     state, around = model.start.copy(), scene.around()
@@ -119,8 +120,8 @@ def test_code_plane(seed, shape, bits, class_map, grid, sets):
     assert found.mixers == weights[:, : contexts + 1].tolist()
     assert not weights[:, contexts + 1 :].any()
     assert found.final == apm.tolist()
-    learnt = sorted(chance for chance in found.adaptive.chances.values() if chance != EVEN)
-    assert learnt == sorted(state.probabilities[state.probabilities != EVEN].tolist())
+    learnt = sorted(chance << 10 | seen for chance, seen in found.adaptive.models.values())
+    assert learnt == sorted(state.plain[state.plain != STEADY].tolist())
     assert inside(around.errors) == [[errors.samples[y, x] for x in range(shape[1])] for y in range(shape[0])]
 
     garbage = rng.bytes(len(stream) + 3)

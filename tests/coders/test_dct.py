@@ -51,9 +51,8 @@ from sofc.coders.training import Decoded
 from sofc.container.chunks import unpack_band, unpack_group
 from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.entropy import mixing
-from sofc.entropy.adaptive import INTEGER_SLOTS
-from sofc.entropy.binary import EVEN, OK, TOO_LONG, Reader, Writer
-from sofc.entropy.bit_models import NEUTRAL
+from sofc.entropy.binary import OK, TOO_LONG, Reader, Writer
+from sofc.entropy.bit_models import INTEGER_MODELS, NEUTRAL, STEADY
 from sofc.entropy.contexts import BLOCK, Contexts
 from sofc.entropy.mixture import MixingState, pack_weights
 from sofc.errors import FormatError, LimitError, SofcError
@@ -203,7 +202,7 @@ def random_plan(rng):
 
 def random_state(rng, contexts, blocks):
     """A state as training might leave it."""
-    state = MixingState.neutral(contexts, blocks, INTEGER_SLOTS, map_rows=0)
+    state = MixingState.neutral(contexts, blocks, INTEGER_MODELS, map_rows=0)
     shape = blocks * BLOCK
     state.mixture.models[:] = (rng.integers(0, 1 << 22, shape) << 10 | rng.integers(0, 256, shape)).astype(np.uint32)
     used = state.mixture.weights[:, : contexts + 1]
@@ -256,7 +255,7 @@ FIRST_CHOICES = kernel.Choices(0, DIAGONALS, 0)
 
 
 def code_blocks(stream, coded, plan, contexts, sets, state, choices=FIRST_CHOICES):
-    coding = kernel.Coding(state.mixture, state.probabilities, stream.stream, state.changed)
+    coding = kernel.Coding(state.mixture, state.plain, stream.stream, state.changed)
     scratch = kernel.scratch_for(state.contexts, state.mixture.weights.shape[1], sets)
     return kernel.code_blocks(stream.encodes, coded, plan.predictor, choices, contexts, coding, scratch)
 
@@ -291,7 +290,7 @@ def test_code_blocks(seed, shape, sets):
 
     def twin(coder, known):
         no_hash, *lists = lists_of(start, starts)
-        mixed = naive_context.Mixing(None, sets, TABLES, *lists, naive_context.Adaptive(coder))
+        mixed = naive_context.Mixing(None, sets, TABLES, *lists, naive_context.Counting(coder, 60))
         plain = naive.Component(table.tolist(), {}, by_place(first), by_place(second))
         weights = (plan.mean_weights.tolist(), plan.size_weights.tolist())
         twins = naive.Blocks(plain, *weights, coded.tolist(), diagonals.tolist(), mixed, no_hash, *choices)
@@ -310,9 +309,7 @@ def test_code_blocks(seed, shape, sets):
     for _ in range(2):
         # The second time it is what was changed alone that is put back.
         with start.lent(marked=SLOTS * BLOCK) as lent:
-            for own, first_one in zip(
-                (*lent.mixture, lent.probabilities), (*start.mixture, start.probabilities), strict=True
-            ):
+            for own, first_one in zip((*lent.mixture, lent.plain), (*start.mixture, start.plain), strict=True):
                 np.testing.assert_array_equal(own, first_one)
             assert run(Writer(64 * blocks.size + 64), blocks, lent) == OK
             np.testing.assert_array_equal(lent.mixture.models, state.mixture.models)
@@ -322,8 +319,8 @@ def test_code_blocks(seed, shape, sets):
     assert mixed.mixers == mixture.weights[:, : contexts + 1].tolist()
     assert not mixture.weights[:, contexts + 1 :].any()
     assert mixed.final == mixture.apm.tolist()
-    learnt = sorted(chance for chance in mixed.adaptive.chances.values() if chance != EVEN)
-    assert learnt == sorted(state.probabilities[state.probabilities != EVEN].tolist())
+    learnt = sorted(chance << 10 | seen for chance, seen in mixed.adaptive.models.values())
+    assert learnt == sorted(state.plain[state.plain != STEADY].tolist())
 
     garbage = rng.bytes(len(stream) + 3)
     damaged = stream[: len(stream) // 2] + garbage[len(stream) // 2 :]
@@ -1151,7 +1148,7 @@ def test_groups_that_go_on(seed, count, shape, images):
     for one, same in zip(*(each.models for each in ends), strict=True):
         np.testing.assert_array_equal(one.start.mixture.models, same.start.mixture.models)
         np.testing.assert_array_equal(one.start.mixture.weights, same.start.mixture.weights)
-        np.testing.assert_array_equal(one.start.probabilities, same.start.probabilities)
+        np.testing.assert_array_equal(one.start.plain, same.start.plain)
 
 
 def moved(rng, found):
@@ -1263,7 +1260,7 @@ def test_twin(seed, count, shape):
         plain = naive.Component(found.table, {}, *[*said, {}, {}][:2])
         no_hash, *lists = lists_of(model.start, model.plan.starts(model.start.contexts))
         reader = naive_context.Reader(found.rest)
-        mixed = naive_context.Mixing(None, model.sets, TABLES, *lists, naive_context.Adaptive(reader))
+        mixed = naive_context.Mixing(None, model.sets, TABLES, *lists, naive_context.Counting(reader, 60))
         weights = (model.plan.mean_weights.tolist(), model.plan.size_weights.tolist())
         terms = (each[: model.start.contexts].tolist() for each in (CONTEXTS, BLOCK_CONTEXTS))
         coefficients = naive.Blocks(plain, *weights, *terms, mixed, no_hash).code(rows, columns, None)

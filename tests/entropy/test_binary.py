@@ -7,9 +7,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sofc.entropy.adaptive import INTEGER_SLOTS, code_integer
 from sofc.entropy.binary import EVEN, TOO_LONG, Reader, Stream, Writer, code_bit
-from sofc.entropy.bit_models import code_symbols
+from sofc.entropy.bit_models import INTEGER_MODELS, NEUTRAL, code_integer, code_symbols
 from sofc.entropy.sparse import code_sparse
 from sofc.entropy.tables import code_table
 
@@ -44,15 +43,19 @@ def test_bits_of_anything(data, probabilities):
         assert code_bit(False, 0, p, reader.stream) == twin.decide(0, p)
 
 
+def neutral(shape):
+    return np.full(shape, NEUTRAL, np.uint32)
+
+
 def test_full_buffer():
     """Every kernel says so where the buffer is too short, and does not write past it."""
     long = np.zeros(64, np.uint8)
     table = np.arange(64, dtype=np.int32).reshape(8, 8) ** 3
     calls = [
-        lambda s: code_integer(True, 1 << 29, 0, np.full(INTEGER_SLOTS, EVEN, np.int32), s),
-        lambda s: code_table(True, table, np.full((8, 33), EVEN, np.int32), s),
-        lambda s: code_sparse(True, table.copy(), np.full(109, EVEN, np.int32), s),
-        lambda s: code_symbols(True, np.arange(64).astype(np.uint8), 8, np.full((9, 162), EVEN, np.int32), s),
+        lambda s: code_integer(True, 1 << 29, 0, neutral(INTEGER_MODELS), s),
+        lambda s: code_table(True, table, neutral((8, 2 + INTEGER_MODELS)), s),
+        lambda s: code_sparse(True, table.copy(), neutral(16 + 3 * INTEGER_MODELS), s),
+        lambda s: code_symbols(True, np.arange(64).astype(np.uint8), 8, neutral((9, 129)), s),
     ]
     for call in calls:
         for size in range(3):

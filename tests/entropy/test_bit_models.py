@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sofc.entropy.binary import EVEN, OK, Reader, Writer
-from sofc.entropy.bit_models import MOST_SEEN, RATE, code_symbols, learned
+from sofc.entropy.binary import BROKEN, OK, Reader, Writer
+from sofc.entropy.bit_models import INTEGER_MODELS, MOST_SEEN, NEUTRAL, RATE, code_integer, code_symbols, learned
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixing import SQUASH
 from sofc.entropy.mixture import TRAINED
@@ -16,8 +16,8 @@ from sofc.entropy.mixture import TRAINED
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def slots(block):
-    return np.full((block + 1, 162), EVEN, np.int32)
+def neutral(block):
+    return np.full((block + 1, 129), NEUTRAL, np.uint32)
 
 
 @given(
@@ -25,7 +25,7 @@ def slots(block):
 )
 def test_symbols(symbols, block):
     writer = Writer(16 * len(symbols) + 64)
-    assert code_symbols(True, np.array(symbols, np.uint8), block, slots(block), writer.stream) == OK
+    assert code_symbols(True, np.array(symbols, np.uint8), block, neutral(block), writer.stream) == OK
     data = writer.written()
     twin = naive.Writer()
     assert naive.code_counters(twin, len(symbols), block, symbols) == symbols
@@ -37,7 +37,7 @@ def test_the_lowest_symbol():
     """A block is trained where any symbol of it is not zero."""
     symbols = [0] * 8 + [1] + [0] * 15 + [0] * 7 + [1]
     writer = Writer(64)
-    assert code_symbols(True, np.array(symbols, np.uint8), 8, slots(8), writer.stream) == OK
+    assert code_symbols(True, np.array(symbols, np.uint8), 8, neutral(8), writer.stream) == OK
     assert symbols_of(writer.written(), len(symbols), 8) == symbols
 
 
@@ -48,8 +48,29 @@ def test_symbols_of_anything(data, count):
 
 def symbols_of(data, count, block):
     found = np.zeros(count, np.uint8)
-    assert code_symbols(False, found, block, slots(block), Reader(data).stream) == OK
+    assert code_symbols(False, found, block, neutral(block), Reader(data).stream) == OK
     return found.tolist()
+
+
+@given(st.lists(st.one_of(st.integers(0, 9), st.integers(0, 1 << 30)), min_size=1, max_size=30))
+def test_integers(values):
+    writer = Writer(4096)
+    models = np.full(9 + INTEGER_MODELS, NEUTRAL, np.uint32)
+    twin = naive.Counting(naive.Writer())
+    for value in values:
+        assert code_integer(True, value, 9, models, writer.stream) == value == twin.integer(value, "size")
+    data = writer.written()
+    assert data == twin.coder.finish()
+    assert (models[:9] == NEUTRAL).all()
+    models[:] = NEUTRAL
+    reader = Reader(data)
+    assert [code_integer(False, 0, 9, models, reader.stream) for _ in values] == values
+
+
+def test_integers_that_never_end():
+    """A stream of ones asks for a length that no integer has."""
+    models = np.full(INTEGER_MODELS, NEUTRAL, np.uint32)
+    assert code_integer(False, 0, 0, models, Reader(bytes(64)).stream) == BROKEN
 
 
 @given(SEEDS, st.integers(1, 3), st.sampled_from([0, 0.1, 0.9]))
@@ -73,7 +94,7 @@ def test_models_follow_the_share_of_ones(bits):
     """What a model has learnt is nearly the share of ones, with 0.6 bits of evidence for one half."""
     word = 1 << 31
     for bit in bits:
-        word = learned(word, bit, MOST_SEEN)
+        word = learned(word, bit)
     assert word & 1023 == min(len(bits), MOST_SEEN)
     if len(bits) <= MOST_SEEN:
         assert abs((word >> 10) / (1 << 22) - (sum(bits) + 0.3) / (len(bits) + 0.6)) < 0.01

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from sofc.entropy.binary import EVEN, OK, Reader, Writer
+from sofc.entropy.binary import OK, Reader, Writer
+from sofc.entropy.bit_models import INTEGER_MODELS, NEUTRAL
 from sofc.entropy.sparse import MOST_KINDS, VALUES, code_sparse, decode_corrections, decode_sparse, encode_sparse
 from sofc.errors import FormatError
 from sofc.planes import has_any, zeros
@@ -20,9 +21,9 @@ SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 9))
 
 
 def start():
-    slots = np.full(16 + 3 * 31, EVEN, np.int32)
-    slots[0] = 64
-    return slots
+    models = np.full(16 + 3 * INTEGER_MODELS, NEUTRAL, np.uint32)
+    models[0] = 64 << 16 | 60
+    return models
 
 
 @given(npst.arrays(np.int32, SHAPES, elements=CORRECTIONS))

@@ -116,10 +116,8 @@ class NaiveState:
         self.models = [defaultdict(lambda: (1 << 21, 0)) for _ in tables]
         for found, table in zip(self.models, tables, strict=True):
             found.update({slot: (word >> 10, word & 1023) for slot, word in enumerate(table.tolist())})
-        self.maps = state.maps.tolist()
         self.weights = state.weights.tolist()
         self.blend = state.blend.tolist()
-        self.apm = state.apm.tolist()
         self.blank = state.blank.tolist()
 
 
@@ -144,15 +142,13 @@ def decisions(
 
 def mix(near: Surroundings, small: bool, contexts: Any, plan: Any, network: Any, state: NaiveState) -> tuple[int, Any]:
     """The probability of a 1, and the function that teaches the state what came."""
-    slots, cells, inputs, known = [], [], [], 0
+    slots, inputs, known = [], [], 0
     for number, models in enumerate(state.models):
         size, terms = contexts[number]
         slots.append(near.slot(number, size, terms, plan.slot_bits))
         p, seen = models[slots[-1]]
-        evidence = next(k for k, least in reversed(list(enumerate((0, 1, 2, 3, 4, 7, 16, 64)))) if seen >= least)
-        known += evidence >= 3
-        cells.append(40 * evidence + ((int(STRETCH[p >> 10]) + 2560) >> 7))
-        inputs.append(int(STRETCH[state.maps[number][cells[-1]] >> 4]))
+        known += seen >= 3
+        inputs.append(int(STRETCH[p >> 10]))
     around = 0
     for k, place in enumerate(((0, -1), (0, -2), (-1, 1), (-1, 0), (-1, -1), (-2, 1), (-2, 0), (-2, -1))):
         around |= near.at(near.y + place[0], near.x + place[1]) << k
@@ -172,14 +168,8 @@ def mix(near: Surroundings, small: bool, contexts: Any, plan: Any, network: Any,
     blend = state.blend[around % 32]
     mean = clamp(sum(weight * output for weight, output in zip(blend, outputs, strict=True)) >> 16, -LIMIT, LIMIT)
     mixed = squash(mean)
-    column, between = divmod((clamp(mean, -2047, 2047) + 2048) * 32, 4096)
-    apm = state.apm[around]
-    refined = (apm[column] * (4096 - between) + apm[column + 1] * between) >> 12
 
     def learn(bit: int) -> None:
-        target = 65535 * bit
-        apm[column] += (target - apm[column]) * (4096 - between) >> 18
-        apm[column + 1] += (target - apm[column + 1]) * between >> 18
         for k, output in enumerate(outputs):
             blend[k] = clamp(blend[k] + ((output * (65536 * bit - mixed) + 2**18) >> 19), -(1 << 22), 1 << 22)
         for row, output in zip(rows, outputs, strict=True):
@@ -188,10 +178,9 @@ def mix(near: Surroundings, small: bool, contexts: Any, plan: Any, network: Any,
                 weight = state.weights[row][k] + ((value * error + 2**17) >> 18)
                 state.weights[row][k] = clamp(weight, -(1 << 22), 1 << 22)
         for number, models in enumerate(state.models):
-            state.maps[number][cells[number]] += (target - state.maps[number][cells[number]]) >> 7
             p, seen = models[slots[number]]
             rate = 2 * 65536 * 5 // (10 * seen + 16)
             p += ((2**22 - 1 if bit else 0) - p) * rate >> 16
-            models[slots[number]] = p, min(seen + 1, 127)
+            models[slots[number]] = p, min(seen + 1, 255)
 
-    return clamp((mixed + refined) >> 1, 1, 65535), learn
+    return mixed, learn

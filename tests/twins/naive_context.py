@@ -1,7 +1,7 @@
 """Plain-Python twins of the context coder's kernels: definitions over dictionaries and lists, no padding, no buffers.
 
 Whatever is coded goes through ``decide(bit, chance)`` of a Writer (which takes the bit) or a Reader (which ignores
-it); both return the bit. Adaptive probabilities are found by name, not by place.
+it); both return the bit. Bit models are found by name, not by place.
 """
 
 from __future__ import annotations
@@ -72,113 +72,17 @@ class Reader:
 Coder = Writer | Reader
 
 
-class Adaptive:
-    """Adaptive probabilities by name, evens unless ``start`` says otherwise, and what is coded with them."""
-
-    def __init__(self, coder: Coder, start: dict[Hashable, int] | None = None) -> None:
-        self.coder = coder
-        self.chances: dict[Hashable, int] = defaultdict(lambda: 32768)
-        self.chances.update(start or {})
-
-    def decide(self, bit: int, name: Hashable) -> int:
-        chance = self.chances[name]
-        bit = self.coder.decide(bit, sorted((32, chance, 65504))[1])
-        self.chances[name] = chance + (65535 * bit - chance) // 64
-        return bit
-
-    def plain(self, value: int, bits: int) -> int:
-        """A number of some bits, each even."""
-        found = 0
-        for place in reversed(range(bits)):
-            found = 2 * found + self.coder.decide(value >> place & 1, 32768)
-        return found
-
-    def integer(self, value: int, name: Hashable) -> int:
-        """Elias gamma of value + 1."""
-        length = 0
-        while self.decide(int(value + 1 >= 2 ** (length + 1)), (name, length)):
-            length += 1
-            if length > 30:
-                raise BrokenError
-        return 2**length + self.plain(max(0, value + 1) % 2**length, length) - 1
-
-
-def code_table(coder: Coder, shape: tuple[int, int], table: Rows | None) -> Rows:
-    """Entries as differences from the row above: changed?, negative?, how far."""
-    adaptive = Adaptive(coder)
-    found: Rows = []
-    for row in range(shape[0]):
-        found.append([])
-        for column in range(shape[1]):
-            above = found[row - 1][column] if row else 0
-            difference = table[row][column] - above if table else 0
-            if adaptive.decide(int(difference != 0), (column, "changed")):
-                negative = adaptive.decide(int(difference < 0), (column, "negative"))
-                size = adaptive.integer(abs(difference) - 1, (column, "size")) + 1
-                difference = -size if negative else size
-            if table is None and abs(above + difference) > 2**29:
-                raise BrokenError
-            found[row].append(above + difference)
-    return found
-
-
-def code_sparse(coder: Coder, rows: int, width: int, plane: Rows | None) -> Rows:
-    """Zero or not in the context of four neighbours, then three digits in base 511, folded around 255."""
-    quiet = ("zero", (False, False, False, False))
-    adaptive = Adaptive(coder, {quiet: 64})
-    found: dict[tuple[int, int], int] = {}
-    for y in range(rows):
-        for x in range(width):
-            near = ((y, x - 1), (y - 1, x), (y - 1, x - 1), (y - 1, x + 1))
-            around = tuple(found.get(place, 0) != 0 for place in near)
-            value = plane[y][x] if plane else 0
-            found[y, x] = 0
-            if adaptive.decide(int(value != 0), ("zero", around)):
-                digits = [(value - 1) // 511**2, (value - 1) // 511 % 511, (value - 1) % 511]
-                for channel, digit in enumerate(digits):
-                    away = digit - 255
-                    folded = adaptive.integer(2 * away if away >= 0 else -2 * away - 1, channel)
-                    if folded > 510:
-                        raise BrokenError
-                    digits[channel] = 255 + (folded // 2 if folded % 2 == 0 else -(folded + 1) // 2)
-                found[y, x] = 1 + (digits[0] * 511 + digits[1]) * 511 + digits[2]
-    return [[found[y, x] for x in range(width)] for y in range(rows)]
-
-
-def code_counters(coder: Coder, count: int, nodes: int, symbols: list[int] | None) -> list[int]:
-    """Is any of a block touched, after whether any of the last block was? Then for each of its counters: touched or
-    not after whether the one before was; five bits of chance and two of experience, as trees. A counter that is
-    alone in its block needs no block.
-    """
-    adaptive = Adaptive(coder)
-    found: list[int] = []
-    touched_block = 1
-    for i in range(count):
-        node, touched_before = i % nodes, bool(found) and found[-1] > 0
-        symbol = symbols[i] if symbols else 0
-        if node == 0 and nodes > 1:
-            touched_block = adaptive.decide(int(any((symbols or [])[i : i + nodes])), ("block", touched_block))
-        if not touched_block or not adaptive.decide(int(symbol > 0), (node, touched_before)):
-            found.append(0)
-            continue
-        path = ""
-        for bit in f"{max(0, symbol - 1):07b}":
-            # The first five bits are one tree; below each of its leaves is a small one.
-            path += str(adaptive.decide(int(bit), (node, "tree", path)))
-        found.append(1 + int(path, 2))
-    return found
-
-
 class Counting:
-    """Adaptive bit models by name, and what is coded with them: a chance in 2**22, and what was seen."""
+    """Adaptive bit models by name, and what is coded with them: a chance in 2**22, and what was seen, ``seen`` at
+    first."""
 
-    def __init__(self, coder: Coder) -> None:
+    def __init__(self, coder: Coder, seen: int = 0) -> None:
         self.coder = coder
-        self.models: dict[Hashable, tuple[int, int]] = defaultdict(lambda: (2**21, 0))
+        self.models: dict[Hashable, tuple[int, int]] = defaultdict(lambda: (2**21, seen))
 
-    def decide(self, bit: int, *name: Hashable) -> int:
+    def decide(self, bit: int, *name: Hashable, least: int = 32) -> int:
         chance, seen = self.models[name]
-        bit = self.coder.decide(bit, sorted((32, chance // 64, 65504))[1])
+        bit = self.coder.decide(bit, sorted((least, chance // 64, 65536 - least))[1])
         chance += ((bit * (2**22 - 1) - chance) * (655360 // (10 * seen + 16))) // 65536
         self.models[name] = chance, min(255, seen + 1)
         return bit
@@ -201,6 +105,83 @@ class Counting:
             bit = int(digits[place : place + 1] or 0)
             found += str(self.coder.decide(bit, 32768) if place else self.decide(bit, *name, "first", length))
         return int(found, 2)
+
+    def plain(self, value: int, bits: int) -> int:
+        """A number of some bits, each even."""
+        found = 0
+        for place in reversed(range(bits)):
+            found = 2 * found + self.coder.decide(value >> place & 1, 32768)
+        return found
+
+    def integer(self, value: int, name: Hashable) -> int:
+        """A number from 0 up, of which one more has at most 31 bits."""
+        return self.size(max(0, value + 1), 31, name) - 1
+
+
+def code_table(coder: Coder, shape: tuple[int, int], table: Rows | None) -> Rows:
+    """Entries as differences from the row above: changed?, negative?, how far."""
+    adaptive = Counting(coder)
+    found: Rows = []
+    for row in range(shape[0]):
+        found.append([])
+        for column in range(shape[1]):
+            above = found[row - 1][column] if row else 0
+            difference = table[row][column] - above if table else 0
+            if adaptive.decide(int(difference != 0), (column, "changed")):
+                negative = adaptive.decide(int(difference < 0), (column, "negative"))
+                size = adaptive.integer(abs(difference) - 1, (column, "size")) + 1
+                difference = -size if negative else size
+            if table is None and abs(above + difference) > 2**29:
+                raise BrokenError
+            found[row].append(above + difference)
+    return found
+
+
+def code_sparse(coder: Coder, rows: int, width: int, plane: Rows | None) -> Rows:
+    """Zero or not in the context of four neighbours, then three digits in base 511, folded around 255."""
+    adaptive = Counting(coder)
+    adaptive.models["zero", (False, False, False, False)] = 64 * 64, 60
+    found: dict[tuple[int, int], int] = {}
+    for y in range(rows):
+        for x in range(width):
+            near = ((y, x - 1), (y - 1, x), (y - 1, x - 1), (y - 1, x + 1))
+            around = tuple(found.get(place, 0) != 0 for place in near)
+            value = plane[y][x] if plane else 0
+            found[y, x] = 0
+            if adaptive.decide(int(value != 0), "zero", around, least=2):
+                digits = [(value - 1) // 511**2, (value - 1) // 511 % 511, (value - 1) % 511]
+                for channel, digit in enumerate(digits):
+                    away = digit - 255
+                    folded = adaptive.integer(2 * away if away >= 0 else -2 * away - 1, channel)
+                    if folded > 510:
+                        raise BrokenError
+                    digits[channel] = 255 + (folded // 2 if folded % 2 == 0 else -(folded + 1) // 2)
+                found[y, x] = 1 + (digits[0] * 511 + digits[1]) * 511 + digits[2]
+    return [[found[y, x] for x in range(width)] for y in range(rows)]
+
+
+def code_counters(coder: Coder, count: int, nodes: int, symbols: list[int] | None) -> list[int]:
+    """Is any of a block touched, after whether any of the last block was? Then for each of its counters: touched or
+    not after whether the one before was; five bits of chance and two of experience, as trees. A counter that is
+    alone in its block needs no block.
+    """
+    adaptive = Counting(coder)
+    found: list[int] = []
+    touched_block = 1
+    for i in range(count):
+        node, touched_before = i % nodes, bool(found) and found[-1] > 0
+        symbol = symbols[i] if symbols else 0
+        if node == 0 and nodes > 1:
+            touched_block = adaptive.decide(int(any((symbols or [])[i : i + nodes])), ("block", touched_block))
+        if not touched_block or not adaptive.decide(int(symbol > 0), (node, touched_before)):
+            found.append(0)
+            continue
+        path = ""
+        for bit in f"{max(0, symbol - 1):07b}":
+            # The first five bits are one tree; below each of its leaves is a small one.
+            path += str(adaptive.decide(int(bit), (node, "tree", path)))
+        found.append(1 + int(path, 2))
+    return found
 
 
 def code_table_change(coder: Coder, shape: tuple[int, int], change: Rows | None) -> Rows:
@@ -669,7 +650,7 @@ class Mixing:
     counters: list[Rows]
     mixers: Rows
     final: Rows
-    adaptive: Adaptive
+    adaptive: Counting
 
     def code(self, image: Image, marks: Image, plane: Rows | None, grid: int, maximum: int) -> Rows:
         """Encode ``plane``, or decode where it is None, into the image's samples."""

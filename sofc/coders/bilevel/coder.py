@@ -56,8 +56,7 @@ class BilevelCoder(ModelCoder[PlaneModel]):
                 raise FormatError("a bilevel model has at least three sections for each plane")
             plan = unpack_plan(rest.pop(0))
             trained = rest.pop(0)
-            start, asks = unpack_state(rest.pop(0))
-            used = len(start.maps)
+            start, used, asks = unpack_state(rest.pop(0))
             if used > len(plan.contexts):
                 raise FormatError("the weights of a bilevel model are for more contexts than it has")
             if asks and not rest:

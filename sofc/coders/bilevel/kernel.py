@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.coders.bilevel.kernel_guide import Guide, learn_guided, mix_guided
+from sofc.coders.bilevel.kernel_guide import BLANK, Guide, learn_guided, mix_guided
 from sofc.coders.bilevel.kernel_network import Network, ask_network, is_small
 from sofc.coders.bilevel.terms import COUNT, MOST_TERMS, Term
 from sofc.coders.bilevel.window import WORDS, Image, Window, adjacent, open_row, slide
 from sofc.entropy.binary import OK, TOO_LONG, WORD, Stream, code_bit
 from sofc.entropy.bit_models import SEEN_MASK, learned
 from sofc.entropy.contexts import MIX_A, set_starts
-from sofc.entropy.mixing import CONSTANT, SQUASH, STRETCH, STRETCH_LIMIT, learn_refined, refine
+from sofc.entropy.mixing import CONSTANT, SQUASH, STRETCH, STRETCH_LIMIT
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Cube, Table, Vector
 
@@ -26,14 +26,8 @@ CONTEXT_COLUMNS = WORDS + MOST_TERMS
 MIX_C = 0x45EBCA77
 HASH_STEP = 0x12345671
 
-MOST_SEEN = 127
-"""Bits that a bit model counts at most: it forgets sooner than those of other coders do."""
-MAP_ROW = np.array([0, 1, 2, 3, *[4] * 3, *[5] * 9, *[6] * 48, *[7] * 960], dtype=np.int64)
-"""Row of an adaptive map by how much a bit model has seen."""
-MAP_ROWS, MAP_COLUMNS = 8, 40
-"""Cells of an adaptive map: by how much a bit model has seen, and by its stretched probability in steps of 128."""
 KNOWN = 3
-"""From this row on a bit model knows its context."""
+"""A bit model that has seen so many bits knows its context."""
 
 
 class WeightSets(NamedTuple):
@@ -54,7 +48,6 @@ WEIGHT_LIMIT = 1 << 22
 
 BLENDS = 32
 """Rows of the weights by which the outputs of the sets are averaged: by the nearest five neighbours."""
-APM_ROWS = 1 << 8
 BLANK_CELLS = 16 * 16
 """Probabilities of samples with nothing around, by the runs to the left and above in steps of 8."""
 BLANK_BITS = 28
@@ -66,17 +59,14 @@ NOWHERE = 1 << 20
 class State(NamedTuple):
     """What coding a plane learns, for n contexts.
 
-    ``models``: 2**slot_bits bit models for each context. ``maps`` (n, MAP_ROWS x MAP_COLUMNS): probabilities in 1/65536
-    for each context. ``weights`` (WEIGHT_ROWS, inputs) in 1/65536: an input for each context, one for the network if
-    it is asked, one constant. ``blend`` (BLENDS, sets) in 1/65536. ``apm`` (APM_ROWS, APM_COLUMNS). ``blank``
+    ``models``: 2**slot_bits bit models for each context. ``weights`` (WEIGHT_ROWS, inputs) in 1/65536: an input for
+    each context, one for the network if it is asked, one constant. ``blend`` (BLENDS, sets) in 1/65536. ``blank``
     (BLANK_CELLS,): probabilities in 1 / 2**BLANK_BITS.
     """
 
     models: Vector[np.uint32]
-    maps: Table[np.int32]
     weights: Table[np.int32]
     blend: Table[np.int32]
-    apm: Table[np.int32]
     blank: Vector[np.int32]
 
 
@@ -111,8 +101,8 @@ class Scratch(NamedTuple):
     """What coding works in.
 
     Of each column ``above``, how often its last sample has repeated, and ``change``, how far from it the row above
-    changes. ``term`` (COUNT,). Of each context the ``slots`` of its bit models, those ``words``, and ``cells`` of its
-    map. ``stretched``: the inputs. Of each weight set the row that is ``chosen``, and its ``output``. The
+    changes. ``term`` (COUNT,). Of each context the ``slots`` of its bit models, and those ``words``.
+    ``stretched``: the inputs. Of each weight set the row that is ``chosen``, and its ``output``. The
     network's ``hidden`` units.
     """
 
@@ -121,7 +111,6 @@ class Scratch(NamedTuple):
     term: Vector[np.int64]
     slots: Vector[np.int64]
     words: Vector[np.int64]
-    cells: Vector[np.int64]
     stretched: Vector[np.int64]
     chosen: Vector[np.int64]
     output: Vector[np.int64]
@@ -130,9 +119,9 @@ class Scratch(NamedTuple):
 
 def scratch_for(width: int, model: PlaneModel) -> Scratch:
     """Scratch for planes of a width."""
-    contexts, inputs = len(model.start.maps), model.start.weights.shape[1]
-    hidden = model.network.first.shape[1]
-    sizes = width, width, COUNT, contexts, contexts, contexts, inputs, len(SETS), len(SETS), hidden
+    inputs, hidden = model.start.weights.shape[1], model.network.first.shape[1]
+    contexts = inputs - 1 - (hidden > 0)
+    sizes = width, width, COUNT, contexts, contexts, inputs, len(SETS), len(SETS), hidden
     scratch = Scratch(*(np.zeros(size, np.int64) for size in sizes))
     scratch.stretched[-1] = CONSTANT
     return scratch
@@ -201,13 +190,10 @@ def _look_up(plan: Plan, window: Window, state: State, scratch: Scratch) -> int:
         h = _hash(i, plan.contexts[i], window, scratch.term)
         slot = (i << plan.slot_bits) + (h >> (32 - plan.slot_bits))
         word = np.int64(state.models[slot])
-        row = MAP_ROW[word & SEEN_MASK]
-        if row >= KNOWN:
+        if word & SEEN_MASK >= KNOWN:
             known += 1
-        # A bit model that has seen little is not to be taken at its word: the map has learned what it is worth.
-        cell = row * MAP_COLUMNS + ((np.int64(STRETCH[word >> 20]) + 2560) >> 7)
-        scratch.slots[i], scratch.words[i], scratch.cells[i] = slot, word, cell
-        scratch.stretched[i] = STRETCH[state.maps[i, cell] >> 4]
+        scratch.slots[i], scratch.words[i] = slot, word
+        scratch.stretched[i] = STRETCH[word >> 20]
     return known
 
 
@@ -265,12 +251,9 @@ def _learn_weights(
 
 @inlined
 def _learn_contexts(bit: int, state: State, scratch: Scratch) -> None:
-    """Spec bilevel/samples. Move the maps and the bit models of all contexts towards the bit."""
-    target = 65535 if bit else 0
+    """Spec bilevel/samples. Move the bit models of all contexts towards the bit."""
     for i in range(scratch.slots.shape[0]):
-        cell = scratch.cells[i]
-        state.maps[i, cell] += (target - state.maps[i, cell]) >> 7
-        state.models[scratch.slots[i]] = learned(int(scratch.words[i]), bit, MOST_SEEN)
+        state.models[scratch.slots[i]] = learned(int(scratch.words[i]), bit)
 
 
 @inlined
@@ -291,16 +274,13 @@ def _code_mixed(
     """Spec bilevel/samples. Code a bit by what was looked up for it; everything learns. Returns the bit, or
     TOO_LONG."""
     state = coding.state
-    blend, apm = state.blend[around & (BLENDS - 1)], state.apm[around]
+    blend = state.blend[around & (BLENDS - 1)]
     mean = _mix(blend, state.weights, scratch)
-    refined = refine(apm, mean)
     if coding.guide.features.shape[0] > 0:
-        forecast = int(STRETCH[max(1, min(65535, refined.p)) >> 4])
-        bit = _code_guided(encode, bit, sample, around, forecast, around, coding)
+        bit = _code_guided(encode, bit, sample, around, mean, around, coding)
     else:
-        bit = code_bit(encode, bit, max(1, min(65535, refined.p)), coding.stream)
+        bit = code_bit(encode, bit, int(SQUASH[mean + STRETCH_LIMIT]), coding.stream)
     if bit >= 0:
-        learn_refined(bit, apm, refined)
         _learn_weights(bit, mean, rate, blend, state.weights, scratch)
         _learn_contexts(bit, state, scratch)
     return bit
@@ -313,7 +293,7 @@ def _code_blank(encode: bool, bit: int, sample: Sample, above: int, coding: Codi
     p = np.int64(blank[cell])
     if coding.guide.features.shape[0] > 0:
         forecast = int(STRETCH[p >> (BLANK_BITS - 12)])
-        bit = _code_guided(encode, bit, sample, 0, forecast, APM_ROWS, coding)
+        bit = _code_guided(encode, bit, sample, 0, forecast, BLANK, coding)
     else:
         bit = code_bit(encode, bit, max(1, min(65535, int(p >> (BLANK_BITS - 16)))), coding.stream)
     if bit >= 0:

@@ -22,9 +22,9 @@ LEVELLED = 3
 """Contexts, the first, that hold the level of the forecast, and start as if they had seen SEEN bits of that."""
 LEVELS, SEEN = 22, 6
 CONTEXT_BITS = 16
-MOST_SEEN = 255
-ROWS = (1 << 8) + 1
-"""Rows of weights: the eight nearest neighbours; the last is for blank samples."""
+BLANK = 1 << 8
+ROWS = BLANK + 1
+"""Rows of weights: by the eight nearest neighbours; the last is for blank samples."""
 INPUTS = CONTEXTS + 2
 FORECAST, CONTEXT = 45000, 8000
 """Weights at the start, in 1/65536. The last input is a constant, whose weight starts at 0."""
@@ -100,4 +100,4 @@ def learn_guided(bit: int, output: int, row: int, guide: Guide) -> None:
         moved = weights[i] + ((guide.stretched[i] * error + (1 << 17)) >> 18)
         weights[i] = max(-(1 << 22), min(1 << 22, moved))
     for i in range(CONTEXTS):
-        guide.models[guide.slots[i]] = learned(int(np.int64(guide.models[guide.slots[i]])), bit, MOST_SEEN)
+        guide.models[guide.slots[i]] = learned(int(np.int64(guide.models[guide.slots[i]])), bit)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from sofc.coders.bilevel import kernel
 from sofc.coders.bilevel.kernel import SETS, Plan, State
@@ -13,7 +12,6 @@ from sofc.coders.bilevel.kernel_network import INPUTS, Network
 from sofc.coders.bilevel.terms import MOST_TERMS, Context
 from sofc.coders.bilevel.window import masks
 from sofc.entropy.bit_models import NEUTRAL, Integers
-from sofc.entropy.mixing import APM_COLUMNS, SQUASH, STRETCH_LIMIT
 
 _CONTEXTS = {2: 2, 3: 4, 4: 5, 5: 7, 6: 10, 7: 13, 8: 13, 9: 20}
 EFFORTS = {effort: (contexts, effort >= 8) for effort, contexts in _CONTEXTS.items()}
@@ -21,11 +19,6 @@ EFFORTS = {effort: (contexts, effort >= 8) for effort, contexts in _CONTEXTS.ite
 
 NO_NETWORK = Network(*(np.zeros(shape, np.int32) for shape in ((INPUTS, 0), (0, 1), (1, 1))))
 """One that is not asked."""
-
-MAP_NEUTRAL: Integers = np.clip(np.arange(kernel.MAP_COLUMNS) * 128 - 2496, -2048, 2048)
-"""Stretched probability in a cell of an adaptive map before training: that of the bit models that lead there."""
-APM_NEUTRAL: Integers = np.arange(APM_COLUMNS) * 128 - 2048
-"""Stretched probability at each column of the adaptive probability map before training, which then changes nothing."""
 
 
 def context_table(contexts: Sequence[Context]) -> Integers:
@@ -39,11 +32,6 @@ def starts(plan: Plan, contexts: int) -> Integers:
     return np.arange(contexts + 1, dtype=np.int64) << plan.slot_bits
 
 
-def squash(stretched: Integers) -> npt.NDArray[np.int32]:
-    """Probabilities in 1/65536 of stretched ones."""
-    return SQUASH[np.clip(stretched, -STRETCH_LIMIT, STRETCH_LIMIT) + STRETCH_LIMIT].astype(np.int32)
-
-
 def neutral_state(contexts: int, slot_bits: int | None, network: bool) -> State:
     """The state before anything was seen; ``slot_bits``: None for one without bit models, which are then to come.
 
@@ -55,10 +43,8 @@ def neutral_state(contexts: int, slot_bits: int | None, network: bool) -> State:
         weights[:, contexts] = 6 * 65536 // 10
     return State(
         models=np.full(0 if slot_bits is None else contexts << slot_bits, NEUTRAL, np.uint32),
-        maps=np.tile(squash(MAP_NEUTRAL), (contexts, kernel.MAP_ROWS)),
         weights=weights,
         blend=np.full((kernel.BLENDS, len(SETS)), 65536 // len(SETS), np.int32),
-        apm=np.tile(squash(APM_NEUTRAL), (kernel.APM_ROWS, 1)),
         blank=np.full(kernel.BLANK_CELLS, 1 << (kernel.BLANK_BITS - 10), np.int32),
     )
 

@@ -12,11 +12,11 @@ import numpy.typing as npt
 from sofc.coders.bilevel import kernel, terms
 from sofc.coders.bilevel.kernel import MOST_CONTEXTS, Plan, State
 from sofc.coders.bilevel.kernel_network import INPUTS, WEIGHT_BITS, Fitting, Network
-from sofc.coders.bilevel.model import APM_NEUTRAL, MAP_NEUTRAL, context_table, neutral_state, squash
+from sofc.coders.bilevel.model import context_table, neutral_state
 from sofc.coders.bilevel.terms import MOST_TERMS, Context
 from sofc.coders.bilevel.window import NEIGHBOURS, WORDS
 from sofc.entropy.bit_models import Integers, TrainedModels
-from sofc.entropy.mixing import STRETCH
+from sofc.entropy.mixing import SQUASH, STRETCH_LIMIT
 from sofc.entropy.tables import Field, code_tables, decode_tables
 from sofc.errors import FormatError
 
@@ -31,14 +31,12 @@ FLAG = 128
 WEIGHT_STEP = 10
 """Weights are kept in units of 2**WEIGHT_STEP."""
 BLEND_STEP = 9
-MAP_STEP = 16
-"""Maps are kept as stretched probabilities in units of MAP_STEP."""
 BLANK_STEP = 8
 NETWORK_STEP = 5
 NETWORK_LIMIT = 1 << 20
 """Weights of the network lie within this."""
 
-PROBABILITIES: Integers = squash(np.arange(32) * 148 - 2294).astype(np.int64)
+PROBABILITIES: Integers = SQUASH[np.arange(32) * 148 - 2294 + STRETCH_LIMIT].astype(np.int64)
 """The 32 probabilities that a trained bit model may start with, in 1/65536: evenly spread when stretched."""
 TRAINED = TrainedModels(PROBABILITIES, 1, np.array([0, 2, 8, 32], np.int64))
 """Kind 1 is what this packs. Pages differ so much that a probability may be worth no more than a first guess."""
@@ -69,39 +67,33 @@ def unpack_plan(data: bytes) -> Plan:
     return Plan(context_table(contexts), slot_bits, bool(skips_blank), data[2])
 
 
-def pack_state(state: State) -> bytes:
+def pack_state(state: State, asks: bool) -> bytes:
     """Kind 2: one byte (contexts, FLAG added where the network is asked), then tables of what differs from a neutral
-    state, without bit models: weights, blend, adaptive maps, adaptive probability map, blank samples."""
-    contexts = len(state.maps)
-    asks = state.weights.shape[1] > contexts + 1
+    state, without bit models: weights, blend, blank samples."""
+    contexts = state.weights.shape[1] - 1 - asks
     neutral = neutral_state(contexts, None, asks)
     tables = [
         _steps(state.weights.astype(np.int64) - neutral.weights, WEIGHT_STEP),
         _steps(state.blend.astype(np.int64) - neutral.blend, BLEND_STEP),
-        _map_steps(state.maps.reshape(-1, kernel.MAP_COLUMNS), MAP_NEUTRAL),
-        _map_steps(state.apm, APM_NEUTRAL),
         _steps(state.blank.astype(np.int64), BLANK_STEP),
     ]
     return bytes([contexts + FLAG * asks]) + code_tables(tables)
 
 
-def unpack_state(data: bytes) -> tuple[State, bool]:
-    """The state without its bit models, and whether the network is asked. Raises FormatError."""
+def unpack_state(data: bytes) -> tuple[State, int, bool]:
+    """The state without its bit models, how many contexts it has, and whether the network is asked. Raises
+    FormatError."""
     if not data or not 1 <= data[0] % FLAG <= MOST_CONTEXTS:
         raise FormatError("the weights of a bilevel model are out of range")
     contexts, asks = data[0] % FLAG, data[0] >= FLAG
     neutral = neutral_state(contexts, None, asks)
-    map_shape = contexts * kernel.MAP_ROWS, kernel.MAP_COLUMNS
-    shapes = [neutral.weights.shape, neutral.blend.shape, map_shape, neutral.apm.shape, neutral.blank.shape]
-    weights, blend, maps, apm, blank = decode_tables(data[1:], list(map(Field, shapes)))
+    weights, blend, blank = decode_tables(data[1:], [Field(table.shape) for table in neutral[1:]])
     state = neutral._replace(
         weights=_bounded((weights << WEIGHT_STEP) + neutral.weights, kernel.WEIGHT_LIMIT),
         blend=_bounded((blend << BLEND_STEP) + neutral.blend, kernel.WEIGHT_LIMIT),
-        maps=squash(maps * MAP_STEP + MAP_NEUTRAL).reshape(contexts, -1),
-        apm=squash(apm * MAP_STEP + APM_NEUTRAL),
         blank=np.clip(blank << BLANK_STEP, 0, kernel.BLANK_MOST).astype(np.int32),
     )
-    return state, asks
+    return state, contexts, asks
 
 
 def pack_network(network: Network) -> bytes:
@@ -128,14 +120,6 @@ def rounded(fitting: Fitting) -> Network:
 
 def _steps(values: Integers, step: int) -> Integers:
     return (values + (1 << (step - 1))) >> step
-
-
-def _map_steps(probabilities: npt.NDArray[np.int32], neutral: Integers) -> Integers:
-    """Cells of a map as differences from neutral ones, in MAP_STEP."""
-    stretched = STRETCH[np.clip(probabilities, 0, 65535) >> 4].astype(np.int64)
-    # Neutral ones are beyond what STRETCH, of probabilities in 1/4096, comes to.
-    steps: Integers = np.rint((stretched - np.clip(neutral, int(STRETCH[0]), int(STRETCH[-1]))) / MAP_STEP)
-    return steps.astype(np.int64)
 
 
 def _bounded(values: Integers, limit: int) -> npt.NDArray[np.int32]:

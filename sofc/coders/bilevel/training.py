@@ -138,7 +138,7 @@ class BilevelTraining(MixingTraining[Plan]):
 
     def pack_weights(self, effort: int, weights: State) -> bytes:
         """The bytes of what a plane learned but for its bit models, whose weights say how many contexts there are."""
-        return pack_state(weights)
+        return pack_state(weights, EFFORTS[effort][1])
 
     def models(self) -> list[tuple[int, tuple[int, ...]]]:
         """Effort and section numbers of each model."""

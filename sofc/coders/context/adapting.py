@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sofc.coders.adapting import MixingAdaptation, Weights, change_models, change_weights
-from sofc.coders.context.kernel import SLOTS
+from sofc.coders.context.kernel import PLAIN_MODELS
 from sofc.coders.context.passes import Part, PassOfPlane, parts
 from sofc.coders.context.section import unpack_plan
 from sofc.coders.context.tracing import shifted
@@ -62,6 +62,6 @@ class Adapt(PassOfPlane):
 
         def code(weights: Weights, practised: tuple[int, Part]) -> int:
             fold, part = practised
-            return self.code(part, sets, MixingState.trained(used, TRAINED.states[starts[fold]], weights, SLOTS))
+            return self.code(part, sets, MixingState.trained(used, TRAINED.states[starts[fold]], weights, PLAIN_MODELS))
 
         return PlaneSections(b"", of_models, change_weights(weights, used, lambda: iter(found), code, share))

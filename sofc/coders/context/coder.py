@@ -48,7 +48,7 @@ class ContextCoder(GridCoder[PlaneModel]):
             if count > MAX_COUNTERS:
                 raise LimitError(f"a context model has more than {MAX_COUNTERS} bit models")
             symbols = trained_symbols(own.bit_models, starts, used, change.bit_models)
-            state = MixingState.trained(used, TRAINED.states[symbols], weights, kernel.SLOTS)
+            state = MixingState.trained(used, TRAINED.states[symbols], weights, kernel.PLAIN_MODELS)
             models.append(PlaneModel(plan, sets, state))
         return cls(models)
 
@@ -142,7 +142,7 @@ def code_image(coding: Coding, model: PlaneModel, state: MixingState, turn: InTu
     settings = model.settings_for(plane.shape[1])
     votes = state.contexts, state.mixture.weights.shape[1], model.sets
     scratch = kernel.scratch_for(plane.shape, votes, settings)
-    learning = kernel.Coding(state.mixture, state.probabilities, coding.stream)
+    learning = kernel.Coding(state.mixture, state.plain, coding.stream)
     predictors = prediction.bank(turn.grid, turn.maximum)
     status = kernel.code_plane(coding.encodes, around, predictors, settings, learning, scratch)
     if status != OK:

@@ -12,8 +12,8 @@ import numpy as np
 
 from sofc.coders.context import kernel_match as match
 from sofc.coders.context.terms import CLAMP, COUNT, LAST_NEAR, LAST_NEAR_ALONE, LAST_VALUE, LAST_VALUE_ALONE, Term
-from sofc.entropy.adaptive import INTEGER_SLOTS, Probabilities, code_adaptive, code_adaptive_digits, code_integer
-from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream
+from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream, code_bypass
+from sofc.entropy.bit_models import INTEGER_MODELS, code_by_model, code_digits, code_integer
 from sofc.entropy.contexts import BLOCK, Contexts, select_further_models, select_models
 from sofc.entropy.mixing import LEVELS, QUARTERS, Mixture, Votes, decide, select_weights, votes_for
 from sofc.jit.decorators import inlined, kernel
@@ -44,14 +44,14 @@ UNARY_STEPS = 24
 ZERO, SIGN, MAGNITUDE = 0, 1, 2
 """Bins: whether the residual is 0, its sign, and from here on seven steps of its magnitude by sign."""
 MAGNITUDE_BINS = 7
-LEARNED_LOW = 8
-"""The low bits of a magnitude are coded adaptively while they, with a 1 in front, are below this: the first three."""
-LOW_SLOTS = LEVELS * 8 * 2 * LEARNED_LOW
-"""Adaptive probabilities of the low bits: by level, step, sign and the bits above."""
-FIRST_INTEGER = LOW_SLOTS
-FIRST_MATCH = FIRST_INTEGER + INTEGER_SLOTS
-SLOTS = FIRST_MATCH + LEVELS * match.SLOTS
-"""Adaptive probabilities of a plane."""
+LEARNED_LOW = 3
+"""So many of the low bits of a magnitude, the highest, are coded by bit models."""
+LOW_MODELS = LEVELS * 8 * 2 << LEARNED_LOW
+"""Bit models of the low bits: by level, step, sign and the bits above."""
+FIRST_INTEGER = LOW_MODELS
+FIRST_MATCH = FIRST_INTEGER + INTEGER_MODELS
+PLAIN_MODELS = FIRST_MATCH + LEVELS * match.MODELS
+"""Bit models of a plane that are not mixed."""
 HALF = 1 << (FRACTION_BITS - 1)
 
 
@@ -99,7 +99,7 @@ class Coding(NamedTuple):
     """What a plane is coded by and to: the state that learns, and the stream."""
 
     mixture: Mixture
-    probabilities: Probabilities
+    plain: Vector[np.uint32]
     stream: Stream
 
 
@@ -309,15 +309,16 @@ def _code_residual(
     magnitude, count, step = abs(residual) - 1, int(settings.low_bits[found.level]), bins.step
     if step == UNARY_STEPS and step < bins.most:
         rest = (magnitude >> count) - UNARY_STEPS
-        rest = code_integer(encode, rest, FIRST_INTEGER, coding.probabilities, coding.stream)
+        rest = code_integer(encode, rest, FIRST_INTEGER, coding.plain, coding.stream)
         if rest < 0:
             return rest
         step = min(UNARY_STEPS + rest, bins.most + 1)
-    slot = ((found.level * 8 + min(step, 7)) * 2 + bins.sign) * LEARNED_LOW
-    low = code_adaptive_digits(encode, magnitude, count, slot, LEARNED_LOW, coding.probabilities, coding.stream)
-    if low < 0:
-        return low
-    size = ((step << count) | low) + 1
+    slot, further = ((found.level * 8 + min(step, 7)) * 2 + bins.sign) << LEARNED_LOW, max(0, count - LEARNED_LOW)
+    high = code_digits(encode, magnitude >> further, count - further, slot, coding.plain, coding.stream)
+    low = code_bypass(encode, magnitude, further, coding.stream)
+    if high < 0 or low < 0:
+        return TOO_LONG
+    size = ((step << count) | (high << further) | low) + 1
     sample = mu + size if bins.sign else mu - size
     return sample if 0 <= sample <= maximum else BROKEN
 
@@ -332,7 +333,7 @@ def _code_match(
     if known == match.NOTHING or found.expected < match.FIRST_EXPECTED:
         return match.NOTHING
     slot = FIRST_MATCH + match.slot_of(memory, key, found.level, abs(known - found.mu))
-    right = code_adaptive(encode, 1 if sample == known else 0, slot, coding.probabilities, coding.stream)
+    right = code_by_model(encode, 1 if sample == known else 0, slot, coding.plain, coding.stream)
     if right < 0:
         return TOO_LONG - 1
     return known if right else match.NOTHING

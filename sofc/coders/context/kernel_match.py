@@ -19,8 +19,8 @@ CHECK_PLACE = 18
 FIRST_EXPECTED = 24
 """The expected error from which on the memory is asked: an error of at least one."""
 COUNTS, DISTANCES = 4, 8
-SLOTS = DISTANCES * COUNTS
-"""Adaptive probabilities for each level."""
+MODELS = DISTANCES * COUNTS
+"""Bit models of each level."""
 EMPTY = -1
 NOTHING = -1
 MIX_C = 0xC2B2AE3D
@@ -52,7 +52,7 @@ def look_up(memory: Vector[np.int64], key: int) -> int:
 
 @inlined
 def slot_of(memory: Vector[np.int64], key: int, level: int, distance: int) -> int:
-    """Number of the adaptive probability that the sample found, so far from the predicted one, is right."""
+    """Number of the bit model that says whether the sample found, so far from the predicted one, is right."""
     size = 0
     while size < DISTANCES - 1 and distance >> size > 0:
         size += 1

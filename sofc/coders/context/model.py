@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.context.kernel import SLOTS, Settings
+from sofc.coders.context.kernel import PLAIN_MODELS, Settings
 from sofc.entropy.contexts import Contexts, block_starts
 from sofc.entropy.mixture import MixingState
 from sofc.prediction import bank
@@ -84,7 +84,7 @@ class PlanePlan:
 
     def neutral(self, contexts: int) -> MixingState:
         """The state before anything was seen, in the first contexts."""
-        return MixingState.neutral(contexts, int(self.starts(contexts)[-1]), SLOTS)
+        return MixingState.neutral(contexts, int(self.starts(contexts)[-1]), PLAIN_MODELS)
 
 
 @dataclass(frozen=True, eq=False)

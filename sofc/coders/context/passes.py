@@ -185,7 +185,7 @@ class WarmUp(PassOfPlane):
 
         def code(tables: Sequence[npt.NDArray[np.int32]], practised: tuple[int, Part]) -> int:
             fold, part = practised
-            state = MixingState.trained(self.contexts, models[fold].copy(), tables[0], kernel.SLOTS)
+            state = MixingState.trained(self.contexts, models[fold].copy(), tables[0], kernel.PLAIN_MODELS)
             return self.code(part, self.sets, state)
 
         (weights,), sizes = learn([neutral_weights(self.contexts)], lambda: found * rounds, code)

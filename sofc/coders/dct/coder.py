@@ -304,7 +304,7 @@ def components_of(origins: Sequence[Origin]) -> Iterator[Component]:
 
 def code_component(stream: Coding, model: ComponentModel, state: MixingState, component: Component) -> int:
     """Code a component's coefficients by a state that goes on learning. Returns OK, TOO_LONG or BROKEN."""
-    coding = kernel.Coding(state.mixture, state.probabilities, stream.stream, state.changed)
+    coding = kernel.Coding(state.mixture, state.plain, stream.stream, state.changed)
     scratch = kernel.scratch_for(state.contexts, state.mixture.weights.shape[1], model.sets)
     predictor = model.plan.predictor
     choices = kernel.Choices(0, 0, 0)

@@ -42,8 +42,8 @@ from sofc.coders.dct.kernel_prediction import (
 )
 from sofc.coders.dct.kernel_sizes import Ahead, expected_size, look_ahead, size_around, size_beside, turn_weights
 from sofc.coders.dct.terms import CLAMP, COUNT, FURTHER, BlockTerm, Term
-from sofc.entropy.adaptive import Probabilities, code_integer
 from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream, code_bypass
+from sofc.entropy.bit_models import code_integer
 from sofc.entropy.contexts import BLOCK, Contexts, select_further_models, select_models
 from sofc.entropy.digits import bit_length
 from sofc.entropy.mixing import (
@@ -95,7 +95,7 @@ class Coding(NamedTuple):
     contexts that learn."""
 
     mixture: Mixture
-    probabilities: Probabilities
+    plain: Vector[np.uint32]
     stream: Stream
     changed: Vector[np.uint8]
 
@@ -313,7 +313,7 @@ def _code_residual(encode: bool, residual: int, coded: Coded, plain: bool, mu: i
     most = MOST_PLAIN if plain else MOST_MIXED
     if category == most:
         least = 1 << (most - 1)
-        size = code_integer(encode, size - least, 0, coding.probabilities, coding.stream)
+        size = code_integer(encode, size - least, 0, coding.plain, coding.stream)
         if size >= 0:
             size += least
     elif category > 1:

@@ -13,7 +13,7 @@ import numpy as np
 
 from sofc.coders.dct.kernel_prediction import LOG_STEPS, Predicted
 from sofc.entropy.binary import EVEN, OK, Stream, code_bit
-from sofc.entropy.bit_models import MOST_SEEN, SEEN_BITS, USUAL, code_by_model, learned
+from sofc.entropy.bit_models import SEEN_BITS, USUAL, code_by_model, learned
 from sofc.entropy.contexts import BLOCK, set_starts
 from sofc.entropy.digits import bit_length
 from sofc.entropy.mixing import LEVELS, QUARTERS
@@ -52,8 +52,8 @@ def _code_by_two(encode: bool, bit: int, one: int, other: int, models: Vector[np
     mean = int((first >> (SEEN_BITS + 6)) + (second >> (SEEN_BITS + 6))) >> 1
     bit = code_bit(encode, bit, max(USUAL, min(65536 - USUAL, mean)), stream)
     if bit >= 0:
-        models[one] = learned(int(first), bit, MOST_SEEN)
-        models[other] = learned(int(second), bit, MOST_SEEN)
+        models[one] = learned(int(first), bit)
+        models[other] = learned(int(second), bit)
     return bit
 
 

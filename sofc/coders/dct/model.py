@@ -13,7 +13,7 @@ from sofc.coders.dct.kernel import BothContexts
 from sofc.coders.dct.kernel_plain import SLOTS
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES, Predictor
 from sofc.coders.dct.terms import BLOCK_CONTEXTS, CONTEXTS
-from sofc.entropy.adaptive import INTEGER_SLOTS
+from sofc.entropy.bit_models import INTEGER_MODELS
 from sofc.entropy.contexts import BLOCK, Contexts, block_starts
 from sofc.entropy.mixture import MixingState
 from sofc.jpeg.dct import Integers
@@ -52,12 +52,12 @@ class ComponentPlan:
 
     def neutral(self, contexts: int) -> MixingState:
         """The state before anything was seen, in the first contexts."""
-        return MixingState.neutral(contexts, int(self.starts(contexts)[-1]), INTEGER_SLOTS, map_rows=0)
+        return MixingState.neutral(contexts, int(self.starts(contexts)[-1]), INTEGER_MODELS, map_rows=0)
 
 
 def state_of(contexts: int, models: npt.NDArray[np.uint32], weights: npt.NDArray[np.int32]) -> MixingState:
     """Spec dct/streams-and-state. What a component starts from in so many contexts: these bit models and weights."""
-    return MixingState.trained(contexts, models, weights, INTEGER_SLOTS, map_rows=0)
+    return MixingState.trained(contexts, models, weights, INTEGER_MODELS, map_rows=0)
 
 
 @dataclass(frozen=True, eq=False)

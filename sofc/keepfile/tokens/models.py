@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.entropy.adaptive import INTEGER_SLOTS, code_integer
-from sofc.entropy.binary import EVEN, Coding, Stream
-from sofc.entropy.bit_models import NEUTRAL
+from sofc.entropy.binary import Coding, Stream
+from sofc.entropy.bit_models import INTEGER_MODELS, NEUTRAL, code_integer
 from sofc.entropy.mixing import APM_COLUMNS, LANES, SQUASH, STRETCH_LIMIT, Mixture, Votes, decide, votes_for
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Vector
@@ -31,11 +30,11 @@ INTEGERS = 3
 
 
 class Models(NamedTuple):
-    """``mixture`` and ``votes`` of all decisions; ``integers`` (INTEGERS * INTEGER_SLOTS,): adaptive probabilities."""
+    """``mixture`` and ``votes`` of all decisions; ``integers`` (INTEGERS * INTEGER_MODELS,): bit models."""
 
     mixture: Mixture
     votes: Votes
-    integers: Vector[np.int32]
+    integers: Vector[np.uint32]
     stream: Stream
 
 
@@ -43,7 +42,7 @@ class Learned(NamedTuple):
     """What is learned of an encoder: the state of ``mixture`` and ``integers``."""
 
     mixture: Mixture
-    integers: Vector[np.int32]
+    integers: Vector[np.uint32]
 
     def copy(self) -> Learned:
         """A state of its own that goes on from this one."""
@@ -62,7 +61,7 @@ def nothing_learned() -> Learned:
     stretched = np.arange(APM_COLUMNS) * 128 - 2048
     apm = np.tile(SQUASH[stretched + STRETCH_LIMIT].astype(np.int32), (KINDS * ROWS, 1))
     models = np.full(KINDS * INPUTS * CONTEXTS, NEUTRAL, np.uint32)
-    return Learned(Mixture(models, weights, apm), np.full(INTEGERS * INTEGER_SLOTS, EVEN, np.int32))
+    return Learned(Mixture(models, weights, apm), np.full(INTEGERS * INTEGER_MODELS, NEUTRAL, np.uint32))
 
 
 @kernel
@@ -96,7 +95,7 @@ def code_number(encode: bool, value: int, bits: int, kind: int, row: int, models
 @kernel
 def code_size(encode: bool, value: int, kind: int, models: Models) -> int:
     """Code a number from 0 up. The number, or TOO_LONG or BROKEN."""
-    return code_integer(encode, value, kind * INTEGER_SLOTS, models.integers, models.stream)
+    return code_integer(encode, value, kind * INTEGER_MODELS, models.integers, models.stream)
 
 
 @kernel

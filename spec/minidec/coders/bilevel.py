@@ -20,9 +20,7 @@ from ..coding_tools import (
     Models,
     Range,
     learn,
-    learn_refined,
     read_models,
-    refine,
     squash,
 )
 from ..limits import MAX_BIT_MODELS
@@ -60,10 +58,8 @@ THIRD_SET = SECOND_SET + AROUNDS
 FOURTH_SET = THIRD_SET + RUNS
 MIXER_ROWS = FOURTH_SET + OUTPUTS
 
-COUNT_STEPS = (1, 2, 3, 4, 7, 16, 64)
-"""Counts from which on an adaptive bit model is one step better trusted."""
-MAP_COLUMNS = 40
-"""Columns of an adaptive map, 128 apart: stretched probabilities reach from -2560 to 2559."""
+KNOWN = 3
+"""Bits that an adaptive bit model must have seen to know its context."""
 
 
 @dataclass
@@ -94,8 +90,6 @@ class BilevelPlan:
     models: Models = field(default_factory=list)
     mixer: list[list[int]] = field(default_factory=list)
     blend: list[list[int]] = field(default_factory=list)
-    adaptive_map: list[list[int]] = field(default_factory=list)
-    apm: list[list[int]] = field(default_factory=list)
     blank: list[int] = field(default_factory=list)
     network: Network | None = None
 
@@ -137,11 +131,6 @@ def read_mixers(plan: BilevelPlan, data: bytes) -> bool:
         weights = (1024 * change + start for change, start in zip(row, starts, strict=True))
         plan.mixer.append([clamp(weight, -WEIGHT_LIMIT, WEIGHT_LIMIT) for weight in weights])
     plan.blend = scale(tables.table(32, 4), 512, FULL_WEIGHT // 4, WEIGHT_LIMIT)
-    middles = [clamp(128 * j + 64 - 2560, -2048, 2048) for j in range(MAP_COLUMNS)]
-    for row in tables.table((len(COUNT_STEPS) + 1) * used, MAP_COLUMNS):
-        plan.adaptive_map.append([squash(16 * change + middle) for change, middle in zip(row, middles, strict=True)])
-    for row in tables.table(AROUNDS, 33):
-        plan.apm.append([squash(16 * change + 128 * j - 2048) for j, change in enumerate(row)])
     plan.blank = [clamp(256 * entry, 0, BLANK_LIMIT) for entry in tables.column(256)]
     return has_network
 
@@ -271,17 +260,11 @@ def change_after(row: list[int], x: int) -> int:
 
 @dataclass
 class Lookup:
-    """What a context says of a sample: where its adaptive bit model and the cell of its adaptive map stand."""
+    """What a context says of a sample: its adaptive bit model, and where that stands."""
 
     models: array[int]
     index: int
-    step: int
-    cells: list[int]
-    cell: int
-
-    @property
-    def stretched(self) -> int:
-        return STRETCH[self.cells[self.cell] >> 4]
+    model: int
 
 
 # Spec likeness/guide
@@ -336,9 +319,7 @@ class BilevelPlane:
         self.place = 0, 0
         self.decisions = Decisions(stream)
         self.models = [models[:] for models in plan.models[: len(plan.contexts)]]
-        self.mixer, self.blend, self.adaptive_map, self.apm = (
-            [row[:] for row in table] for table in (plan.mixer, plan.blend, plan.adaptive_map, plan.apm)
-        )
+        self.mixer, self.blend = ([row[:] for row in table] for table in (plan.mixer, plan.blend))
         self.blank = plan.blank[:]
         self.exchanged = self.decisions.decide(4096)
 
@@ -389,38 +370,31 @@ class BilevelPlane:
                 h = (h ^ (terms[term] + 231 + 77 * k)) * 0x45EBCA77 & MASK_32
                 h ^= h >> 15
         index = (h * 0x2C1B3C6D & MASK_32) >> (32 - self.plan.slot_bits)
-        model = self.models[number][index]
-        step = sum(model & 1023 >= count for count in COUNT_STEPS)
-        cells = self.adaptive_map[(len(COUNT_STEPS) + 1) * number + step]
-        return Lookup(self.models[number], index, step, cells, (STRETCH[model >> 20] + 2560) >> 7)
+        return Lookup(self.models[number], index, self.models[number][index])
 
     def sample(self, words: list[int], terms: list[int], around: int, third: int, output: int | None) -> int:
         """Any other sample, from which everything learns; `output` is the network's."""
         lookups = [self.look_up(number, words, terms) for number in range(len(self.plan.contexts))]
-        inputs = [lookup.stretched for lookup in lookups] + ([] if output is None else [output]) + [BIAS]
+        inputs = [STRETCH[lookup.model >> 20] for lookup in lookups] + ([] if output is None else [output]) + [BIAS]
         selectors = (
-            2 * sum(lookup.step >= 3 for lookup in lookups) + (words[0] & 1),
+            2 * sum(lookup.model & 1023 >= KNOWN for lookup in lookups) + (words[0] & 1),
             SECOND_SET + around,
             THIRD_SET + third,
             FOURTH_SET + (terms[6] if output is None else (output + 2560) >> 7),
         )
         rows = [self.mixer[selector] for selector in selectors]
         outputs = [weighed(row, inputs) for row in rows]
-        blend, apm_row = self.blend[around % 32], self.apm[around]
+        blend = self.blend[around % 32]
         mean = weighed(blend, outputs)
-        probability, entry, weight = refine(apm_row, mean)
-        probability = clamp(probability, 1, 0xFFFF)
         if self.guide:
-            bit = self.guide.decide(self.decisions, self.place, around, around, STRETCH[probability >> 4])
+            bit = self.guide.decide(self.decisions, self.place, around, around, mean)
         else:
-            bit = self.decisions.decide(probability)
-        learn_refined(apm_row, entry, weight, bit)
+            bit = self.decisions.decide(squash(mean))
         learn_weights(blend, outputs, 0x10000 * bit - squash(mean), 19)
         for row, of_set in zip(rows, outputs, strict=True):
             learn_weights(row, inputs, self.plan.rate * (0x10000 * bit - squash(of_set)), 18)
         for lookup in lookups:
-            lookup.cells[lookup.cell] += (0xFFFF * bit - lookup.cells[lookup.cell]) >> 7
-            lookup.models[lookup.index] = learn(lookup.models[lookup.index], bit, 127)
+            lookup.models[lookup.index] = learn(lookup.model, bit)
         return bit
 
 

@@ -8,11 +8,12 @@ from itertools import pairwise
 
 from ..codebook import Section
 from ..coding_tools import (
-    HALF,
+    INTEGER_BITS,
     LEVELS,
     MASK_32,
     SELECTED,
     SLOT,
+    STEADY,
     Area,
     Decisions,
     Mixing,
@@ -316,9 +317,9 @@ class ContextPlane(Mixing):
     def __init__(self, plan: ContextPlan, maximum: int, grid: int) -> None:
         super().__init__(plan)
         self.plan, self.maximum, self.grid = plan, maximum, grid
-        self.low_probabilities = [HALF] * (LEVELS * 8 * 2 * 8)
-        self.escape_probabilities = [HALF] * 31
-        self.match_probabilities = [HALF] * (LEVELS * 8 * 4)
+        self.low_models = [STEADY] * (LEVELS * 8 * 2 * 8)
+        self.escape_models = [STEADY] * (2 * INTEGER_BITS)
+        self.match_models = [STEADY] * (LEVELS * 8 * 4)
         self.position_row = self.gradient_row = 0
 
     def image(self, decisions: Decisions, rows: int, width: int, references: list[Picture]) -> Picture:
@@ -459,7 +460,7 @@ class ContextPlane(Mixing):
     def matches(self, sample: int, count: int, mu: int) -> int:
         """Whether what the match model found is right."""
         distance = min(abs(sample - mu).bit_length(), 7)
-        return self.decisions.adaptive(self.match_probabilities, (8 * self.level + distance) * 4 + count)
+        return self.decisions.modelled(self.match_models, (8 * self.level + distance) * 4 + count)
 
     # Spec context/residual
 
@@ -477,11 +478,11 @@ class ContextPlane(Mixing):
         while step < min(most, 24) and self.decision(2 + positive + 2 * min(step, 6)):
             step += 1
         if step == 24 and step < most:
-            step = min(24 + decisions.integer(self.escape_probabilities), most + 1)
-        low = 1  # the low bits behind a 1: the three highest are adaptive
+            step = min(24 + decisions.integer(self.escape_models), most + 1)
+        low = 1  # the low bits behind a 1: the three highest have bit models
         first = ((8 * self.level + min(step, 7)) * 2 + positive) * 8
         for _ in range(min(low_bits, 3)):
-            low = 2 * low + decisions.adaptive(self.low_probabilities, first + low)
+            low = 2 * low + decisions.modelled(self.low_models, first + low)
         low = decisions.bypass_bits(max(0, low_bits - 3), low)
         size = (step << low_bits) + low - (1 << low_bits) + 1
         return check_sample(mu + size if positive else mu - size, 0, maximum)

@@ -8,12 +8,13 @@ from operator import mul
 
 from ..codebook import Section
 from ..coding_tools import (
-    HALF,
+    INTEGER_BITS,
     LEVELS,
     QUARTERS,
     SECOND_SET,
     SELECTED,
     SLOT,
+    STEADY,
     THIRD_SET,
     UNTRAINED,
     Area,
@@ -358,7 +359,7 @@ class DctPlane(Mixing):
         super().__init__(plan, apm_rows=0)
         self.plan = plan
         self.open(stream, start, heads)
-        self.escape_probabilities = [HALF] * 31
+        self.escape_models = [STEADY] * (2 * INTEGER_BITS)
         self.plain = plan.plain[:]
         self.correction_models = [UNTRAINED] * CORRECTION_MODELS
 
@@ -419,7 +420,7 @@ class DctPlane(Mixing):
         if category == 0:
             return mu
         if category == last:
-            size = (1 << (category - 1)) + self.decisions.integer(self.escape_probabilities)
+            size = (1 << (category - 1)) + self.decisions.integer(self.escape_models)
         else:
             size = self.low_bits(category, -mu if sign else mu)
         return mu + size if sign else mu - size
