@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import dataclass
+from itertools import pairwise
 
 import naive_context as naive
 import numpy as np
 
-from sofc.coders.context import terms
+from sofc.coders.context import kernel_network, terms
 from sofc.coders.context.coder import InTurn, neighbourhood
 from sofc.coders.context.model import PlanePlan, Prediction
 from sofc.coders.context.section import BLOCK_BITS
 from sofc.coders.training import Decoded, JpegTask
 from sofc.entropy.contexts import context_table
 from sofc.entropy.mixing import LEVELS
-from sofc.prediction import bank, expected_error
+from sofc.prediction import bank, expected_error, network
 
 
 def random_planes(rng, ranges, shape):
@@ -110,6 +111,19 @@ def random_plan(rng, plane, class_map=None, maximum=255):
         rng.integers(BLOCK_BITS.start, BLOCK_BITS.start + 4, len(contexts)),
         bool(rng.integers(0, 2)),
     )
+
+
+def random_network(rng):
+    """A network as no training would leave it, within its bounds, and often at them."""
+    sizes = [kernel_network.INPUTS, *rng.integers(1, 6, 2), 3 * rng.integers(1, 4)]
+    reach = int(rng.choice([40, 1000, network.WEIGHT_LIMIT]))
+    layers = []
+    for before, after in pairwise(sizes):
+        weights = rng.integers(-reach, reach, (after, before), endpoint=True)
+        limit = network.BIAS_LIMIT // 256
+        biases = rng.integers(-limit, limit, after, endpoint=True) // int(rng.choice([1, 60])) * 256
+        layers.append(network.layer_of(weights, biases))
+    return network.Network(*layers)
 
 
 @dataclass

@@ -7,6 +7,7 @@ import pytest
 
 from sofc.container.huffman import TYPICAL_TABLES
 from sofc.entropy import mixing
+from sofc.prediction import logistics
 from sofc.prediction import online as adaptive
 
 
@@ -18,6 +19,8 @@ def test_tables_are_those_of_the_library() -> None:
     assert mixing.STRETCH.tolist() == table("stretch.txt")
     assert mixing.SQUASH.tolist() == table("squash.txt")
     assert adaptive.SAMPLE_WEIGHTS.tolist() == table("sample-weights.txt")
+    assert logistics.POWERS.tolist() == table("powers.txt")
+    assert logistics.SIGMOID.tolist() == table("sigmoid.txt")
     assert mixing.RATE.tolist() == [655360 // (10 * seen + 16) for seen in range(256)], (
         "Spec coding-tools/stretched-probabilities"
     )

@@ -57,7 +57,27 @@ def sample_weights() -> tuple[int, ...]:
     return tuple(numbers)
 
 
-TABLES = {"stretch.txt": stretch, "squash.txt": squash, "sample-weights.txt": sample_weights}
+@cache
+def powers() -> tuple[int, ...]:
+    """2 ** (15 + i / 256) for i = 0 .. 255."""
+    exponents = (_EXACT.add(Decimal(15), _EXACT.divide(Decimal(i), Decimal(256))) for i in range(256))
+    return tuple(_rounded(_EXACT.power(Decimal(2), exponent)) for exponent in exponents)
+
+
+@cache
+def sigmoid() -> tuple[int, ...]:
+    """2 ** 24 / (1 + exp(16 - i / 32)) for i = 0 .. 1024."""
+    falls = (_EXACT.exp(_EXACT.subtract(Decimal(16), _EXACT.divide(Decimal(i), Decimal(32)))) for i in range(1025))
+    return tuple(_rounded(_EXACT.divide(Decimal(1 << 24), _EXACT.add(Decimal(1), fall))) for fall in falls)
+
+
+TABLES = {
+    "stretch.txt": stretch,
+    "squash.txt": squash,
+    "sample-weights.txt": sample_weights,
+    "powers.txt": powers,
+    "sigmoid.txt": sigmoid,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

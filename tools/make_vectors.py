@@ -38,8 +38,9 @@ from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
 from sofc.codebook import Codebook
 from sofc.coders.base import Descriptor
 from sofc.coders.context import ContextCoder
+from sofc.coders.context.kernel_network import INPUTS
 from sofc.coders.context.model import PlanePlan
-from sofc.coders.context.section import pack_plan, unpack_plan
+from sofc.coders.context.section import pack_mixers, pack_plan, unpack_mixers, unpack_plan
 from sofc.coders.dct import DctCoder
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES
 from sofc.coders.dct.section import unpack_plan as dct_plan
@@ -66,7 +67,7 @@ from sofc.container.walker import frame_chunk, parse_chunk_head
 from sofc.entropy.changes import pack_model_changes, pack_table_changes
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixing import WEIGHT_ROWS
-from sofc.entropy.mixture import trained_symbols
+from sofc.entropy.mixture import neutral_weights, trained_symbols
 from sofc.image import SampleType
 from sofc.jpeg.colour import CONVERSIONS, reached
 from sofc.jpeg.dct import (
@@ -95,6 +96,7 @@ from sofc.jpeg.recover import recover_planes
 from sofc.keepfile import keep, keep_coefficients
 from sofc.planes import Plane
 from sofc.prediction import bank
+from sofc.prediction.network import Network, layer_of
 from sofc.training.recipes import trainable
 from sofc.transforms.components import CHAIN, GREEN_FIRST, LATTICE, PAPERS, SUBTRACT_GREEN, YCOCG, Transform
 from sofc.transforms.filters import MIRROR, NEAREST, REFLECT, filtered
@@ -502,6 +504,11 @@ def context_variants(
     folder: Path, codebook: Codebook, name: str, sets: dict[str, list[Image]]
 ) -> Iterator[tuple[str, bytes, str | None, str]]:
     """Vectors of context models that training did not make so, and of chains."""
+    if name in ("gray", "deep"):
+        other, file = with_networks(codebook), f"context-{name}-network.sofcb"
+        (folder / file).write_bytes(other.to_bytes())
+        data = sofc.encode(np.stack(sets[name][:2]), batch=True, codebook=other, coder="context", effort=9)
+        yield f"context-{name}-network", data, file, "context, a network"
     if name not in ("deep", "colour"):
         return
     # Few: a decoder that is read rather than run takes seconds for each.
@@ -690,6 +697,25 @@ def changed_plans(codebook: Codebook, change: Callable[[PlanePlan], PlanePlan]) 
                 plan = change(unpack_plan(section.data, plane))
                 sections[number] = replace(section, data=pack_plan(plan))
     return Codebook(codebook.name + "+", codebook.models, tuple(sections))
+
+
+def with_networks(codebook: Codebook) -> Codebook:
+    """A codebook whose context models for effort 9 each have a network, of random weights."""
+    random = np.random.default_rng(SEED + 3)
+    sizes = [INPUTS, 9, 5, 6]
+    layers = [
+        layer_of(random.integers(-900, 900, (after, before)), random.integers(-999, 999, after) << 8)
+        for before, after in pairwise(sizes)
+    ]
+    sections = list(codebook.sections)
+    for number in (number for model in codebook.models if model.effort == 9 for number in model.sections):
+        if (sections[number].coder, sections[number].kind) == (ContextCoder.id, WEIGHTS):
+            mixers = unpack_mixers(sections[number].data)
+            change = mixers.weights - neutral_weights(mixers.contexts)
+            weights = neutral_weights(mixers.contexts, forecast=True) + change
+            mixers = mixers._replace(weights=weights, network=Network(*layers))
+            sections[number] = replace(sections[number], data=pack_mixers(mixers))
+    return Codebook(codebook.name + " with networks", codebook.models, tuple(sections))
 
 
 def with_changes(codebook: Codebook) -> Codebook:

@@ -80,16 +80,18 @@ def change_weights(
     images: Callable[[], Iterator[Image]],
     code: Callable[[Weights, Image], int],
     share: float,
+    before: Sequence[Integers] = (),
 ) -> bytes:
     """The change of weights, if it pays; ``weights`` (rows, lanes), of which the first ``contexts`` + 1 are in use.
 
-    ``code`` codes an image by weights, which learn from it, and gives the bytes.
+    ``before``: tables that stand before them in their section, and stay. ``code`` codes an image by weights, which
+    learn from it, and gives the bytes.
     """
     (learned,), sizes = learn([weights], images, lambda tables, image: code(tables[0], image))
     step = 1 << (WEIGHT_STEP + WEIGHT_SHIFT)
     moved = (learned - weights)[:, : contexts + 1]
     change = np.sign(moved) * ((np.abs(moved) + int((1 - DEAD_ZONE) * step)) // step)
-    packed = pack_table_changes([(change, WEIGHT_SHIFT)])
+    packed = pack_table_changes([*((np.zeros_like(table), 0) for table in before), (change, WEIGHT_SHIFT)])
     changed = weights.copy()
     changed[:, : contexts + 1] += (change * step).astype(np.int32)
     saved = seen = 0

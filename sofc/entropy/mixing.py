@@ -107,7 +107,8 @@ def _mix(decision: int, mixture: Mixture, votes: Votes) -> int:
     # The sums of two sets are added up while inputs are looked up: vectors of what was just stored have to wait for it.
     sets, count = votes.expert.shape[0], votes.first.shape[0]
     one, two = mixture.weights[votes.rows[0]], mixture.weights[votes.rows[1 if sets > 1 else 0]]
-    first, second = CONSTANT * np.int64(one[count]), CONSTANT * np.int64(two[count])
+    given = np.int64(votes.stretched[count])
+    first, second = given * np.int64(one[count]), given * np.int64(two[count])
     for i in range(count):
         word = np.int64(mixture.models[votes.first[i] + (decision & 7)])
         stretched = np.int64(STRETCH[word >> 20])

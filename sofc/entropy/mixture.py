@@ -35,11 +35,15 @@ TRAINED = TrainedModels(PROBABILITIES, BLOCK)
 """Packs the sections of bit models."""
 
 
-def neutral_weights(contexts: int) -> npt.NDArray[np.int32]:
-    """Weights before training: 1.3 / n for each of n contexts, none for the constant and what fills up the rows."""
+def neutral_weights(contexts: int, forecast: bool = False) -> npt.NDArray[np.int32]:
+    """Weights before training: 1.3 / n for each of n contexts, none for the constant and what fills up the rows.
+
+    ``forecast``: in place of the constant a network says what it expects: then 0.4 / n for contexts, 0.8 for that.
+    """
     lanes = -(-(contexts + 1) // LANES) * LANES
     weights = np.zeros((sum(WEIGHT_ROWS), lanes), np.int32)
-    weights[:, :contexts] = 13 * 65536 // (10 * contexts)
+    weights[:, :contexts] = (4 if forecast else 13) * 65536 // (10 * contexts)
+    weights[:, contexts] = 52428 if forecast else 0
     return weights
 
 
@@ -58,11 +62,13 @@ class MixingState:
     plain: npt.NDArray[np.uint32]
 
     @classmethod
-    def neutral(cls, contexts: int, blocks: int, plain: int, map_rows: int = APM_ROWS) -> MixingState:
-        """The state before anything was seen: so many contexts, blocks of bit models, plain ones, and rows of the
-        map, which may be none."""
+    def neutral(
+        cls, contexts: int, blocks: int, plain: int, map_rows: int = APM_ROWS, *, forecast: bool = False
+    ) -> MixingState:
+        """The state before anything was seen: so many contexts, blocks of bit models, plain ones, and rows of the map,
+        which may be none; ``forecast``: as for ``neutral_weights``."""
         models = np.full(blocks * BLOCK, NEUTRAL, np.uint32)
-        return cls.trained(contexts, models, neutral_weights(contexts), plain, map_rows)
+        return cls.trained(contexts, models, neutral_weights(contexts, forecast), plain, map_rows)
 
     @classmethod
     def trained(
@@ -143,19 +149,39 @@ def trained_symbols(data: bytes, starts: Integers, used: int, change: bytes = b"
     return symbols
 
 
+def kept_weights(contexts: int, weights: npt.NDArray[np.int32], forecast: bool = False) -> Integers:
+    """What weights differ from neutral ones, as sections keep it."""
+    change = (weights.astype(np.int64) - neutral_weights(contexts, forecast) + (1 << (WEIGHT_STEP - 1))) >> WEIGHT_STEP
+    return change[:, : contexts + 1]
+
+
+def weights_of(contexts: int, kept: Integers, forecast: bool = False) -> npt.NDArray[np.int32]:
+    """Inverse of kept_weights."""
+    weights = neutral_weights(contexts, forecast)
+    weights[:, : contexts + 1] += (kept << WEIGHT_STEP).astype(np.int32)
+    return weights
+
+
+def weights_field(contexts: int) -> Field:
+    """The table of kept weights."""
+    return Field.within(WEIGHT_LIMIT, sum(WEIGHT_ROWS), contexts + 1)
+
+
+def checked_counts(contexts: int, sets: int) -> tuple[int, int]:
+    """The numbers of contexts and of weight sets. Raises FormatError."""
+    if not 1 <= contexts <= MOST_CONTEXTS or not 1 <= sets <= MOST_SETS:
+        raise FormatError("the weights of a model are out of range")
+    return contexts, sets
+
+
 def pack_weights(contexts: int, sets: int, weights: npt.NDArray[np.int32]) -> bytes:
     """Two bytes (contexts, weight sets averaged), then what the weights differ from neutral ones."""
-    change = (weights.astype(np.int64) - neutral_weights(contexts) + (1 << (WEIGHT_STEP - 1))) >> WEIGHT_STEP
-    return bytes([contexts, sets]) + code_tables([change[:, : contexts + 1]])
+    return bytes([contexts, sets]) + code_tables([kept_weights(contexts, weights)])
 
 
 def unpack_weights(data: bytes, change: bytes = b"") -> tuple[int, int, npt.NDArray[np.int32]]:
     """The numbers of contexts and of sets, and the weights; ``change``: what they differ by from those in ``data``, in
     units of 2**WEIGHT_STEP. Raises FormatError."""
-    if len(data) < 2 or not 1 <= data[0] <= MOST_CONTEXTS or not 1 <= data[1] <= MOST_SETS:
-        raise FormatError("the weights of a model are out of range")
-    contexts, sets = data[0], data[1]
-    (kept,) = decode_tables(data[2:], [Field.within(WEIGHT_LIMIT, sum(WEIGHT_ROWS), contexts + 1)], change)
-    weights = neutral_weights(contexts)
-    weights[:, : contexts + 1] += (kept << WEIGHT_STEP).astype(np.int32)
-    return contexts, sets, weights
+    contexts, sets = checked_counts(*data[:2].ljust(2, b"\0"))
+    (kept,) = decode_tables(data[2:], [weights_field(contexts)], change)
+    return contexts, sets, weights_of(contexts, kept)

@@ -491,9 +491,14 @@ def read_mixers(data: bytes, contexts: int, change: bytes = b"") -> tuple[int, i
     used, sets = Reader(data).take(2)
     require(1 <= used <= contexts and 1 <= sets <= 3, "mixers out of range")
     # All start at 1.3 / used, so that the sum is somewhat surer than its inputs are on average; the bias at 0.
-    starts = [13 * FULL_WEIGHT // (10 * used)] * used + [0]
-    changes = Decisions(data, 2, change).table(MIXER_ROWS, used + 1, 4096)
-    return used, sets, [[512 * change + start for change, start in zip(row, starts, strict=True)] for row in changes]
+    return used, sets, read_weights(Decisions(data, 2, change), used, 13 * FULL_WEIGHT // 10, 0)
+
+
+def read_weights(tables: Decisions, used: int, sum_of_starts: int, last: int) -> list[list[int]]:
+    """The table of weights: those of contexts start with equal shares of a sum, that of the input behind them so."""
+    starts = [sum_of_starts // used] * used + [last]
+    changes = tables.table(MIXER_ROWS, used + 1, 4096)
+    return [[512 * change + start for change, start in zip(row, starts, strict=True)] for row in changes]
 
 
 class MixingPlan(Protocol):
@@ -515,6 +520,7 @@ class Mixing:
         self.apm = start_apm(apm_rows)
         self.hashes: list[int] = []
         self.level = self.quarter = 0
+        self.last_input = BIAS
 
     def mixed(self, decisions: Decisions, number: int, shift: int, selectors: Sequence[int], apm_row: int = 0) -> int:
         """A decision of model `number` of slot (h >> shift) % 2^slot_bits of each context."""
@@ -523,7 +529,7 @@ class Mixing:
             (models, SLOT * ((h >> shift) % (1 << bits)) + number)
             for models, h, bits in zip(self.models, self.hashes, self.slot_bits, strict=False)
         ]
-        inputs = [STRETCH[models[index] >> 20] for models, index in places] + [BIAS]
+        inputs = [STRETCH[models[index] >> 20] for models, index in places] + [self.last_input]
         outputs = [clamp(sum(map(mul, row, inputs)) >> 16, -STRETCH_LIMIT, STRETCH_LIMIT) for row in rows]
         mean = sum(outputs) // len(outputs)
         if self.apm:

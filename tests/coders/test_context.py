@@ -16,6 +16,7 @@ from scenes import (
     Scene,
     assert_same,
     inside,
+    random_network,
     random_plan,
     random_planes,
     random_prediction,
@@ -25,25 +26,44 @@ from scenes import (
 
 import sofc
 from sofc.codebook import Codebook
-from sofc.coders.context import kernel, terms
+from sofc.coders.context import kernel, kernel_network, network_training, terms
 from sofc.coders.context import kernel_match as match
 from sofc.coders.context.coder import ContextCoder, InTurn, find_grid, learn_plane
 from sofc.coders.context.model import EFFORTS, PlaneModel
 from sofc.coders.context.passes import parts
-from sofc.coders.context.section import BLOCK_BITS, pack_plan, unpack_plan
+from sofc.coders.context.section import (
+    BLOCK_BITS,
+    FLAG,
+    Mixers,
+    network_tables,
+    pack_mixers,
+    pack_plan,
+    unpack_mixers,
+    unpack_plan,
+)
 from sofc.coders.context.tracing import UNMIXED, detect_grid
 from sofc.coders.context.training import ContextTraining
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL
+from sofc.coders.training import TrainingSettings
 from sofc.container.chunks import unpack_group
 from sofc.container.records import Model
 from sofc.entropy import mixing
 from sofc.entropy.binary import OK, Reader, Writer
 from sofc.entropy.bit_models import STEADY
+from sofc.entropy.changes import pack_table_changes
 from sofc.entropy.contexts import BLOCK, context_table
-from sofc.entropy.mixture import MOST_CONTEXTS, MixingState, neutral_weights, pack_weights, unpack_weights
+from sofc.entropy.mixture import (
+    MOST_CONTEXTS,
+    WEIGHT_STEP,
+    MixingState,
+    neutral_weights,
+    pack_weights,
+    unpack_weights,
+)
 from sofc.errors import FormatError, LimitError, SofcError
 from sofc.planes import PlaneRange
 from sofc.prediction import bank, expected_error
+from sofc.prediction.network import BIAS_LIMIT, NO_NETWORK, WEIGHT_LIMIT
 from sofc.transforms.components import NONE
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -77,8 +97,8 @@ WIDE = st.tuples(st.integers(1, 6), st.integers(1, 18))
 MAPS = st.sampled_from([bank.TEXTURE, bank.GRID])
 
 
-@given(SEEDS, WIDE, st.integers(0, 17), MAPS, st.integers(0, 63), st.integers(1, 3))
-def test_code_plane(seed, shape, bits, class_map, grid, sets):
+@given(SEEDS, WIDE, st.integers(0, 17), MAPS, st.integers(0, 63), st.integers(1, 3), st.booleans())
+def test_code_plane(seed, shape, bits, class_map, grid, sets, asks):
     """The twin writes the same bytes, reads the same samples, and ends in the same state."""
     rng = np.random.default_rng(seed)
     maximum = (1 << bits) - 1
@@ -88,7 +108,8 @@ def test_code_plane(seed, shape, bits, class_map, grid, sets):
     scene = Scene.of(rng, planes, prediction.references, maximum)
     contexts = len(plan.contexts)
     starts = plan.starts(contexts)
-    model = PlaneModel(plan, sets, random_state(rng, contexts, int(starts[-1])))
+    state = random_state(rng, contexts, int(starts[-1]))
+    model = PlaneModel(plan, sets, state, random_network(rng) if asks else NO_NETWORK)
     settings_of_plane = model.settings_for(shape[1])
 
     def run(around, state, coding):
@@ -99,13 +120,15 @@ def test_code_plane(seed, shape, bits, class_map, grid, sets):
             coding.encodes, around, prediction.bank(grid, maximum), settings_of_plane, learning, scratch
         )
 
+    network = model.network if asks else None
+
     def twin(coder, plane):
         image, errors = scene.images(known=False)
         models, weights, apm = model.start.mixture
         words = models.reshape(-1, BLOCK).tolist()
         models = [words[first:last] for first, last in itertools.pairwise(starts)]
         lists = [models, weights[:, : contexts + 1].tolist(), apm.tolist()]
-        mixing_twin = naive.Mixing(plan, sets, TABLES, *lists, naive.Counting(coder, 60))
+        mixing_twin = naive.Mixing(plan, sets, TABLES, *lists, naive.Counting(coder, 60), network)
         return mixing_twin, outcome(mixing_twin.code, image, errors, plane, grid, maximum), errors
 
     state, around = model.start.copy(), scene.around()
@@ -253,7 +276,7 @@ def random_model(rng, plane):
     plan = random_plan(rng, plane)
     contexts = int(rng.integers(1, len(plan.contexts) + 1))
     start = random_state(rng, contexts, int(plan.starts(contexts)[-1]))
-    return PlaneModel(plan, int(rng.integers(1, 4)), start)
+    return PlaneModel(plan, int(rng.integers(1, 4)), start, random_network(rng) if rng.integers(2) else NO_NETWORK)
 
 
 @given(SEEDS, st.lists(st.integers(1, 17), min_size=1, max_size=4), st.tuples(st.integers(1, 6), st.integers(1, 6)))
@@ -550,6 +573,60 @@ def test_tables_out_of_range():
             unpack_plan(pack_plan(one), 2)
 
 
+@given(SEEDS)
+def test_networks_come_back(seed):
+    """With their weights, and with what these are changed by."""
+    rng = np.random.default_rng(seed)
+    contexts = int(rng.integers(1, 9))
+    weights = neutral_weights(contexts, forecast=True)
+    weights[:, : contexts + 1] += rng.integers(-3, 4, (len(weights), contexts + 1), dtype=np.int32) << WEIGHT_STEP
+    mixers = Mixers(contexts, 2, weights, random_network(rng))
+    packed = pack_mixers(mixers)
+    found = unpack_mixers(packed)
+    assert found[:2] == mixers[:2]
+    assert np.array_equal(found.weights, weights)
+    for layer, expected in zip(found.network, mixers.network, strict=True):
+        assert layer.weights.dtype == np.int16
+        assert all(map(np.array_equal, layer, expected))
+    change = np.zeros((len(weights), contexts + 1), np.int64)
+    change[0, 0] = 1
+    changes = [*((np.zeros_like(table), 0) for table in network_tables(mixers.network)), (change, 0)]
+    changed = unpack_mixers(packed, pack_table_changes(changes))
+    assert changed.weights[0, 0] - weights[0, 0] == 1 << WEIGHT_STEP
+    assert all(map(np.array_equal, changed.network.last, mixers.network.last))
+
+
+def test_networks_out_of_range():
+    """Sums of products must stay within 32 bits, and sizes within what a decoder has room for."""
+    network = random_network(np.random.default_rng(0))
+    mixers = Mixers(1, 1, neutral_weights(1, forecast=True), network)
+    good = pack_mixers(mixers)
+    for place, value in [
+        (0, 0),
+        (0, 33),
+        (1, FLAG),
+        (1, FLAG + 4),
+        (2, 0),
+        (2, 129),
+        (3, 0),
+        (3, 129),
+        (4, 0),
+        (4, 17),
+    ]:
+        head = bytearray(good)
+        head[place] = value
+        with pytest.raises(FormatError, match=r"out of range|a network has"):
+            unpack_mixers(bytes(head))
+    for one in (WEIGHT_LIMIT + 1, -WEIGHT_LIMIT - 1):
+        last = network.last._replace(weights=with_one(network.last.weights, one))
+        with pytest.raises(FormatError, match="a table of a model has entries that are not"):
+            unpack_mixers(pack_mixers(mixers._replace(network=network._replace(last=last))))
+    for one in (BIAS_LIMIT + 256, -BIAS_LIMIT - 256):
+        first = network.first._replace(biases=with_one(network.first.biases, one))
+        with pytest.raises(FormatError, match="a table of a model has entries that are not"):
+            unpack_mixers(pack_mixers(mixers._replace(network=network._replace(first=first))))
+
+
 def test_weights_of_more_contexts_than_the_plan_has(trained):
     sections = sections_of(trained, 2)
     sections[6] = pack_weights(27, 1, neutral_weights(27))
@@ -607,6 +684,46 @@ def test_training_is_deterministic():
     assert first.sections() == second.sections() and first.models() == second.models()
     assert first.report() == second.report() and first.cost() == second.cost() > 0
     assert [effort for effort, _ in first.models()] == list(EFFORTS)
+
+
+def chosen_by_two(rng, shape):
+    """An image of two values, noise apart: which it is depends on two neighbours that no context has both."""
+    image = rng.integers(0, 2, (shape[0] + 2, shape[1] + 2))
+    for y in range(2, shape[0] + 2):
+        for x in range(2, shape[1] + 1):
+            image[y, x] = image[y, x - 1] ^ image[y - 2, x + 1]
+    return [(40 + 140 * image[2:, 2:] + rng.integers(-2, 3, shape)).astype(np.int32)]
+
+
+@pytest.mark.skipif(INTERPRETED, reason="takes long")
+def test_networks_are_trained_where_they_pay(monkeypatch):
+    """And only at effort 9, of images that are enough, with the same bytes every time."""
+    rng = np.random.default_rng(1)
+    images = [chosen_by_two(rng, (32, 32)) for _ in range(40)]
+    noise = [[rng.integers(0, 256, (32, 32)).astype(np.int32)] for _ in range(40)]
+    spans = [PlaneRange(0, 255)]
+
+    def sections_at(effort, images):
+        training = train(ContextTraining(spans, TrainingSettings(efforts=(5, 9))), images)
+        return [training.sections()[number].data for number in dict(training.models())[effort]]
+
+    def networks(sections):
+        return [model.network for model in ContextCoder.from_sections(sections).models]
+
+    assert networks(sections_at(9, images)) == [NO_NETWORK]
+    monkeypatch.setattr(network_training, "LEAST_SAMPLES", 1 << 13)
+    monkeypatch.setattr(network_training, "UNITS", (kernel_network.INPUTS, 16, 8))
+    monkeypatch.setattr(network_training, "BATCH", 1 << 6)
+    found = sections_at(9, images)
+    (network,) = networks(found)
+    assert network.first.weights.shape == (16, kernel_network.INPUTS)
+    assert sections_at(9, images) == found
+    assert networks(sections_at(5, images)) == [NO_NETWORK]
+    assert networks(sections_at(9, noise)) == [NO_NETWORK]
+    coder = ContextCoder.from_sections(found)
+    (stream,) = coder.encode(images[0], spans, 32)
+    assert 8 * len(stream) < 5 * images[0][0].size
+    check_round_trip(coder, images[0], spans, 32)
 
 
 @pytest.mark.skipif(INTERPRETED, reason="trains twice: slow with interpreted kernels")

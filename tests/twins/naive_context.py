@@ -6,6 +6,7 @@ it); both return the bit. Bit models are found by name, not by place.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -397,6 +398,57 @@ class Correction:
             self.sums[stripe][pair] = value - value // 8
 
 
+def layer_of(layer: Any, inputs: Sequence[int]) -> list[int]:
+    return [
+        (sum(weight * value for weight, value in zip(weights, inputs, strict=True)) + bias) // 1024
+        for weights, bias in zip(layer.weights.tolist(), layer.biases.tolist(), strict=True)
+    ]
+
+
+def forecast_by(
+    network: Any, image: Image, seen: Predicted, shift: int, maximum: int, at: tuple[int, int]
+) -> Callable[[int], int] | None:
+    """The mass of all samples below one, as a network says it; None where it is not asked."""
+    (y, x), mu = at, seen.mu
+    places = [(y, x - left) for left in range(1, 5)]
+    places += [(y - up, x + right) for up in range(1, 5) for right in range(-4, 5)]
+    around = [image.own(*place, at) for place in places]
+    if set(around) == {mu}:
+        return None
+    values = [clamp((value - mu) * 8 // 2**shift, -2047, 2047) for value in around]
+    values += [
+        2048 * mu // (maximum + 1) - 1024,
+        32 * min(y, 63) - 1024,
+        32 * min(x, 63) - 1024,
+        8 * seen.energy - 1024,
+    ]
+    values += [256 if seen.names[name] == end else 0 for end in (0, maximum) for name in ("W", "N")]
+    for layer in network[:2]:
+        values = [clamp(value, 0, 2047) for value in layer_of(layer, values)]
+    says = layer_of(network[2], values)
+    count = len(says) // 3
+    components = []
+    for weight, mean, scale in zip(says[:count], says[count : 2 * count], says[2 * count :], strict=True):
+        whole, part = divmod(min(2560, max(says[:count]) - weight), 256)
+        # 2**(-part / 256) is half of 2**((256 - part) / 256).
+        share = round(2 ** (15 + (256 - part) % 256 / 256)) // 2 ** (3 + whole + (part > 0))
+        up, part = divmod(1536 - clamp(scale, -1536, 1536), 256)
+        slope = round(2 ** (15 + part / 256)) * 2**up // 8
+        components.append((share, seen.fine + clamp(mean, -8192, 8192) * 2**shift, slope))
+
+    def below(end: int) -> int:
+        if end <= 0:
+            return 0
+        total = 4096 * end
+        for share, mean, slope in components:
+            cell, right = divmod(clamp((8 * end - 4 - mean) * slope // 2 ** (9 + shift), -65535, 65535) + 65536, 128)
+            low, high = (round(2**24 / (1 + math.exp(16 - place / 32))) for place in (cell, cell + 1))
+            total += share * (low + (high - low) * right // 128 if end <= maximum else 2**24)
+        return total
+
+    return below
+
+
 @dataclass
 class Predicted:
     """What is known of a sample before it is coded: ``plain`` is the bank's prediction, ``fine`` the corrected one."""
@@ -651,6 +703,9 @@ class Mixing:
     mixers: Rows
     final: Rows
     adaptive: Counting
+    network: Any = None
+    last: int = 256
+    forecast: Any = None
 
     def code(self, image: Image, marks: Image, plane: Rows | None, grid: int, maximum: int) -> Rows:
         """Encode ``plane``, or decode where it is None, into the image's samples."""
@@ -665,9 +720,13 @@ class Mixing:
             hashes = [hash_of([terms.get(term, 0) for term in chosen]) for chosen in contexts]
             where = (hashes, level, seen.place, (seen.fine + 4) % 8 // 2, terms[7] + 20)
             mu = seen.mu
+            if self.network:
+                self.forecast = forecast_by(self.network, image, seen, predictor.shift, maximum, (y, x))
+                self.last = 0
             sample = plane[y][x] if plane else mu
             key = followed.key(seen.names)
-            recalled = followed.ask(key) if self.plan.matches and seen.energy >= 24 else None
+            recalls = self.plan.matches and not self.network and seen.energy >= 24
+            recalled = followed.ask(key) if recalls else None
             if recalled and self.is_right(recalled, sample, mu, level):
                 sample = recalled[0]
             elif maximum:
@@ -686,14 +745,27 @@ class Mixing:
 
     def residual(self, residual: int, mu: int, maximum: int, low: int, where: Any) -> int:
         """Zero?, sign, how often 2**low, the rest."""
+        low += 2 if self.forecast else 0
+        below = self.forecast or (lambda end: 0)
+        total = below(maximum + 1)
+        others = total - below(mu + 1) + below(mu)
+        self.expect(others, total)
         if not self.decide(int(residual != 0), 0, where):
             return 0
         both = 0 < mu < maximum
+        if both:
+            self.expect(total - below(mu + 1), others)
         positive = self.decide(int(residual > 0), 1, where) if both else int(mu == 0)
+
+        def beyond(nearest: int) -> int:
+            """The mass of samples on this side that differ from mu by more than that."""
+            return total - below(min(mu + nearest, maximum) + 1) if positive else below(mu - nearest)
+
         rest = max(0, abs(residual) - 1)
         most = ((maximum - mu if positive else mu) - 1) // 2**low
         steps = 0
         while steps < min(most, 24):
+            self.expect(beyond((steps + 1) * 2**low), beyond(steps * 2**low))
             if not self.decide(int(rest // 2**low > steps), 2 + positive + 2 * min(steps, 6), where):
                 break
             steps += 1
@@ -702,12 +774,24 @@ class Mixing:
                 steps = min(24 + self.adaptive.integer(rest // 2**low - 24, "beyond"), most + 1)
         prefix = "1"
         for bit in f"{rest % 2**low:0{low}b}"[:low]:
-            if len(prefix) <= 3:
+            if self.forecast:
+                room = 2 ** (low - len(prefix))
+                done = steps * 2**low + int(prefix[1:] or "0", 2) * 2 * room
+                first, middle, end = (beyond(done + room * half) for half in range(3))
+                chance = (middle - end) * 65536 // max(1, first - end)
+                prefix += str(self.adaptive.coder.decide(int(bit), clamp(chance, 32, 65504)))
+            elif len(prefix) <= 3:
                 prefix += str(self.adaptive.decide(int(bit), (where[1], min(steps, 7), positive, prefix)))
             else:
                 prefix += str(self.adaptive.plain(int(bit), 1))
         size = 1 + steps * 2**low + int(prefix, 2) - 2**low
         return size if positive else -size
+
+    def expect(self, part: int, whole: int) -> None:
+        """What the mass of samples says of the next decision, if there is a forecast: that of those that it is 1 for,
+        and that of all."""
+        if whole:
+            self.last = self.tables[0][min(65535, part * 65536 // whole) // 16]
 
     def decide(self, bit: int, node: int, where: Any, counter: int | None = None) -> int:
         """One mixed decision; everything that had an opinion learns from the outcome. ``counter``: of the blocks, if
@@ -720,7 +804,7 @@ class Mixing:
             context[(h if counter < 8 else h >> 15) % len(context)]
             for h, context in zip(hashes, self.counters, strict=True)
         ]
-        opinions = [stretch[block[counter % 8] >> 20] for block in blocks] + [256]
+        opinions = [stretch[block[counter % 8] >> 20] for block in blocks] + [self.last]
         rows = [node * 16 + level, 256 + node * 64 + place, 1280 + node * 64 + bend][: self.sets]
         dots = []
         for row in rows:

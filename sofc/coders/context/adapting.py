@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from sofc.coders.adapting import MixingAdaptation, Weights, change_models, change_weights
 from sofc.coders.context.kernel import PLAIN_MODELS
 from sofc.coders.context.passes import Part, PassOfPlane, parts
-from sofc.coders.context.section import unpack_plan
+from sofc.coders.context.section import network_tables, unpack_mixers, unpack_plan
 from sofc.coders.context.tracing import shifted
 from sofc.coders.plane_sections import PlaneSections, by_plane
 from sofc.coders.training import Pass, Passes
 from sofc.coders.warm_up import by_fold
 from sofc.entropy.contexts import BLOCK
-from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols, unpack_weights
+from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols
 from sofc.entropy.priors import History
 from sofc.planes import Plane, PlaneRange
 
@@ -49,7 +49,7 @@ class Adapt(PassOfPlane):
         """The changes of the sections."""
         everything = list(shifted(images, self.ranges))
         share = self.to_come / max(1, len(everything))
-        used, sets, weights = unpack_weights(self.sections.weights)
+        used, sets, weights, network = unpack_mixers(self.sections.weights)
         contexts = len(self.plan.contexts)
         ends = self.plan.starts(contexts) * BLOCK
         base = trained_symbols(self.sections.bit_models, ends, contexts)
@@ -62,6 +62,8 @@ class Adapt(PassOfPlane):
 
         def code(weights: Weights, practised: tuple[int, Part]) -> int:
             fold, part = practised
-            return self.code(part, sets, MixingState.trained(used, TRAINED.states[starts[fold]], weights, PLAIN_MODELS))
+            state = MixingState.trained(used, TRAINED.states[starts[fold]], weights, PLAIN_MODELS)
+            return self.code(part, sets, state, network)
 
-        return PlaneSections(b"", of_models, change_weights(weights, used, lambda: iter(found), code, share))
+        before = network_tables(network) if network.is_asked else []
+        return PlaneSections(b"", of_models, change_weights(weights, used, lambda: iter(found), code, share, before))

@@ -11,12 +11,12 @@ import numpy.typing as npt
 from sofc.coders.base import MAX_COUNTERS
 from sofc.coders.context import kernel
 from sofc.coders.context.model import PlaneModel, Prediction
-from sofc.coders.context.section import unpack_plan
+from sofc.coders.context.section import unpack_mixers, unpack_plan
 from sofc.coders.gridded import GridCoder
 from sofc.coders.plane_sections import by_plane
 from sofc.entropy.binary import OK, Coding, Reader, Writer, written
 from sofc.entropy.contexts import BLOCK
-from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols, unpack_weights
+from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols
 from sofc.errors import FormatError, LimitError
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank
@@ -40,7 +40,7 @@ class ContextCoder(GridCoder[PlaneModel]):
         count = 0
         for plane, (own, change) in enumerate(by_plane(sections, changes)):
             plan = unpack_plan(own.plan, plane, change.plan)
-            used, sets, weights = unpack_weights(own.weights, change.weights)
+            used, sets, weights, network = unpack_mixers(own.weights, change.weights)
             if used > len(plan.contexts):
                 raise FormatError("the weights of a context model are for more contexts than it has")
             starts = plan.starts(len(plan.contexts)) * BLOCK
@@ -49,7 +49,7 @@ class ContextCoder(GridCoder[PlaneModel]):
                 raise LimitError(f"a context model has more than {MAX_COUNTERS} bit models")
             symbols = trained_symbols(own.bit_models, starts, used, change.bit_models)
             state = MixingState.trained(used, TRAINED.states[symbols], weights, kernel.PLAIN_MODELS)
-            models.append(PlaneModel(plan, sets, state))
+            models.append(PlaneModel(plan, sets, state, network))
         return cls(models)
 
     @property

@@ -11,6 +11,20 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.coders.context import kernel_match as match
+from sofc.coders.context.kernel_network import (
+    Expected,
+    Forecast,
+    Spread,
+    chance,
+    code_forecast_bits,
+    fill_inputs,
+    forecast_of,
+    forecast_sample,
+    mass_beyond,
+    mass_but_for_mu,
+    mass_of_all,
+    stretched,
+)
 from sofc.coders.context.terms import CLAMP, COUNT, LAST_NEAR, LAST_NEAR_ALONE, LAST_VALUE, LAST_VALUE_ALONE, Term
 from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream, code_bypass
 from sofc.entropy.bit_models import INTEGER_MODELS, code_by_model, code_digits, code_integer
@@ -37,6 +51,7 @@ from sofc.prediction.bank import (
     tap_scratch,
 )
 from sofc.prediction.median_edge import median_edge
+from sofc.prediction.network import Network, is_there
 from sofc.prediction.online import Stripes, correct, note, stripes_of
 
 UNARY_STEPS = 24
@@ -44,6 +59,9 @@ UNARY_STEPS = 24
 ZERO, SIGN, MAGNITUDE = 0, 1, 2
 """Bins: whether the residual is 0, its sign, and from here on seven steps of its magnitude by sign."""
 MAGNITUDE_BINS = 7
+NETWORK_LOW_BITS = 2
+"""Low bits more where the network is asked: Fashion-MNIST takes 0.6 % less than with none and 0.2 % less than with
+all, and time. (2,000 training images, 334 others.)"""
 LEARNED_LOW = 3
 """So many of the low bits of a magnitude, the highest, are coded by bit models."""
 LOW_MODELS = LEVELS * 8 * 2 << LEARNED_LOW
@@ -60,7 +78,7 @@ class Settings(NamedTuple):
 
     ``adapts``, ``matches``: whether predictions are corrected, and the match model asked. ``shift``: scale of the
     plane's differences. ``level_of`` (EXPECTED,): level of each expected error. ``low_bits`` (LEVELS,): bits of the
-    magnitude below the unary part.
+    magnitude below the unary part. ``network``: one without units is not asked.
     """
 
     adapts: int
@@ -69,6 +87,7 @@ class Settings(NamedTuple):
     level_of: Vector[np.int64]
     low_bits: Vector[np.int64]
     contexts: Contexts
+    network: Network
 
 
 class Scratch(NamedTuple):
@@ -80,6 +99,7 @@ class Scratch(NamedTuple):
     votes: Votes
     stripes: Stripes
     memory: Vector[np.int64]
+    forecast: Forecast
 
 
 def scratch_for(shape: tuple[int, ...], votes: tuple[int, int, int], settings: Settings) -> Scratch:
@@ -92,6 +112,7 @@ def scratch_for(shape: tuple[int, ...], votes: tuple[int, int, int], settings: S
         votes=votes_for(*votes),
         stripes=stripes_of(width if settings.adapts else 0),
         memory=match.empty_memory(rows * width if settings.matches else 0),
+        forecast=forecast_of(settings.network),
     )
 
 
@@ -252,12 +273,27 @@ def _wanted(residual: int, high: int, decision: int, step: int) -> int:
 
 
 @inlined
+def _low_bits(found: _Predicted, asks: bool, settings: Settings) -> int:
+    """Bits of the magnitude below the unary part: more of them where the network knows how they are distributed."""
+    return int(settings.low_bits[found.level]) + (NETWORK_LOW_BITS if asks else 0)
+
+
+@inlined
 def _code_bins(
-    encode: bool, residual: int, maximum: int, found: _Predicted, settings: Settings, coding: Coding, scratch: Scratch
+    encode: bool,
+    residual: int,
+    maximum: int,
+    found: _Predicted,
+    asks: bool,
+    settings: Settings,
+    coding: Coding,
+    scratch: Scratch,
 ) -> _Bins:
     """Spec context/residual. The mixed decisions of a residual: zero or not, sign, steps. Mixing is inlined once."""
-    votes, mu, low_bits = scratch.votes, found.mu, settings.low_bits[found.level]
+    votes, mu, low_bits = scratch.votes, found.mu, _low_bits(found, asks, settings)
     high = (abs(residual) - 1) >> low_bits
+    spread = Spread(mu, maximum, settings.shift, scratch.forecast.logistics)
+    part = rest = 0
     column = scratch.term[Term.W_BY_P]
     if column > CLAMP:
         column -= 0x10000
@@ -265,6 +301,14 @@ def _code_bins(
     while True:
         select_weights(votes, decision, found.level, found.place, column + CLAMP)
         bit = _wanted(residual, high, decision, step) if encode else 0
+        if asks:
+            if decision == ZERO:
+                part, rest = mass_but_for_mu(spread), mass_of_all(spread)
+            elif decision == SIGN:
+                part = mass_beyond(spread, 1, 0)
+            else:
+                part = mass_beyond(spread, sign, (step + 1) << low_bits)
+            votes.stretched[votes.first.shape[0]] = stretched(chance(part, rest))
         apm_row = (decision * LEVELS + found.level) * QUARTERS + found.quarter
         bit = decide(encode, bit, decision, apm_row, coding.mixture, votes, coding.stream)
         if bit < 0:
@@ -273,16 +317,18 @@ def _code_bins(
             if bit == 0:
                 return _Bins(OK, True, 0, 0, 0)
             if 0 < mu < maximum:
-                decision = SIGN
+                decision, rest = SIGN, part
                 continue
             # At an end of the range there is only one way to go.
             sign = 1 if mu == 0 else 0
         elif decision == SIGN:
             sign = bit
+            part = part if bit else rest - part
         elif bit:
             step += 1
         else:
             break
+        rest = part
         if decision < MAGNITUDE:
             most = ((maximum - mu if sign else mu) - 1) >> low_bits
         if step >= min(most, UNARY_STEPS):
@@ -296,31 +342,50 @@ def _code_bins(
 
 @inlined
 def _code_residual(
-    encode: bool, sample: int, maximum: int, found: _Predicted, settings: Settings, coding: Coding, scratch: Scratch
+    encode: bool,
+    sample: int,
+    maximum: int,
+    found: _Predicted,
+    asks: bool,
+    settings: Settings,
+    coding: Coding,
+    scratch: Scratch,
 ) -> int:
     """Spec context/residual. Code a sample by what it differs from mu. Returns the sample, or TOO_LONG or BROKEN."""
     mu = found.mu
     residual = sample - mu if encode else 0
-    bins = _code_bins(encode, residual, maximum, found, settings, coding, scratch)
+    bins = _code_bins(encode, residual, maximum, found, asks, settings, coding, scratch)
     if bins.status < 0:
         return bins.status
     if bins.is_zero:
         return mu
-    magnitude, count, step = abs(residual) - 1, int(settings.low_bits[found.level]), bins.step
+    magnitude, count, step = abs(residual) - 1, _low_bits(found, asks, settings), bins.step
     if step == UNARY_STEPS and step < bins.most:
         rest = (magnitude >> count) - UNARY_STEPS
         rest = code_integer(encode, rest, FIRST_INTEGER, coding.plain, coding.stream)
         if rest < 0:
             return rest
         step = min(UNARY_STEPS + rest, bins.most + 1)
-    slot, further = ((found.level * 8 + min(step, 7)) * 2 + bins.sign) << LEARNED_LOW, max(0, count - LEARNED_LOW)
-    high = code_digits(encode, magnitude >> further, count - further, slot, coding.plain, coding.stream)
-    low = code_bypass(encode, magnitude, further, coding.stream)
-    if high < 0 or low < 0:
-        return TOO_LONG
-    size = ((step << count) | (high << further) | low) + 1
+    if asks:
+        spread = Spread(mu, maximum, settings.shift, scratch.forecast.logistics)
+        low = code_forecast_bits(encode, magnitude, count, step << count, bins.sign, spread, coding.stream)
+    else:
+        slot = ((found.level * 8 + min(step, 7)) * 2 + bins.sign) << LEARNED_LOW
+        low = _code_low_bits(encode, magnitude, count, slot, coding)
+    if low < 0:
+        return low
+    size = ((step << count) | low) + 1
     sample = mu + size if bins.sign else mu - size
     return sample if 0 <= sample <= maximum else BROKEN
+
+
+@inlined
+def _code_low_bits(encode: bool, value: int, bits: int, slot: int, coding: Coding) -> int:
+    """The lowest bits of a magnitude, the highest of them by bit models, further ones as they are; or TOO_LONG."""
+    further = max(0, bits - LEARNED_LOW)
+    high = code_digits(encode, value >> further, bits - further, slot, coding.plain, coding.stream)
+    low = code_bypass(encode, value, further, coding.stream)
+    return (high << further) | low if high >= 0 and low >= 0 else TOO_LONG
 
 
 @inlined
@@ -356,6 +421,14 @@ def code_plane(
         for x in range(PAD, PAD + width):
             found = _predict(around, bank, settings, scratch, y, x)
             _fill_contexts(found, around, settings, scratch, west_error, y, x)
+            asks = False
+            if is_there(settings.network):
+                expected = Expected(found.fine, found.mu, found.expected, y - PAD, x - PAD)
+                inputs = scratch.forecast.activities.inputs
+                asks = fill_inputs(inputs, around, y, x, expected, settings.shift, bank.maximum)
+                scratch.votes.stretched[scratch.votes.first.shape[0]] = 0
+            if asks:
+                forecast_sample(settings.network, found.fine, settings.shift, scratch.forecast)
             sample = int(plane[y, x])
             known = match.NOTHING
             key = 0
@@ -368,7 +441,7 @@ def code_plane(
             if known != match.NOTHING:
                 sample = known
             elif bank.maximum > 0:
-                sample = _code_residual(encode, sample, bank.maximum, found, settings, coding, scratch)
+                sample = _code_residual(encode, sample, bank.maximum, found, asks, settings, coding, scratch)
                 if sample < 0:
                     return sample
             else:

@@ -12,6 +12,7 @@ from sofc.coders.context.kernel import PLAIN_MODELS, Settings
 from sofc.entropy.contexts import Contexts, block_starts
 from sofc.entropy.mixture import MixingState
 from sofc.prediction import bank
+from sofc.prediction.network import NO_NETWORK, Network
 from sofc.prediction.online import WIDEST
 
 Integers = npt.NDArray[np.int64]
@@ -21,6 +22,11 @@ EFFORTS = {2: (3, 1), 3: (4, 1), 4: (5, 1), 5: (5, 2), 6: (7, 2), 7: (15, 2), 8:
 
 OF_ONE = {5: (9, 3), 6: (11, 3), 7: (15, 3), 8: (19, 3)}
 """The same where there is only one plane: then there is time for more."""
+
+NETWORK_EFFORT = 9
+"""The effort at which planes may have networks."""
+NETWORK_SHAPE = (7, 2)
+"""Contexts and weight sets where there is one: with all of effort 9 Fashion-MNIST takes no less."""
 
 
 def shapes(planes: int) -> dict[int, tuple[int, int]]:
@@ -82,18 +88,20 @@ class PlanePlan:
         """Where the blocks of the first contexts start, and where the last one's end."""
         return block_starts(self.block_bits[:contexts])
 
-    def neutral(self, contexts: int) -> MixingState:
-        """The state before anything was seen, in the first contexts."""
-        return MixingState.neutral(contexts, int(self.starts(contexts)[-1]), PLAIN_MODELS)
+    def neutral(self, contexts: int, forecast: bool = False) -> MixingState:
+        """The state before anything was seen, in the first contexts; ``forecast``: with a network."""
+        return MixingState.neutral(contexts, int(self.starts(contexts)[-1]), PLAIN_MODELS, forecast=forecast)
 
 
 @dataclass(frozen=True, eq=False)
 class PlaneModel:
-    """One plane at one effort: its plan, the weight sets averaged, and the state that a band starts from."""
+    """One plane at one effort: its plan, the weight sets averaged, the state that a band starts from, and its network,
+    if it has one."""
 
     plan: PlanePlan
     sets: int
     start: MixingState
+    network: Network = NO_NETWORK
 
     @cached_property
     def settings(self) -> Settings:
@@ -103,8 +111,8 @@ class PlaneModel:
         used = self.start.contexts
         contexts = Contexts(np.ascontiguousarray(plan.contexts[:used]), plan.starts(used))
         prediction = plan.prediction
-        flags = int(prediction.adapts), int(plan.matches)
-        return Settings(*flags, prediction.shift, level_of, plan.low_bits, contexts)
+        flags = int(prediction.adapts), int(plan.matches and not self.network.is_asked)
+        return Settings(*flags, prediction.shift, level_of, plan.low_bits, contexts, self.network)
 
     def settings_for(self, width: int) -> Settings:
         """The same for planes of this width."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from sofc.coders.context import kernel
 from sofc.coders.context.coder import InTurn, find_grid, learn_plane
 from sofc.coders.context.model import PlaneModel, PlanePlan, Prediction
+from sofc.coders.context.section import Mixers
 from sofc.coders.context.tracing import detect_grid, shifted, trace_image
 from sofc.coders.warm_up import by_fold, cut_rows, grouped, learn
 from sofc.entropy.bit_models import SEEN_MASK, Symbols
@@ -19,6 +20,7 @@ from sofc.entropy.mixture import TRAINED, MixingState, neutral_weights
 from sofc.entropy.priors import History, Starts
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank
+from sofc.prediction.network import NO_NETWORK, Network
 
 Integers = npt.NDArray[np.int64]
 
@@ -68,9 +70,10 @@ class PassOfPlane:
         """That of the plane."""
         return self.plans[self.plane]
 
-    def code(self, part: Iterable[list[Plane]], sets: int, state: MixingState) -> int:
+    def code(self, part: Iterable[list[Plane]], sets: int, state: MixingState, network: Network = NO_NETWORK) -> int:
         """Code the plane in a part; the state goes on learning. Returns the bytes of the streams."""
-        return sum(warm_up(self.plans, self.plane, planes, self.ranges, sets, state) for planes in part)
+        model = PlaneModel(self.plan, sets, state, network)
+        return sum(warm_up(self.plans, self.plane, planes, self.ranges, model) for planes in part)
 
     def learned_models(self, part: Part, start: MixingState) -> npt.NDArray[np.uint32]:
         """The bit models after a part that was coded from this start."""
@@ -108,7 +111,7 @@ class SizeTables(PassOfPlane):
                 state = wide.neutral(contexts)
                 samples = 0
             rows = max(1, SIZING_SAMPLES // planes[0].shape[1])
-            warm_up(plans, self.plane, [plane[:rows] for plane in planes], self.ranges, 1, state)
+            warm_up(plans, self.plane, [plane[:rows] for plane in planes], self.ranges, PlaneModel(wide, 1, state))
             samples += planes[0].size
         return np.maximum(result, _used_blocks(state))
 
@@ -168,15 +171,16 @@ ROUND_SAMPLES = 1 << 22
 class WarmUp(PassOfPlane):
     """Last pass: code a sample of the images in a fixed order, each as an encoder would, so that weights learn.
 
-    ``starts``: what the bit models of each fold start with.
+    ``starts``: what the bit models of each fold start with; ``network``: one without units is not asked.
     """
 
     contexts: int
     sets: int
     starts: tuple[Symbols, ...]
+    network: Network = NO_NETWORK
 
-    def collect(self, images: Iterator[list[Plane]]) -> tuple[npt.NDArray[np.int32], int]:
-        """The weights, and the bytes of the streams."""
+    def collect(self, images: Iterator[list[Plane]]) -> tuple[Mixers, int]:
+        """What the plane has at an effort, and the bytes of the streams."""
         blocks = int(self.plan.starts(self.contexts)[-1])
         found = by_fold(parts(shifted(images, self.ranges)))
         samples = sum(planes[0].size for _, part in found for planes in part)
@@ -186,10 +190,11 @@ class WarmUp(PassOfPlane):
         def code(tables: Sequence[npt.NDArray[np.int32]], practised: tuple[int, Part]) -> int:
             fold, part = practised
             state = MixingState.trained(self.contexts, models[fold].copy(), tables[0], kernel.PLAIN_MODELS)
-            return self.code(part, self.sets, state)
+            return self.code(part, self.sets, state, self.network)
 
-        (weights,), sizes = learn([neutral_weights(self.contexts)], lambda: found * rounds, code)
-        return weights, sum(sizes[: len(found)])
+        start = neutral_weights(self.contexts, self.network.is_asked)
+        (weights,), sizes = learn([start], lambda: found * rounds, code)
+        return Mixers(self.contexts, self.sets, weights, self.network), sum(sizes[: len(found)])
 
 
 def warm_up(
@@ -197,15 +202,13 @@ def warm_up(
     number: int,
     planes: Sequence[Plane],
     ranges: Sequence[PlaneRange],
-    sets: int,
-    state: MixingState,
+    model: PlaneModel,
 ) -> int:
-    """Code plane ``number`` of an image; the state goes on learning. Returns the bytes of its stream."""
+    """Code plane ``number`` of an image by a model whose start learns. Returns the bytes of its stream."""
     grid = find_grid(planes[0], plans[0].prediction, ranges[0].size)
     errors = [np.zeros(plane.shape, np.uint8) for plane in planes[: number + 1]]
     if plans[number].prediction.references:
         traced = trace_image(planes, [plan.prediction for plan in plans[:number]], ranges, grid)
         for filled, (around, _) in zip(errors, traced, strict=False):
             filled[:] = bank.inside(around.errors)
-    model = PlaneModel(plans[number], sets, state)
     return learn_plane(model, InTurn(planes[: number + 1], errors, ranges[number].size, grid))

@@ -11,7 +11,9 @@ import numpy.typing as npt
 from sofc.coders.context import terms
 from sofc.coders.context.banks import MEDIAN_OF_MEAN, SAMPLES, Banks
 from sofc.coders.context.coder import ContextCoder
-from sofc.coders.context.model import EFFORTS, PlanePlan, Prediction, shapes
+from sofc.coders.context.model import EFFORTS, NETWORK_EFFORT, NETWORK_SHAPE, PlanePlan, Prediction, shapes
+from sofc.coders.context.network_training import SAMPLES as NETWORK_SAMPLES
+from sofc.coders.context.network_training import FitNetwork
 from sofc.coders.context.passes import (
     SELECTION_BITS,
     SIZING_SAMPLES,
@@ -21,7 +23,7 @@ from sofc.coders.context.passes import (
     Survey,
     WarmUp,
 )
-from sofc.coders.context.section import BLOCK_BITS, pack_plan
+from sofc.coders.context.section import BLOCK_BITS, Mixers, pack_mixers, pack_plan
 from sofc.coders.mixing_training import MixingTraining
 from sofc.coders.partition import ideal_bits, partitions
 from sofc.coders.training import DEFAULT, Pass, Passes, TrainingSettings, added, sampled
@@ -30,6 +32,7 @@ from sofc.entropy.mixing import LEVELS
 from sofc.entropy.priors import Starts
 from sofc.planes import PlaneRange
 from sofc.prediction import bank
+from sofc.prediction.network import NO_NETWORK, Network
 
 WARM_UP_SAMPLES = 1 << 23
 """Samples of one plane that warm-up goes through at most."""
@@ -60,6 +63,7 @@ class ContextTraining(MixingTraining[PlanePlan]):
         self._ranges = tuple(ranges)
         self._banks = Banks(ranges)
         self._cost: float | None = None
+        self._networks: dict[int, Network] = {}
         every = shapes(len(ranges))
         budget = BUDGET if settings.counter_bytes is None else settings.counter_bytes
         super().__init__({effort: every[effort] for effort in settings.of(EFFORTS)}, budget)
@@ -67,6 +71,10 @@ class ContextTraining(MixingTraining[PlanePlan]):
     def pack(self, plan: PlanePlan) -> bytes:
         """The bytes of a plan's section."""
         return pack_plan(plan)
+
+    def pack_weights(self, effort: int, weights: Mixers) -> bytes:
+        """The bytes of the section of what a plane has at an effort."""
+        return pack_mixers(weights)
 
     def run(self) -> Passes[None]:
         """Scale, equations, errors, refined equations and errors, survey; then over a sample, to warm-up."""
@@ -83,6 +91,7 @@ class ContextTraining(MixingTraining[PlanePlan]):
         self._cost = cost
         yield from self._select_contexts()
         yield from self._size_tables()
+        yield from self._fit_networks()
         starts = yield from self._estimate_priors()
         yield from self._warm_up(starts)
 
@@ -108,6 +117,14 @@ class ContextTraining(MixingTraining[PlanePlan]):
             bits = np.clip(bits, BLOCK_BITS.start, BLOCK_BITS.stop - 1)
             self._plans[number] = replace(self._plans[number], block_bits=bits)
 
+    def _fit_networks(self) -> Passes[None]:
+        """The networks of planes without references, where they save more than they take."""
+        plans = tuple(self._plans)
+        planes = [number for number, plan in enumerate(plans) if not plan.prediction.references]
+        if NETWORK_EFFORT in self._shapes and planes:
+            found = yield Pass(tuple(FitNetwork(self._ranges, plans, plane) for plane in planes), NETWORK_SAMPLES)
+            self._networks = {plane: network for plane, network in zip(planes, found, strict=True) if network.is_asked}
+
     def _estimate_priors(self) -> Passes[list[Starts]]:
         """What bit models start with, as far as it pays for its bytes."""
         plans = tuple(self._plans)
@@ -120,7 +137,9 @@ class ContextTraining(MixingTraining[PlanePlan]):
         plans = tuple(self._plans)
 
         def task(effort: int, plane: int) -> WarmUp:
-            return WarmUp(self._ranges, plans, plane, *self._shapes[effort], starts[plane].folds)
+            network = self._networks.get(plane, NO_NETWORK) if effort == NETWORK_EFFORT else NO_NETWORK
+            shape = NETWORK_SHAPE if network.is_asked else self._shapes[effort]
+            return WarmUp(self._ranges, plans, plane, *shape, starts[plane].folds, network)
 
         yield from self._warm_up_each(task, WARM_UP_SAMPLES)
 
@@ -131,7 +150,8 @@ class ContextTraining(MixingTraining[PlanePlan]):
     def report(self) -> list[str]:
         """Bytes of the images of the warm-up at each effort."""
         maps = ", ".join("grid" if plan.prediction.class_map == bank.GRID else "texture" for plan in self._plans)
-        return [f"class maps: {maps}", *super().report()]
+        networks = [f"networks at effort {NETWORK_EFFORT}: {len(self._networks)}"] if self._networks else []
+        return [f"class maps: {maps}", *networks, *super().report()]
 
 
 def _candidates(prediction: Prediction) -> list[Integers]:

@@ -8,12 +8,14 @@ from itertools import pairwise
 
 from ..codebook import Section
 from ..coding_tools import (
+    FULL_WEIGHT,
     INTEGER_BITS,
     LEVELS,
     MASK_32,
     SELECTED,
     SLOT,
     STEADY,
+    STRETCH,
     Area,
     Decisions,
     Mixing,
@@ -30,10 +32,97 @@ from ..coding_tools import (
     read_references,
     read_slots,
     read_text_table,
+    read_weights,
     take_grid,
 )
 from ..limits import MAX_BIT_MODELS
 from ..notation import Reader, clamp, require
+
+# Spec context/network
+
+INPUTS = 48
+SEEN = [(0, -1), (0, -2), (0, -3), (0, -4), *((-up, dx) for up in range(1, 5) for dx in range(-4, 5))]
+POWERS = read_text_table("powers.txt")
+SIGMOID = read_text_table("sigmoid.txt")
+
+
+@dataclass
+class Layer:
+    """Weights, a row for each output, and biases."""
+
+    weights: list[list[int]]
+    biases: list[int]
+
+    @classmethod
+    def read(cls, tables: Decisions, outputs: int, inputs: int) -> Layer:
+        return cls(tables.table(outputs, inputs, 4095), tables.column(outputs, 65536))
+
+    def outputs(self, inputs: list[int]) -> list[int]:
+        """What it says, before it is clamped."""
+        return [
+            sum(weight * value for weight, value in zip(row, inputs, strict=True)) + 256 * bias >> 10
+            for row, bias in zip(self.weights, self.biases, strict=True)
+        ]
+
+
+@dataclass
+class Network:
+    """Three layers."""
+
+    layers: list[Layer]
+
+    @classmethod
+    def read(cls, tables: Decisions, first: int, second: int, components: int) -> Network:
+        require(1 <= first <= 128 and 1 <= second <= 128 and 1 <= components <= 16, "network out of range")
+        sizes = [INPUTS, first, second, 3 * components]
+        return cls([Layer.read(tables, after, before) for before, after in pairwise(sizes)])
+
+    def outputs(self, inputs: list[int]) -> list[int]:
+        for layer in self.layers[:2]:
+            inputs = [clamp(value, 0, 2047) for value in layer.outputs(inputs)]
+        return self.layers[2].outputs(inputs)
+
+
+class Forecast:
+    """The distribution of a sample 0 .. maximum as a network says it: a mixture of logistic distributions."""
+
+    def __init__(self, outputs: list[int], fine: int, shift: int, maximum: int) -> None:
+        self.fine, self.shift, self.maximum = fine, shift, maximum
+        self.mu = (fine + 4) >> 3
+        count = len(outputs) // 3
+        falls = [min(2560, max(outputs[:count]) - value) for value in outputs[:count]]
+        self.weights = [POWERS[-fall % 256] >> 3 + (fall + 255 >> 8) for fall in falls]
+        self.means = [fine + (clamp(value, -8192, 8192) << shift) for value in outputs[count : 2 * count]]
+        steep = [1536 - clamp(value, -1536, 1536) for value in outputs[2 * count :]]
+        self.slopes = [POWERS[value % 256] << (value >> 8) >> 3 for value in steep]
+
+    def mass(self, end: int) -> int:
+        """The mass of all samples below `end`."""
+        if end <= 0:
+            return 0
+        total = 4096 * min(end, self.maximum + 1)
+        for weight, mean, slope in zip(self.weights, self.means, self.slopes, strict=True):
+            part = 1 << 24
+            if end <= self.maximum:
+                place = clamp((8 * end - 4 - mean) * slope >> 9 + self.shift, -65535, 65535) + 65536
+                cell, between = divmod(place, 128)
+                part = SIGMOID[cell] + ((SIGMOID[cell + 1] - SIGMOID[cell]) * between >> 7)
+            total += weight * part
+        return total
+
+    def all_but_mu(self) -> int:
+        return self.mass(self.maximum + 1) - self.mass(self.mu + 1) + self.mass(self.mu)
+
+    def beyond(self, sign: int, distance: int) -> int:
+        """The mass on one side of mu, but for the samples next to it."""
+        if sign:
+            return self.mass(self.maximum + 1) - self.mass(self.mu + 1 + distance)
+        return self.mass(self.mu - distance)
+
+
+def chance(part: int, whole: int) -> int:
+    return (part << 16) // max(1, whole)
+
 
 # Spec context/sections
 
@@ -58,6 +147,7 @@ class ContextPlan:
     models: Models = field(default_factory=list)
     sets: int = 0
     mixer: list[list[int]] = field(default_factory=list)
+    network: Network | None = None
 
 
 def read_plan(data: bytes, plane: int, change: bytes = b"") -> ContextPlan:
@@ -84,6 +174,21 @@ def read_plan(data: bytes, plane: int, change: bytes = b"") -> ContextPlan:
     return plan
 
 
+def read_mixing(plan: ContextPlan, section: Section) -> int:
+    """Section of kind 2, into the plan: how many contexts are used."""
+    data = section.data
+    if len(data) < 5 or data[1] < 128:
+        used, plan.sets, plan.mixer = read_mixers(data, len(plan.contexts), section.change)
+        return used
+    used, plan.sets = data[0], data[1] - 128
+    require(1 <= used <= len(plan.contexts) and 1 <= plan.sets <= 3, "mixers out of range")
+    tables = Decisions(data, 5, section.change)
+    plan.network = Network.read(tables, *data[2:5])
+    plan.mixer = read_weights(tables, used, 4 * FULL_WEIGHT // 10, 52428)
+    plan.has_match_model = False
+    return used
+
+
 def read_context_model(sections: list[Section], transform_planes: int) -> list[ContextPlan]:
     """All sections of a model of coder 2."""
     count = len(sections) // 3
@@ -91,7 +196,7 @@ def read_context_model(sections: list[Section], transform_planes: int) -> list[C
     require([section.kind for section in sections] == [0] * count + [1] * count + [2] * count, "wrong kinds")
     plans = [read_plan(section.data, plane, section.change) for plane, section in enumerate(sections[:count])]
     for plan, models, mixers in zip(plans, sections[count : 2 * count], sections[2 * count :], strict=True):
-        used, plan.sets, plan.mixer = read_mixers(mixers.data, len(plan.contexts), mixers.change)
+        used = read_mixing(plan, mixers)
         size = sum(SLOT << bits for bits in plan.slot_bits[:used])
         require(size <= MAX_BIT_MODELS, "too many adaptive bit models for this decoder")
         plan.models = read_slots(models.data, [1 << bits for bits in plan.slot_bits], used, models.change)
@@ -358,7 +463,8 @@ class ContextPlane(Mixing):
                 west = errors[-1] if x else 0
                 north = errors[index - width] if y else 0
                 self.choose_contexts(self.terms(neighbours, prediction, west, north, y, x))
-                sample = self.sample(prediction.mu)
+                visible = [samples.own(y + dy, x + dx, y, x) for dy, dx in SEEN]
+                sample = self.sample(prediction.mu, self.forecast(visible, prediction, y, x))
             if plan.has_match_model:
                 match_model.learn(sample)
             samples.known.append(sample)
@@ -453,8 +559,27 @@ class ContextPlane(Mixing):
             hash_terms([terms[number] if number >= 0 else 0 for number in context]) for context in self.plan.contexts
         ]
 
-    def decision(self, number: int) -> int:
-        """The decision of a bin."""
+    # Spec context/network
+
+    def forecast(self, seen: list[int], prediction: Prediction, y: int, x: int) -> Forecast | None:
+        """What the network says of a sample with these neighbours, if there is one and it is asked."""
+        network, shift, mu = self.plan.network, self.plan.shift, prediction.mu
+        if network is None:
+            return None
+        self.last_input = 0
+        if all(value == mu for value in seen):
+            return None
+        west, north = seen[0], seen[8]
+        inputs = [clamp(8 * (value - mu) >> shift, -2047, 2047) for value in seen]
+        inputs += [2048 * mu // (self.maximum + 1) - 1024, 32 * min(y, 63) - 1024, 32 * min(x, 63) - 1024]
+        inputs.append(8 * prediction.expected_error - 1024)
+        inputs += [256 * (value == end) for end in (0, self.maximum) for value in (west, north)]
+        return Forecast(network.outputs(inputs), prediction.fine, shift, self.maximum)
+
+    def decision(self, number: int, part: int = 0, whole: int = 0) -> int:
+        """The decision of a bin; part of a mass of samples stands for 1, if there is a forecast."""
+        if whole:
+            self.last_input = STRETCH[min(chance(part, whole), 65535) >> 4]
         return self.decide_bin(self.decisions, number, self.position_row, self.gradient_row)
 
     def matches(self, sample: int, count: int, mu: int) -> int:
@@ -464,8 +589,10 @@ class ContextPlane(Mixing):
 
     # Spec context/residual
 
-    def sample(self, mu: int) -> int:
+    def sample(self, mu: int, forecast: Forecast | None) -> int:
         """The sample by its residual: zero, sign, high part in unary, low bits."""
+        if forecast:
+            return self.sample_by_forecast(mu, forecast)
         maximum, decisions = self.maximum, self.decisions
         if maximum == 0:
             return 0
@@ -485,6 +612,34 @@ class ContextPlane(Mixing):
             low = 2 * low + decisions.modelled(self.low_models, first + low)
         low = decisions.bypass_bits(max(0, low_bits - 3), low)
         size = (step << low_bits) + low - (1 << low_bits) + 1
+        return check_sample(mu + size if positive else mu - size, 0, maximum)
+
+    # Spec context/network
+
+    def sample_by_forecast(self, mu: int, forecast: Forecast) -> int:
+        """The same with a forecast."""
+        maximum, decisions = self.maximum, self.decisions
+        if maximum == 0:
+            return 0
+        others = forecast.all_but_mu()
+        if not self.decision(0, others, forecast.mass(maximum + 1)):
+            return mu
+        positive = self.decision(1, forecast.beyond(1, 0), others) if 0 < mu < maximum else int(mu == 0)
+        low_bits = self.plan.low_bits[self.level] + 2
+        most = ((maximum - mu if positive else mu) - 1) >> low_bits
+        rest = [forecast.beyond(positive, step << low_bits) for step in range(25)]
+        step = 0
+        while step < min(most, 24) and self.decision(2 + positive + 2 * min(step, 6), rest[step + 1], rest[step]):
+            step += 1
+        if step == 24 and step < most:
+            step = min(24 + decisions.integer(self.escape_models), most + 1)
+        size = step << low_bits
+        for bit in reversed(range(low_bits)):
+            above = forecast.beyond(positive, size + (2 << bit))
+            part = forecast.beyond(positive, size + (1 << bit)) - above
+            probability = chance(part, forecast.beyond(positive, size) - above)
+            size += decisions.decide(clamp(probability, 32, 65504)) << bit
+        size += 1
         return check_sample(mu + size if positive else mu - size, 0, maximum)
 
 

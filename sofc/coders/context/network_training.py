@@ -1,0 +1,118 @@
+"""Training the network of a plane: what samples are, given what is around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from sofc.coders.context.kernel_network import INPUTS, list_inputs
+from sofc.coders.context.model import EFFORTS, NETWORK_EFFORT, NETWORK_SHAPE
+from sofc.coders.context.passes import PassOfPlane
+from sofc.coders.context.section import pack_network
+from sofc.coders.context.tracing import detect_grid, shifted, trace_image
+from sofc.planes import Plane
+from sofc.prediction import bank
+from sofc.prediction.network import NO_NETWORK, Network
+from sofc.prediction.network_fit import Fit, Samples, Scale
+
+SAMPLES = 1 << 23
+"""Samples of one plane that networks are fitted to at most."""
+LEAST_SAMPLES = 1 << 18
+"""Of fewer no network is fitted: it takes 7 kB."""
+UNITS, COMPONENTS = (INPUTS, 64, 32), 4
+HELD_OUT = 8
+"""Every so many images one is held out, by which it is seen what the network saves."""
+BATCH = 1 << 10
+CHUNK = 1 << 16
+"""Samples that are put in random order at a time."""
+PIECE = 1 << 12
+"""About so many samples of an image go into one chunk."""
+LEAST_EPOCHS, MOST_EPOCHS = 2, 8
+"""Rounds over all samples, the more the fewer these are."""
+RATE, LAST_RATE = 3e-3, 2e-5
+"""Steps of the descent at the start and at the end."""
+
+
+class _Piece(NamedTuple):
+    """Some rows of a plane that was traced."""
+
+    around: bank.Neighbourhood
+    traced: bank.Traced
+    first_row: int
+    samples: int
+
+
+@dataclass(frozen=True)
+class FitNetwork(PassOfPlane):
+    """After the sizes of tables: the network of plane number ``plane``."""
+
+    def collect(self, images: Iterator[list[Plane]]) -> Network:
+        """The network, rounded to integers; one without units where it saves less than its bytes."""
+        everything = list(shifted(images, self.ranges))
+        held_out = everything[HELD_OUT - 1 :: HELD_OUT]
+        others = [planes for number, planes in enumerate(everything) if number % HELD_OUT != HELD_OUT - 1]
+        if not held_out or sum(planes[0].size for planes in others) < LEAST_SAMPLES:
+            return NO_NETWORK
+        network = self._fitted([piece for planes in others for piece in self._pieces(planes)])
+        saved = self._coded(held_out, NO_NETWORK) - self._coded(held_out, network)
+        return network if saved * len(everything) > len(pack_network(network)) * len(held_out) else NO_NETWORK
+
+    def _coded(self, images: Sequence[list[Plane]], network: Network) -> int:
+        """Bytes of images that are coded with a network, or at the same effort without one."""
+        contexts, sets = EFFORTS[NETWORK_EFFORT] if network is NO_NETWORK else NETWORK_SHAPE
+        return self.code(images, sets, self.plan.neutral(contexts, forecast=network is not NO_NETWORK), network)
+
+    def _pieces(self, planes: Sequence[Plane]) -> Iterator[_Piece]:
+        predictions = [plan.prediction for plan in self.plans[: self.plane + 1]]
+        around, traced = trace_image(planes[: self.plane + 1], predictions, self.ranges, detect_grid(planes[0]))[-1]
+        rows, width = traced.fine.shape
+        height = max(1, PIECE // width)
+        for first in range(0, rows, height):
+            yield _Piece(around, traced, first, min(height, rows - first) * width)
+
+    def _fitted(self, pieces: Sequence[_Piece]) -> Network:
+        """A network, fitted to these."""
+        random = np.random.RandomState(1)  # whose numbers are the same for ever
+        fit = Fit(UNITS, COMPONENTS, BATCH, random)
+        scale = Scale(self.plan.prediction.shift, self.ranges[self.plane].size)
+        samples = sum(piece.samples for piece in pieces)
+        epochs = max(LEAST_EPOCHS, min(MOST_EPOCHS, LEAST_EPOCHS * SAMPLES // samples))
+        done = 0
+        for _ in range(epochs):
+            for chunk in _chunks(pieces, random):
+                listed = _listed(chunk, scale)
+                order = random.permutation(len(listed.values))
+                left = 1 - done / (epochs * samples)
+                rate = LAST_RATE + RATE * left * left * (3 - 2 * left)
+                for start in range(0, len(order) - BATCH + 1, BATCH):
+                    fit.step(listed.chosen(order[start : start + BATCH]), scale, rate)
+                done += sum(piece.samples for piece in chunk)
+        return fit.network()
+
+
+def _chunks(pieces: Sequence[_Piece], random: np.random.RandomState) -> Iterator[list[_Piece]]:
+    """The pieces in random order, some of them at a time."""
+    chunk: list[_Piece] = []
+    samples = 0
+    for number in random.permutation(len(pieces)):
+        chunk.append(pieces[number])
+        samples += pieces[number].samples
+        if samples >= CHUNK:
+            yield chunk
+            chunk, samples = [], 0
+    if chunk:
+        yield chunk
+
+
+def _listed(pieces: Sequence[_Piece], scale: Scale) -> Samples:
+    """The samples of some pieces of which a network is asked."""
+    count = sum(piece.samples for piece in pieces)
+    listed = Samples(np.zeros((count, INPUTS), np.int16), *np.zeros((2, count), np.int32))
+    start = 0
+    for piece in pieces:
+        room = listed.chosen(slice(start, start + piece.samples))
+        start += list_inputs(piece.around, piece.traced, piece.first_row, scale, room)
+    return listed.chosen(slice(start))

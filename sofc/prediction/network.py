@@ -1,0 +1,106 @@
+"""Spec context/network: a small neural network of integers: three layers, rectified in between.
+
+Activities and inputs are of 12 bits, weights of 13, both with their signs: no sum of at most MOST_UNITS products, and a
+bias, leaves 32 bits. Products of 16 bits added up in 32 are what processors do most of at a time.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.jit.decorators import inlined
+from sofc.jit.types import Table, Vector
+
+MOST_UNITS = 128
+"""Inputs, and units of a layer."""
+ACTIVITY_LIMIT = (1 << 11) - 1
+"""Of inputs, in 1/256, and of what units say."""
+WEIGHT_BITS = 10
+"""Weights are in 1 / 2**WEIGHT_BITS."""
+WEIGHT_LIMIT = (1 << 12) - 1
+BIAS_LIMIT = 1 << 24
+"""Of biases, in 1 / 2**WEIGHT_BITS of an activity's step."""
+
+
+class Layer(NamedTuple):
+    """One layer: ``weights`` (units, inputs) and ``biases`` (units,)."""
+
+    weights: Table[np.int16]
+    biases: Vector[np.int32]
+
+
+class Network(NamedTuple):
+    """Three layers; of none where ``last`` has no units."""
+
+    first: Layer
+    second: Layer
+    last: Layer
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it has units."""
+        return len(self.last.biases) > 0
+
+
+class Activities(NamedTuple):
+    """Scratch: what goes into each layer of a network, and what the last one says."""
+
+    inputs: Vector[np.int16]
+    first: Vector[np.int16]
+    second: Vector[np.int16]
+    outputs: Vector[np.int32]
+
+
+def layer_of(weights: npt.NDArray[np.integer], biases: npt.NDArray[np.integer]) -> Layer:
+    """A layer as kernels take it."""
+    return Layer(np.ascontiguousarray(weights, np.int16), np.ascontiguousarray(biases, np.int32))
+
+
+def _empty(units: int, inputs: int) -> Layer:
+    return Layer(np.zeros((units, inputs), np.int16), np.zeros(units, np.int32))
+
+
+NO_NETWORK = Network(_empty(0, 0), _empty(0, 0), _empty(0, 0))
+
+
+def activities_of(network: Network) -> Activities:
+    """Scratch for a network."""
+    inputs, first, second = (np.zeros(layer.weights.shape[1], np.int16) for layer in network)
+    return Activities(inputs, first, second, np.zeros(len(network.last.biases), np.int32))
+
+
+@inlined
+def is_there(network: Network) -> bool:
+    """The same, in kernels."""
+    return int(network.last.biases.shape[0]) > 0
+
+
+@inlined
+def _weighted(inputs: Vector[np.int16], weights: Vector[np.int16]) -> np.int32:
+    """The sum of products."""
+    total = np.int32(0)
+    for i in range(weights.shape[0]):
+        total = np.int32(total + np.int32(np.int32(inputs[i]) * np.int32(weights[i])))
+    return total
+
+
+@inlined
+def _rectified(inputs: Vector[np.int16], layer: Layer, outputs: Vector[np.int16]) -> None:
+    """What the units of a layer say: not less than 0."""
+    for unit in range(layer.biases.shape[0]):
+        total = (np.int64(_weighted(inputs, layer.weights[unit])) + layer.biases[unit]) >> WEIGHT_BITS
+        outputs[unit] = max(0, min(ACTIVITY_LIMIT, total))
+
+
+@inlined
+def ask(network: Network, activities: Activities) -> None:
+    """Spec context/network. Fill all activities from the inputs, which are within ACTIVITY_LIMIT."""
+    _rectified(activities.inputs, network.first, activities.first)
+    _rectified(activities.first, network.second, activities.second)
+    last = network.last
+    for unit in range(last.biases.shape[0]):
+        total = np.int64(_weighted(activities.second, last.weights[unit])) + last.biases[unit]
+        activities.outputs[unit] = total >> WEIGHT_BITS
