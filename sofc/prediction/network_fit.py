@@ -15,8 +15,18 @@ import numpy.typing as npt
 
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
-from sofc.prediction import logistics as mixture
-from sofc.prediction.logistics import Logistics, argument_of, fill_logistics, logistics_of, sigmoid
+from sofc.prediction.logistics import (
+    ARGUMENT_BITS,
+    ARGUMENT_LIMIT,
+    FLOOR,
+    SIGMOID_BITS,
+    SLOPE_BITS,
+    Logistics,
+    argument_of,
+    fill_logistics,
+    logistics_of,
+    sigmoid,
+)
 from sofc.prediction.network import ACTIVITY_LIMIT, BIAS_LIMIT, WEIGHT_BITS, WEIGHT_LIMIT, Network, layer_of
 
 Reals = npt.NDArray[np.float32]
@@ -27,6 +37,7 @@ LN_2 = 0.6931471805599453
 SLOWLY, SLOWER = 0.9, 0.998
 """By what the means of gradients, and of their squares, fade from batch to batch."""
 LEAST = 1e-8
+SIGMOID_ONE, ARGUMENT_ONE, SLOPE_ONE = (float(1 << bits) for bits in (SIGMOID_BITS, ARGUMENT_BITS, SLOPE_BITS))
 
 
 class Samples(NamedTuple):
@@ -49,14 +60,19 @@ class Scale(NamedTuple):
     maximum: int
 
 
-class Passed(NamedTuple):
-    """One layer while it is fitted: ``weights`` (inputs, units), ``biases`` (units,), the gradients of both, and of a
-    batch what it says, ``outputs``, and the gradients of that, ``back`` (samples, units)."""
+class Affine(NamedTuple):
+    """What a layer adds up: ``weights`` (inputs, units) and ``biases`` (units,); or the gradients of these."""
 
     weights: Table[np.float32]
     biases: Vector[np.float32]
-    weight_gradients: Table[np.float32]
-    bias_gradients: Vector[np.float32]
+
+
+class Passed(NamedTuple):
+    """One layer while it is fitted: its ``parameters``, their ``gradients``, and of a batch what it says, ``outputs``,
+    and the gradients of that, ``back`` (samples, units)."""
+
+    parameters: Affine
+    gradients: Affine
     outputs: Table[np.float32]
     back: Table[np.float32]
 
@@ -66,24 +82,28 @@ def to_reals(inputs: Table[np.int16], outputs: Table[np.float32]) -> int:
     """Inputs as real numbers. Returns 0."""
     for row in range(outputs.shape[0]):
         for i in range(outputs.shape[1]):
-            outputs[row, i] = np.float32(inputs[row, i]) * np.float32(1 / 256)
+            outputs[row, i] = np.float32(inputs[row, i]) * np.float32(1 / UNIT)
     return 0
+
+
+@inlined
+def _add_product(factor: float, values: Vector[np.float32], totals: Vector[np.float32]) -> None:
+    """Add ``factor`` times ``values`` to as many ``totals``."""
+    for i in range(totals.shape[0]):
+        totals[i] += factor * values[i]
 
 
 @kernel
 def go_forward(inputs: Table[np.float32], layer: Passed, rectified: bool) -> int:
     """What a layer says to ``inputs`` (samples, inputs). Returns 0."""
-    limit = np.float32(ACTIVITY_LIMIT / 256)
+    limit = np.float32(ACTIVITY_LIMIT / UNIT)
     for row in range(inputs.shape[0]):
         outputs = layer.outputs[row]
         for j in range(outputs.shape[0]):
-            outputs[j] = layer.biases[j]
+            outputs[j] = layer.parameters.biases[j]
         for i in range(inputs.shape[1]):
-            value = inputs[row, i]
-            if value != 0:
-                weights = layer.weights[i]
-                for j in range(outputs.shape[0]):
-                    outputs[j] += value * weights[j]
+            if inputs[row, i] != 0:
+                _add_product(inputs[row, i], layer.parameters.weights[i], outputs)
         if rectified:
             for j in range(outputs.shape[0]):
                 outputs[j] = max(np.float32(0), min(limit, outputs[j]))
@@ -93,18 +113,16 @@ def go_forward(inputs: Table[np.float32], layer: Passed, rectified: bool) -> int
 @kernel
 def go_back(inputs: Table[np.float32], layer: Passed) -> int:
     """The gradients of a layer's weights and biases, from those of what it says. Returns 0."""
-    layer.weight_gradients[:] = 0
-    layer.bias_gradients[:] = 0
+    weights, biases = layer.gradients
+    weights[:] = 0
+    biases[:] = 0
     for row in range(inputs.shape[0]):
         back = layer.back[row]
         for j in range(back.shape[0]):
-            layer.bias_gradients[j] += back[j]
+            biases[j] += back[j]
         for i in range(inputs.shape[1]):
-            value = inputs[row, i]
-            if value != 0:
-                gradients = layer.weight_gradients[i]
-                for j in range(back.shape[0]):
-                    gradients[j] += value * back[j]
+            if inputs[row, i] != 0:
+                _add_product(inputs[row, i], back, weights[i])
     return 0
 
 
@@ -112,16 +130,12 @@ def go_back(inputs: Table[np.float32], layer: Passed) -> int:
 def pass_back(transposed: Table[np.float32], layer: Passed, before: Passed) -> int:
     """The gradients of what the layer ``before`` says; ``transposed`` (units, inputs): this one's weights. Returns
     0."""
-    limit = np.float32(ACTIVITY_LIMIT / 256)
+    limit = np.float32(ACTIVITY_LIMIT / UNIT)
     for row in range(layer.back.shape[0]):
         back = before.back[row]
-        for i in range(back.shape[0]):
-            back[i] = 0
+        back[:] = 0
         for j in range(transposed.shape[0]):
-            value = layer.back[row, j]
-            weights = transposed[j]
-            for i in range(back.shape[0]):
-                back[i] += value * weights[i]
+            _add_product(layer.back[row, j], transposed[j], back)
         outputs = before.outputs[row]
         for i in range(back.shape[0]):
             if outputs[i] <= 0 or outputs[i] >= limit:
@@ -133,10 +147,10 @@ def pass_back(transposed: Table[np.float32], layer: Passed, before: Passed) -> i
 def _edge(half: int, k: int, shift: int, says: Logistics) -> tuple[float, float, float]:
     """Of component ``k`` below ``half`` eighths: its mass, its density, and the argument times the density."""
     argument = argument_of(half, k, shift, says)
-    mass = sigmoid(argument) / 16777216.0
+    mass = sigmoid(argument) / SIGMOID_ONE
     density = mass * (1 - mass)
-    limited = max(-mixture.ARGUMENT_LIMIT, min(mixture.ARGUMENT_LIMIT, argument))
-    return mass, density, density * (limited / 4096.0)
+    limited = max(-ARGUMENT_LIMIT, min(ARGUMENT_LIMIT, argument))
+    return mass, density, density * (limited / ARGUMENT_ONE)
 
 
 @kernel
@@ -148,10 +162,10 @@ def find_gradients(samples: Samples, scale: Scale, says: Logistics, integers: Ve
     for row in range(samples.values.shape[0]):
         outputs, back = last.outputs[row], last.back[row]
         for j in range(outputs.shape[0]):
-            integers[j] = np.int32(np.floor(outputs[j] * np.float32(256)))
+            integers[j] = np.int32(np.floor(outputs[j] * np.float32(UNIT)))
         fill_logistics(integers, int(samples.fine[row]), scale.shift, says)
         value = int(samples.values[row])
-        all_weights, mass = 0.0, mixture.FLOOR / 16777216.0
+        all_weights, mass = 0.0, FLOOR / SIGMOID_ONE
         for k in range(count):
             low, low_density, low_moment = 0.0, 0.0, 0.0
             high, high_density, high_moment = 1.0, 0.0, 0.0
@@ -166,7 +180,7 @@ def find_gradients(samples: Samples, scale: Scale, says: Logistics, integers: Ve
             back[count + k] = weight * (high_density - low_density)
             back[2 * count + k] = weight * (high_moment - low_moment)
         for k in range(count):
-            weight, slope = float(says.weights[k]), says.slopes[k] / 262144.0
+            weight, slope = float(says.weights[k]), says.slopes[k] / SLOPE_ONE
             back[k] = share * LN_2 * (weight / all_weights - back[k] / mass)
             back[count + k] = share * 32 * slope * (back[count + k] / mass)
             back[2 * count + k] = share * LN_2 * (back[2 * count + k] / mass)
@@ -206,19 +220,19 @@ class Fit:
         self._says, self._integers = logistics_of(components), np.zeros(3 * components, np.int32)
         start = 0
         for before, after in shapes:
-            own = slice(start, start + (before + 1) * after)
+            place = slice(start, start + (before + 1) * after)
             parameters, gradients, limits = (
-                each[own] for each in (self._descent.parameters, self._descent.gradients, self._descent.limits)
+                each[place] for each in (self._descent.parameters, self._descent.gradients, self._descent.limits)
             )
-            start = own.stop
+            start = place.stop
             count = before * after
             parameters[:count] = (random.random_sample(count) * 2 - 1) * math.sqrt(6 / before)
             limits[:count], limits[count:] = WEIGHT_LIMIT / (1 << WEIGHT_BITS), BIAS_LIMIT / (UNIT << WEIGHT_BITS)
             weights, weight_gradients = (each[:count].reshape(before, after) for each in (parameters, gradients))
             outputs, back = np.zeros((2, batch, after), np.float32)
-            biases, bias_gradients = parameters[count:], gradients[count:]
-            self._layers.append(Passed(weights, biases, weight_gradients, bias_gradients, outputs, back))
-        last = self._layers[-1]
+            own, found = Affine(weights, parameters[count:]), Affine(weight_gradients, gradients[count:])
+            self._layers.append(Passed(own, found, outputs, back))
+        last = self._layers[-1].parameters
         last.weights[:] *= np.float32(0.25)
         last.biases[components : 2 * components] = np.linspace(-1, 1, components)
         last.biases[2 * components :] = np.linspace(-1.5, 3, components)
@@ -234,12 +248,11 @@ class Fit:
         for number in reversed(range(len(layers))):
             go_back(says[number], layers[number])
             if number:
-                pass_back(np.ascontiguousarray(layers[number].weights.T), layers[number], layers[number - 1])
+                pass_back(np.ascontiguousarray(layers[number].parameters.weights.T), layers[number], layers[number - 1])
         self._descent.step(rate)
 
     def network(self) -> Network:
         """The network, rounded to integers."""
         one = 1 << WEIGHT_BITS
-        return Network(
-            *(layer_of(np.rint(layer.weights.T * one), np.rint(layer.biases * one) * UNIT) for layer in self._layers)
-        )
+        layers = (layer.parameters for layer in self._layers)
+        return Network(*(layer_of(np.rint(own.weights.T * one), np.rint(own.biases * one) * UNIT) for own in layers))

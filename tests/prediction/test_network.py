@@ -21,7 +21,9 @@ SEEDS = st.integers(0, 2**32 - 1)
 def passed(rng, before, after, batch):
     """A layer that is fitted, of random numbers."""
     shapes = [(before, after), (after,), (before, after), (after,), (batch, after), (batch, after)]
-    return network_fit.Passed(*(rng.normal(size=shape).astype(np.float32) for shape in shapes))
+    weights, biases, *gradients, outputs, back = (rng.normal(size=shape).astype(np.float32) for shape in shapes)
+    own, found = network_fit.Affine(weights, biases), network_fit.Affine(*gradients)
+    return network_fit.Passed(own, found, outputs, back)
 
 
 @pytest.mark.parametrize("rectified", [False, True])
@@ -31,16 +33,16 @@ def test_layers_go_forward_and_back(rectified):
     before, layer = passed(rng, 3, 7, 5), passed(rng, 7, 4, 5)
     inputs = np.where(rng.random((5, 7)) < 0.3, 0, rng.normal(size=(5, 7))).astype(np.float32)
     network_fit.go_forward(inputs, layer, rectified)
-    expected = inputs @ layer.weights + layer.biases
+    expected = inputs @ layer.parameters.weights + layer.parameters.biases
     expected = np.clip(expected, 0, network.ACTIVITY_LIMIT / 256) if rectified else expected
     assert np.allclose(layer.outputs, expected, atol=1e-5)
     network_fit.go_back(inputs, layer)
-    assert np.allclose(layer.weight_gradients, inputs.T @ layer.back, atol=1e-5)
-    assert np.allclose(layer.bias_gradients, layer.back.sum(axis=0), atol=1e-5)
+    assert np.allclose(layer.gradients.weights, inputs.T @ layer.back, atol=1e-5)
+    assert np.allclose(layer.gradients.biases, layer.back.sum(axis=0), atol=1e-5)
     before.outputs[0, 0], before.outputs[0, 1] = 0, network.ACTIVITY_LIMIT / 256
-    network_fit.pass_back(np.ascontiguousarray(layer.weights.T), layer, before)
+    network_fit.pass_back(np.ascontiguousarray(layer.parameters.weights.T), layer, before)
     counts = (before.outputs > 0) & (before.outputs < network.ACTIVITY_LIMIT / 256)
-    assert np.allclose(before.back, (layer.back @ layer.weights.T) * counts, atol=1e-5)
+    assert np.allclose(before.back, (layer.back @ layer.parameters.weights.T) * counts, atol=1e-5)
 
 
 def code_length(outputs, fine, value, scale):
