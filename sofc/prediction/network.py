@@ -74,7 +74,7 @@ def activities_of(network: Network) -> Activities:
 
 @inlined
 def is_there(network: Network) -> bool:
-    """The same, in kernels."""
+    """What ``Network.is_asked`` says, in kernels."""
     return int(network.last.biases.shape[0]) > 0
 
 

@@ -114,8 +114,8 @@ def test_code_plane(seed, shape, bits, class_map, grid, sets, asks):
 
     def run(around, state, coding):
         votes = contexts, state.mixture.weights.shape[1], sets
-        scratch = kernel.scratch_for(shape, votes, settings_of_plane)
-        learning = kernel.Coding(state.mixture, state.plain, coding.stream)
+        scratch = kernel.scratch_for(shape, votes, settings_of_plane, model.network)
+        learning = kernel.Coding(model.contexts, state.mixture, state.plain, coding.stream)
         return kernel.code_plane(
             coding.encodes, around, prediction.bank(grid, maximum), settings_of_plane, learning, scratch
         )

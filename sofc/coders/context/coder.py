@@ -141,8 +141,8 @@ def code_image(coding: Coding, model: PlaneModel, state: MixingState, turn: InTu
     around = neighbourhood(prediction.references, turn)
     settings = model.settings_for(plane.shape[1])
     votes = state.contexts, state.mixture.weights.shape[1], model.sets
-    scratch = kernel.scratch_for(plane.shape, votes, settings)
-    learning = kernel.Coding(state.mixture, state.plain, coding.stream)
+    scratch = kernel.scratch_for(plane.shape, votes, settings, model.network)
+    learning = kernel.Coding(model.contexts, state.mixture, state.plain, coding.stream)
     predictors = prediction.bank(turn.grid, turn.maximum)
     status = kernel.code_plane(coding.encodes, around, predictors, settings, learning, scratch)
     if status != OK:

@@ -51,7 +51,7 @@ from sofc.prediction.bank import (
     tap_scratch,
 )
 from sofc.prediction.median_edge import median_edge
-from sofc.prediction.network import Network, is_there
+from sofc.prediction.network import NO_NETWORK, Network, is_there
 from sofc.prediction.online import Stripes, correct, note, stripes_of
 
 UNARY_STEPS = 24
@@ -78,7 +78,7 @@ class Settings(NamedTuple):
 
     ``adapts``, ``matches``: whether predictions are corrected, and the match model asked. ``shift``: scale of the
     plane's differences. ``level_of`` (EXPECTED,): level of each expected error. ``low_bits`` (LEVELS,): bits of the
-    magnitude below the unary part. ``network``: one without units is not asked.
+    magnitude below the unary part.
     """
 
     adapts: int
@@ -86,12 +86,11 @@ class Settings(NamedTuple):
     shift: int
     level_of: Vector[np.int64]
     low_bits: Vector[np.int64]
-    contexts: Contexts
-    network: Network
 
 
 class Scratch(NamedTuple):
-    """What coding a plane works in: taps, terms, votes, errors of the row above, the correction's state, the memory."""
+    """What coding a plane works in: taps, terms, votes, errors of the row above, the correction's state, the memory,
+    and the network with what it says."""
 
     values: Vector[np.int32]
     term: Vector[np.int64]
@@ -102,7 +101,9 @@ class Scratch(NamedTuple):
     forecast: Forecast
 
 
-def scratch_for(shape: tuple[int, ...], votes: tuple[int, int, int], settings: Settings) -> Scratch:
+def scratch_for(
+    shape: tuple[int, ...], votes: tuple[int, int, int], settings: Settings, network: Network = NO_NETWORK
+) -> Scratch:
     """Scratch for a plane of a shape; ``votes``: contexts, lanes and weight sets."""
     rows, width = shape
     return Scratch(
@@ -112,13 +113,14 @@ def scratch_for(shape: tuple[int, ...], votes: tuple[int, int, int], settings: S
         votes=votes_for(*votes),
         stripes=stripes_of(width if settings.adapts else 0),
         memory=match.empty_memory(rows * width if settings.matches else 0),
-        forecast=forecast_of(settings.network),
+        forecast=forecast_of(network),
     )
 
 
 class Coding(NamedTuple):
-    """What a plane is coded by and to: the state that learns, and the stream."""
+    """What a plane is coded by and to: the contexts, the state that learns, and the stream."""
 
+    contexts: Contexts
     mixture: Mixture
     plain: Vector[np.uint32]
     stream: Stream
@@ -232,12 +234,11 @@ def _note(around: Neighbourhood, found: _Predicted, settings: Settings, scratch:
 
 
 @inlined
-def _fill_contexts(
-    found: _Predicted, around: Neighbourhood, settings: Settings, scratch: Scratch, west_error: int, y: int, x: int
+def _fill_all_terms(
+    found: _Predicted, around: Neighbourhood, shift: int, scratch: Scratch, west_error: int, y: int, x: int
 ) -> None:
-    """Spec context/terms and Spec context/contexts. All terms of sample (y, x), and the bit models that contexts
-    select by them."""
-    term, shift, votes = scratch.term, settings.shift, scratch.votes
+    """Spec context/terms. All terms of sample (y, x)."""
+    term = scratch.term
     term[Term.LEVEL], term[Term.LEVEL_PAIR] = found.level, found.level >> 1
     # The fraction of the prediction says on which side of mu the sample rather is.
     term[Term.QUARTER] = found.quarter
@@ -248,7 +249,6 @@ def _fill_contexts(
     term[Term.ERROR_N] = _clamped(scratch.north_errors[x - PAD] >> (shift + 2), CLAMP)
     term[Term.CORRECTION] = _clamped((found.first - found.fine) >> (shift + 2), CLAMP)
     _fill_terms(term, scratch.values, around.references, found.mu, shift)
-    select_models(settings.contexts, term, votes.hashes, votes.first)
 
 
 class _Bins(NamedTuple):
@@ -280,19 +280,11 @@ def _low_bits(found: _Predicted, asks: bool, settings: Settings) -> int:
 
 @inlined
 def _code_bins(
-    encode: bool,
-    residual: int,
-    maximum: int,
-    found: _Predicted,
-    asks: bool,
-    settings: Settings,
-    coding: Coding,
-    scratch: Scratch,
+    encode: bool, residual: int, low_bits: int, found: _Predicted, spread: Spread, coding: Coding, scratch: Scratch
 ) -> _Bins:
     """Spec context/residual. The mixed decisions of a residual: zero or not, sign, steps. Mixing is inlined once."""
-    votes, mu, low_bits = scratch.votes, found.mu, _low_bits(found, asks, settings)
+    votes, mu, maximum = scratch.votes, spread.mu, spread.maximum
     high = (abs(residual) - 1) >> low_bits
-    spread = Spread(mu, maximum, settings.shift, scratch.forecast.logistics)
     part = rest = 0
     column = scratch.term[Term.W_BY_P]
     if column > CLAMP:
@@ -301,7 +293,7 @@ def _code_bins(
     while True:
         select_weights(votes, decision, found.level, found.place, column + CLAMP)
         bit = _wanted(residual, high, decision, step) if encode else 0
-        if asks:
+        if spread.is_known:
             if decision == ZERO:
                 part, rest = mass_but_for_mu(spread), mass_of_all(spread)
             elif decision == SIGN:
@@ -336,47 +328,39 @@ def _code_bins(
         before = decision
         decision = MAGNITUDE + sign + 2 * min(step, MAGNITUDE_BINS - 1)
         if before < BLOCK <= decision:
-            select_further_models(settings.contexts, votes.hashes, votes.first)
+            select_further_models(coding.contexts, votes.hashes, votes.first)
     return _Bins(OK, False, sign, step, most)
 
 
 @inlined
 def _code_residual(
-    encode: bool,
-    sample: int,
-    maximum: int,
-    found: _Predicted,
-    asks: bool,
-    settings: Settings,
-    coding: Coding,
-    scratch: Scratch,
+    encode: bool, sample: int, low_bits: int, found: _Predicted, spread: Spread, coding: Coding, scratch: Scratch
 ) -> int:
     """Spec context/residual. Code a sample by what it differs from mu. Returns the sample, or TOO_LONG or BROKEN."""
     mu = found.mu
     residual = sample - mu if encode else 0
-    bins = _code_bins(encode, residual, maximum, found, asks, settings, coding, scratch)
+    bins = _code_bins(encode, residual, low_bits, found, spread, coding, scratch)
     if bins.status < 0:
         return bins.status
     if bins.is_zero:
         return mu
-    magnitude, count, step = abs(residual) - 1, _low_bits(found, asks, settings), bins.step
+    magnitude, step = abs(residual) - 1, bins.step
     if step == UNARY_STEPS and step < bins.most:
-        rest = (magnitude >> count) - UNARY_STEPS
+        rest = (magnitude >> low_bits) - UNARY_STEPS
         rest = code_integer(encode, rest, FIRST_INTEGER, coding.plain, coding.stream)
         if rest < 0:
             return rest
         step = min(UNARY_STEPS + rest, bins.most + 1)
-    if asks:
-        spread = Spread(mu, maximum, settings.shift, scratch.forecast.logistics)
-        low = code_forecast_bits(encode, magnitude, count, step << count, bins.sign, spread, coding.stream)
+    if spread.is_known:
+        low = code_forecast_bits(encode, magnitude, low_bits, step << low_bits, bins.sign, spread, coding.stream)
     else:
         slot = ((found.level * 8 + min(step, 7)) * 2 + bins.sign) << LEARNED_LOW
-        low = _code_low_bits(encode, magnitude, count, slot, coding)
+        low = _code_low_bits(encode, magnitude, low_bits, slot, coding)
     if low < 0:
         return low
-    size = ((step << count) | low) + 1
+    size = ((step << low_bits) | low) + 1
     sample = mu + size if bins.sign else mu - size
-    return sample if 0 <= sample <= maximum else BROKEN
+    return sample if 0 <= sample <= spread.maximum else BROKEN
 
 
 @inlined
@@ -414,21 +398,21 @@ def code_plane(
     When decoding, the plane of ``around`` is filled, as are its log errors either way. ``scratch`` is fresh. Returns
     OK, TOO_LONG or BROKEN.
     """
-    plane, values = around.plane, scratch.values
+    plane, values, votes, forecast = around.plane, scratch.values, scratch.votes, scratch.forecast
     rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
     for y in range(PAD, PAD + rows):
         west_error = 0
         for x in range(PAD, PAD + width):
             found = _predict(around, bank, settings, scratch, y, x)
-            _fill_contexts(found, around, settings, scratch, west_error, y, x)
+            _fill_all_terms(found, around, settings.shift, scratch, west_error, y, x)
+            select_models(coding.contexts, scratch.term, votes.hashes, votes.first)
             asks = False
-            if is_there(settings.network):
+            if is_there(forecast.network):
                 expected = Expected(found.fine, found.mu, found.expected, y - PAD, x - PAD)
-                inputs = scratch.forecast.activities.inputs
-                asks = fill_inputs(inputs, around, y, x, expected, settings.shift, bank.maximum)
-                scratch.votes.stretched[scratch.votes.first.shape[0]] = 0
+                asks = fill_inputs(forecast.activities.inputs, around, y, x, expected, settings.shift, bank.maximum)
+                votes.stretched[votes.first.shape[0]] = 0
             if asks:
-                forecast_sample(settings.network, found.fine, settings.shift, scratch.forecast)
+                forecast_sample(forecast, found.fine, settings.shift)
             sample = int(plane[y, x])
             known = match.NOTHING
             key = 0
@@ -441,7 +425,9 @@ def code_plane(
             if known != match.NOTHING:
                 sample = known
             elif bank.maximum > 0:
-                sample = _code_residual(encode, sample, bank.maximum, found, asks, settings, coding, scratch)
+                low_bits = _low_bits(found, asks, settings)
+                spread = Spread(found.mu, bank.maximum, settings.shift, forecast.logistics, asks)
+                sample = _code_residual(encode, sample, low_bits, found, spread, coding, scratch)
                 if sample < 0:
                     return sample
             else:

@@ -27,15 +27,16 @@ MIDDLE = 1024
 
 
 class Forecast(NamedTuple):
-    """Scratch: the network's activities, and the distribution that it says."""
+    """A network, one without units is not asked; scratch: its activities, and the distribution that it says."""
 
+    network: Network
     activities: Activities
     logistics: Logistics
 
 
 def forecast_of(network: Network) -> Forecast:
-    """Scratch for a network."""
-    return Forecast(activities_of(network), logistics_of(len(network.last.biases) // 3))
+    """A network with its scratch."""
+    return Forecast(network, activities_of(network), logistics_of(len(network.last.biases) // 3))
 
 
 class Expected(NamedTuple):
@@ -86,19 +87,21 @@ def fill_inputs(
 
 
 @inlined
-def forecast_sample(network: Network, fine: int, shift: int, forecast: Forecast) -> None:
+def forecast_sample(forecast: Forecast, fine: int, shift: int) -> None:
     """Spec context/network. The distribution of a sample, from the inputs."""
-    ask(network, forecast.activities)
+    ask(forecast.network, forecast.activities)
     fill_logistics(forecast.activities.outputs, fine, shift, forecast.logistics)
 
 
 class Spread(NamedTuple):
-    """The distribution of a sample around ``mu``, within 0 .. ``maximum``; ``shift``: scale of the plane."""
+    """The distribution of a sample around ``mu``, within 0 .. ``maximum``; ``shift``: scale of the plane;
+    ``is_known``: whether the network says it."""
 
     mu: int
     maximum: int
     shift: int
     logistics: Logistics
+    is_known: bool
 
 
 @inlined

@@ -108,11 +108,15 @@ class PlaneModel:
         """What the kernels take of the plan, for planes that are not too wide to be corrected."""
         plan = self.plan
         level_of = np.searchsorted(plan.levels, np.arange(bank.EXPECTED), side="left").astype(np.int64)
-        used = self.start.contexts
-        contexts = Contexts(np.ascontiguousarray(plan.contexts[:used]), plan.starts(used))
         prediction = plan.prediction
         flags = int(prediction.adapts), int(plan.matches and not self.network.is_asked)
-        return Settings(*flags, prediction.shift, level_of, plan.low_bits, contexts, self.network)
+        return Settings(*flags, prediction.shift, level_of, plan.low_bits)
+
+    @cached_property
+    def contexts(self) -> Contexts:
+        """Those that are used, as kernels take them."""
+        used = self.start.contexts
+        return Contexts(np.ascontiguousarray(self.plan.contexts[:used]), self.plan.starts(used))
 
     def settings_for(self, width: int) -> Settings:
         """The same for planes of this width."""

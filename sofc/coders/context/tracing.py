@@ -9,17 +9,13 @@ import numpy as np
 from sofc.coders.context import kernel
 from sofc.coders.context.coder import InTurn, neighbourhood
 from sofc.coders.context.model import Prediction
-from sofc.entropy.contexts import MOST_TERMS, Contexts
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank
-from sofc.prediction.network import NO_NETWORK
 
 Found = tuple[bank.Neighbourhood, bank.Traced]
 """A plane that was predicted, with its log errors, and what was predicted."""
 
-_NOTHING = np.zeros(1, np.int64)
-_NO_CONTEXTS = Contexts(np.zeros((0, MOST_TERMS), np.int64), _NOTHING)
-UNMIXED = kernel.Settings(0, 0, 0, np.zeros(bank.EXPECTED, np.int64), _NOTHING, _NO_CONTEXTS, NO_NETWORK)
+UNMIXED = kernel.Settings(0, 0, 0, np.zeros(bank.EXPECTED, np.int64), np.zeros(1, np.int64))
 """For going through a plane without coding it."""
 
 
