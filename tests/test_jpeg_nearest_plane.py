@@ -55,9 +55,9 @@ def test_nearest_plane(seed):
     variances[nothing] = 0
     start = (true + rng.integers(-2, 3, true.shape)).astype(np.int32)
     found, room, held = solve.Solved.unsolved(start.copy()), solve.scratch(), nearest_plane.belief()
-    solve.solve_again(seen, inversion, solve.HOPELESS, *found, room, np.zeros(SIZE, np.int32))
+    solve.solve_again(seen, inversion, solve.HOPELESS, found, room, np.zeros(SIZE, np.int32))
     again = found.coefficients.copy()
-    nearest_plane.round_blocks(seen, inversion, *found, variances, room, held)
+    nearest_plane.round_blocks(seen, inversion, found, found.unfinished, variances, room, held)
     solved = solve.Solved.of(seen, inversion).coefficients
     patterns = dct.patterns(dct.COSINES).T.tolist()
     for number in range(2):

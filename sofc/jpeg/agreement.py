@@ -135,6 +135,6 @@ def mended(plane: Bounded, origin: Origin) -> Origin:
         return origin
     inversion = Inversion.of(origin.table, origin.decoder.inverse)
     found = Solved.unsolved(origin.coefficients.copy())
-    solve_again(component, inversion, HOPELESS, *found, scratch(), np.zeros(SIZE, np.int32))
+    solve_again(component, inversion, HOPELESS, found, scratch(), np.zeros(SIZE, np.int32))
     improve(component, inversion, found)
     return replace(origin, coefficients=found.coefficients)

@@ -248,15 +248,19 @@ def _search(conversion: Conversion, start: Triple, colour: Colour) -> Triple:
     return found
 
 
-class _Run(NamedTuple):
-    """RUN colours or fewer that stand side by side, and where what they convert to goes."""
+class _Row(NamedTuple):
+    """Samples of Channels that stand side by side."""
 
-    red: Vector[np.int32]
-    green: Vector[np.int32]
-    blue: Vector[np.int32]
-    y: Vector[np.int32]
-    cb: Vector[np.int32]
-    cr: Vector[np.int32]
+    first: Vector[np.int32]
+    second: Vector[np.int32]
+    third: Vector[np.int32]
+
+
+class _Run(NamedTuple):
+    """RUN colours or fewer, and where what they convert to goes."""
+
+    colours: _Row
+    converted: _Row
 
 
 RUN = 64
@@ -266,18 +270,20 @@ RUN = 64
 @inlined
 def _round_run(conversion: Conversion, run: _Run, count: int) -> int:
     """The rounded conversions of a run of colours. Returns how many do not convert back, which have ~Y for Y."""
+    reds, greens, blues = run.colours
+    ys, cbs, crs = run.converted
     missed = 0
     for i in range(count):
-        red, green, blue = int(run.red[i]), int(run.green[i]), int(run.blue[i])
-        run.y[i] = _weighted(0, red, green, blue)
-        run.cb[i] = _weighted(1, red, green, blue) + MIDDLE
-        run.cr[i] = _weighted(2, red, green, blue) + MIDDLE
+        red, green, blue = int(reds[i]), int(greens[i]), int(blues[i])
+        ys[i] = _weighted(0, red, green, blue)
+        cbs[i] = _weighted(1, red, green, blue) + MIDDLE
+        crs[i] = _weighted(2, red, green, blue) + MIDDLE
     for i in range(count):
-        y, cb, cr = int(run.y[i]), int(run.cb[i]), int(run.cr[i])
+        y, cb, cr = int(ys[i]), int(cbs[i]), int(crs[i])
         made = convert(conversion, y, cb - MIDDLE, cr - MIDDLE)
-        differs = (made.red ^ run.red[i]) | (made.green ^ run.green[i]) | (made.blue ^ run.blue[i])
+        differs = (made.red ^ reds[i]) | (made.green ^ greens[i]) | (made.blue ^ blues[i])
         is_missed = 1 if (differs | cb >> 8 | cr >> 8) != 0 else 0
-        run.y[i] = y ^ -is_missed
+        ys[i] = y ^ -is_missed
         missed += is_missed
     return missed
 
@@ -303,22 +309,24 @@ def blank_memo() -> Memo:
 def _search_run(conversion: Conversion, run: _Run, count: int, memo: Memo) -> int:
     """Find for each colour of a run that was missed what converts to it, else leave it rounded. Returns how many have
     none."""
+    reds, greens, blues = run.colours
+    ys, cbs, crs = run.converted
     missed = 0
     for i in range(count):
-        if run.y[i] >= 0:
+        if ys[i] >= 0:
             continue
-        colour = Colour(int(run.red[i]), int(run.green[i]), int(run.blue[i]))
+        colour = Colour(int(reds[i]), int(greens[i]), int(blues[i]))
         key = ((colour.red & LARGEST) << 16 | (colour.green & LARGEST) << 8 | (colour.blue & LARGEST)) + 1
         place = (key * 40503 >> 4) & ((1 << MEMO_BITS) - 1)
         if memo.colours[place] != key:
-            start = Triple(~int(run.y[i]), int(run.cb[i]) - MIDDLE, int(run.cr[i]) - MIDDLE, False)
+            start = Triple(~int(ys[i]), int(cbs[i]) - MIDDLE, int(crs[i]) - MIDDLE, False)
             found = _search(conversion, start, colour)
             cb, cr = min(MIDDLE - 1, found.cb) + MIDDLE, min(MIDDLE - 1, found.cr) + MIDDLE
             memo.colours[place] = key
             memo.found[place] = (0 if found.fits else 1 << 24) | found.y << 16 | cb << 8 | cr
         known = int(memo.found[place])
         missed += known >> 24
-        run.y[i], run.cb[i], run.cr[i] = (known >> 16) & LARGEST, (known >> 8) & LARGEST, known & LARGEST
+        ys[i], cbs[i], crs[i] = (known >> 16) & LARGEST, (known >> 8) & LARGEST, known & LARGEST
     return missed
 
 
@@ -331,12 +339,8 @@ def from_rgb(conversion: Conversion, samples: Channels, converted: Channels, mem
     for i in range(rows):
         for j in range(0, width, RUN):
             run = _Run(
-                samples.first[i, j:],
-                samples.second[i, j:],
-                samples.third[i, j:],
-                converted.first[i, j:],
-                converted.second[i, j:],
-                converted.third[i, j:],
+                _Row(samples.first[i, j:], samples.second[i, j:], samples.third[i, j:]),
+                _Row(converted.first[i, j:], converted.second[i, j:], converted.third[i, j:]),
             )
             count = min(RUN, width - j)
             if _round_run(conversion, run, count) > 0:

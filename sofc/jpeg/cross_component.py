@@ -122,21 +122,14 @@ def bound_clipped(conversion: Conversion, n: int, known: Memory) -> int:
     return 0
 
 
-class Masks(NamedTuple):
-    """Where Y, Cb and Cr are sure (1), and where an image is covered."""
-
-    first: Table[np.uint8]
-    second: Table[np.uint8]
-    third: Table[np.uint8]
-    covered: Table[np.uint8]
-
-
 class Told(NamedTuple):
-    """Y, Cb and Cr as they are guessed, and as they are drawn, which tells something where it is sure."""
+    """Y, Cb and Cr as they are guessed, and as they are drawn, which tells something where these are ``sure`` (1; (3,
+    rows, width)) and the image is not ``covered`` (1)."""
 
     guessed: Channels
     drawn: Channels
-    masks: Masks
+    sure: Cube[np.uint8]
+    covered: Table[np.uint8]
 
 
 class Better(NamedTuple):
@@ -151,8 +144,8 @@ class Better(NamedTuple):
 @inlined
 def _place_of(conversion: Conversion, colour: Colour, told: Told, i: int, j: int, known: Memory) -> int:
     """Where the bounds stand of a colour at a place of which Y is sure, or Cb and Cr are."""
-    masks, drawn, guessed = told.masks, told.drawn, told.guessed
-    y_sure, u_sure, v_sure = masks.first[i, j], masks.second[i, j], masks.third[i, j]
+    guessed, drawn = told.guessed, told.drawn
+    y_sure, u_sure, v_sure = told.sure[0, i, j], told.sure[1, i, j], told.sure[2, i, j]
     y = int(drawn.first[i, j]) if y_sure != 0 else -1
     u = int(drawn.second[i, j]) if u_sure != 0 else -1
     v = int(drawn.third[i, j]) if v_sure != 0 else -1
@@ -176,14 +169,14 @@ def _place_of(conversion: Conversion, colour: Colour, told: Told, i: int, j: int
 def inform(conversion: Conversion, samples: Channels, told: Told, known: Memory, better: Better) -> int:
     """Change ``better``, where a channel was cut, to what ``told`` says of it; a colour is looked at about the samples
     that it is first met with. Returns 0."""
-    masks = told.masks
-    rows, width = masks.covered.shape
+    are_sure = told.sure
+    rows, width = told.covered.shape
     for i in range(rows):
         for j in range(width):
-            is_told = masks.first[i, j] != 0 or (masks.second[i, j] != 0 and masks.third[i, j] != 0)
+            is_told = are_sure[0, i, j] != 0 or (are_sure[1, i, j] != 0 and are_sure[2, i, j] != 0)
             colour = Colour(int(samples.first[i, j]), int(samples.second[i, j]), int(samples.third[i, j]))
             is_cut = min(colour.red, colour.green, colour.blue) == 0 or max(colour) == LARGEST
-            if not is_told or not is_cut or masks.covered[i, j] != 0:
+            if not is_told or not is_cut or told.covered[i, j] != 0:
                 continue
             n = _place_of(conversion, colour, told, i, j, known)
             for k in range(better.numbers.shape[0]):
@@ -265,11 +258,11 @@ def informed(planes: Sequence[Bounded], seen: Seen, drawn: Sequence[Plane], sure
     told = [number for number, mask in enumerate(sure) if not mask.any()]
     if not told:
         return list(planes)
-    masks = Masks(*(np.ascontiguousarray(mask).view(np.uint8) for mask in (*sure, seen.covered)))
+    masks = np.stack(sure).view(np.uint8), np.ascontiguousarray(seen.covered).view(np.uint8)
     guesses = Channels(*(plane.samples for plane in planes))
     samples, lowest, highest = (np.stack(each) for each in zip(*(planes[k][:3] for k in told), strict=True))
     better = Better(np.array(told, np.int64), samples, lowest, highest)
-    inform(seen.conversion, Channels(*seen.samples), Told(guesses, Channels(*drawn), masks), memory(), better)
+    inform(seen.conversion, Channels(*seen.samples), Told(guesses, Channels(*drawn), *masks), memory(), better)
     result = list(planes)
     for number, k in enumerate(told):
         result[k] = Bounded(samples[number], lowest[number], highest[number], planes[k].shown)

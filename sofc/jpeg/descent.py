@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.jit.decorators import inlined, kernel
-from sofc.jit.types import Cube, Table, Vector
+from sofc.jit.types import Table, Vector
 from sofc.jpeg.dct import SIZE
 from sofc.jpeg.nearest_plane import round_surest
 from sofc.jpeg.solve import MOST, NONE, PATTERNS, Guessed, Inversion, Scratch, Solved, draw_block, load, scratch
@@ -124,26 +124,18 @@ def _descend_block(block: Vector[np.int32], inversion: Inversion, room: Scratch,
 
 @kernel
 def descend(
-    guessed: Guessed,
-    inversion: Inversion,
-    coefficients: Cube[np.int32],
-    wrong: Table[np.int32],
-    room: Scratch,
-    descent: Descent,
+    guessed: Guessed, inversion: Inversion, found: Solved, places: Table[np.int64], room: Scratch, descent: Descent
 ) -> int:
-    """Change ``coefficients`` (rows of blocks, blocks in a row, 64) of blocks of which samples are ``wrong`` (rows of
-    blocks, blocks in a row), where fewer are then. Returns how many blocks come out that did not before."""
-    tried, helped = 0, 0
-    for row in range(coefficients.shape[0]):
-        for column in range(coefficients.shape[1]):
-            if wrong[row, column] == 0:
-                continue
-            if tried >= PATIENCE and FEW * helped < tried:
-                return helped
-            load(guessed, row, column, room)
-            wrong[row, column] = _descend_block(coefficients[row, column], inversion, room, descent)
-            tried += 1
-            helped += 1 if wrong[row, column] == 0 else 0
+    """Change the coefficients ``found`` of blocks with wrong samples, at ``places`` (blocks, 2), where fewer are wrong
+    then. Returns how many blocks come out that did not before."""
+    helped = 0
+    for tried in range(places.shape[0]):
+        if tried >= PATIENCE and FEW * helped < tried:
+            break
+        row, column = int(places[tried, 0]), int(places[tried, 1])
+        load(guessed, row, column, room)
+        found.wrong[row, column] = _descend_block(found.coefficients[row, column], inversion, room, descent)
+        helped += 1 if found.wrong[row, column] == 0 else 0
     return helped
 
 
@@ -160,4 +152,4 @@ def go_downhill(guessed: Guessed, inversion: Inversion, found: Solved) -> None:
     changes, (signs, excess) = np.zeros((SIZE + 1, SIZE), np.int32), np.zeros((2, SIZE), np.int64)
     moved, before = np.zeros((2, SIZE), np.int32)
     descent = Descent(changes, signs, excess, np.zeros(PAIRED, np.int64), moved, before)
-    descend(guessed, inversion, *found, scratch(), descent)
+    descend(guessed, inversion, found, found.unfinished, scratch(), descent)

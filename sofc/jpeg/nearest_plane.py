@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.jit.decorators import inlined, kernel
-from sofc.jit.types import Cube, Table, Vector
+from sofc.jit.types import Table, Vector
 from sofc.jpeg.dct import COSINES, SIDE, SIZE, patterns
 from sofc.jpeg.solve import (
     BASIS_BITS,
@@ -379,32 +379,29 @@ def _round_block(
 def round_blocks(
     guessed: Guessed,
     inversion: Inversion,
-    coefficients: Cube[np.int32],
-    wrong: Table[np.int32],
+    found: Solved,
+    places: Table[np.int64],
     variances: Vector[np.float64],
     room: Scratch,
     held: Belief,
 ) -> int:
-    """Change ``coefficients`` (rows of blocks, blocks in a row, 64) of blocks of which samples are ``wrong`` (rows of
-    blocks, blocks in a row), where fewer are then. ``variances`` (64,): what coefficients vary by, 0 of those that are
-    0 everywhere. Returns how many blocks come out that did not before."""
-    tried, helped = 0, 0
-    for row in range(coefficients.shape[0]):
-        for column in range(coefficients.shape[1]):
-            if wrong[row, column] == 0:
-                continue
-            if tried >= PATIENCE and FEW * helped < tried:
-                return helped
-            block = coefficients[row, column]
-            _copy(block, held.best)
-            load(guessed, row, column, room)
-            left = _round_block(block, inversion, variances, room, held)
-            if left < wrong[row, column]:
-                wrong[row, column] = left
-            else:
-                _copy(held.best, block)
-            tried += 1
-            helped += 1 if left == 0 else 0
+    """Change the coefficients ``found`` of blocks with wrong samples, at ``places`` (blocks, 2), where fewer are wrong
+    then. ``variances`` (64,): what coefficients vary by, 0 of those that are 0 everywhere. Returns how many blocks come
+    out that did not before."""
+    helped = 0
+    for tried in range(places.shape[0]):
+        if tried >= PATIENCE and FEW * helped < tried:
+            break
+        row, column = int(places[tried, 0]), int(places[tried, 1])
+        block = found.coefficients[row, column]
+        _copy(block, held.best)
+        load(guessed, row, column, room)
+        left = _round_block(block, inversion, variances, room, held)
+        if left < found.wrong[row, column]:
+            found.wrong[row, column] = left
+        else:
+            _copy(held.best, block)
+        helped += 1 if left == 0 else 0
     return helped
 
 
@@ -418,7 +415,7 @@ def round_surest(guessed: Guessed, inversion: Inversion, found: Solved) -> None:
         is_zero = highest < DIAGONAL_OF
     variances: Vector[np.float64] = np.where(is_zero, 0, squares + LEAST_VARIANCE) * inversion.table**2
     room, held = scratch(), belief()
-    round_blocks(guessed, inversion, *found, variances, room, held)
+    round_blocks(guessed, inversion, found, found.unfinished, variances, room, held)
     if are_few:
         variances *= DOUBT
-        round_blocks(guessed, inversion, *found, variances, room, held)
+        round_blocks(guessed, inversion, found, found.unfinished, variances, room, held)

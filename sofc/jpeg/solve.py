@@ -373,20 +373,42 @@ def solve_block(
     return _solve_block(block, inversion, most, room)
 
 
-@kernel
-def solve(
-    guessed: Guessed,
-    inversion: Inversion,
-    most: int,
-    coefficients: Cube[np.int32],
-    wrong: Table[np.int32],
-    room: Scratch,
-) -> int:
-    """Fill ``coefficients`` (rows of blocks, blocks in a row, 64), zeros, so that samples come to lie in their bounds.
+class Solved(NamedTuple):
+    """Coefficients (rows of blocks, blocks in a row, 64), and how many samples of each block (rows of blocks, blocks in
+    a row) are ``wrong``: do not lie within their bounds."""
 
-    ``most``: samples of a block that may be wrong before it is given up. ``wrong`` (rows of blocks, blocks in a row) is
-    filled with how many samples of each do not lie within their bounds. Returns 0.
-    """
+    coefficients: Cube[np.int32]
+    wrong: Table[np.int32]
+
+    @classmethod
+    def of(cls, component: Guessed, inversion: Inversion, room: Scratch | None = None) -> Solved:
+        """What ``solve`` finds of a component in whole blocks."""
+        rows, width = component.guess.shape
+        found = cls.unsolved(np.zeros((rows // SIDE, width // SIDE, SIZE), np.int32))
+        solve(component, inversion, HOPELESS, found, scratch() if room is None else room)
+        return found
+
+    @classmethod
+    def unsolved(cls, coefficients: Cube[np.int32]) -> Solved:
+        """Coefficients of which it is not known yet what is wrong."""
+        return cls(coefficients, np.zeros(coefficients.shape[:2], np.int32))
+
+    @property
+    def unfinished(self) -> Table[np.int64]:
+        """Row and column of each block of which samples are wrong, (blocks, 2)."""
+        return np.ascontiguousarray(np.argwhere(self.wrong).astype(np.int64, copy=False))
+
+    @property
+    def missed(self) -> int:
+        """How many samples of all do not lie within their bounds."""
+        return int(self.wrong.sum())
+
+
+@kernel
+def solve(guessed: Guessed, inversion: Inversion, most: int, found: Solved, room: Scratch) -> int:
+    """Fill what is ``found``, coefficients of 0, so that samples come to lie in their bounds. ``most``: samples of a
+    block that may be wrong before it is given up. Returns 0."""
+    coefficients, wrong = found
     for row in range(coefficients.shape[0]):
         for column in range(coefficients.shape[1]):
             wrong[row, column] = solve_block(guessed, row, column, inversion, most, coefficients[row, column], room)
@@ -395,16 +417,11 @@ def solve(
 
 @kernel
 def solve_again(
-    guessed: Guessed,
-    inversion: Inversion,
-    most: int,
-    coefficients: Cube[np.int32],
-    wrong: Table[np.int32],
-    room: Scratch,
-    before: Vector[np.int32],
+    guessed: Guessed, inversion: Inversion, most: int, found: Solved, room: Scratch, before: Vector[np.int32]
 ) -> int:
     """The same of coefficients that were found by other bounds: what does not come out is solved, and stays as it was
     where that leaves no fewer samples. ``before``: scratch (64,). Returns 0."""
+    coefficients, wrong = found
     for row in range(coefficients.shape[0]):
         for column in range(coefficients.shape[1]):
             block = coefficients[row, column]
@@ -420,29 +437,3 @@ def solve_again(
                 least = min(left, least)
             wrong[row, column] = least
     return 0
-
-
-class Solved(NamedTuple):
-    """Coefficients (rows of blocks, blocks in a row, 64), and how many samples of each block (rows of blocks, blocks in
-    a row) are ``wrong``: do not lie within their bounds."""
-
-    coefficients: Cube[np.int32]
-    wrong: Table[np.int32]
-
-    @classmethod
-    def of(cls, component: Guessed, inversion: Inversion, room: Scratch | None = None) -> Solved:
-        """What ``solve`` finds of a component in whole blocks."""
-        rows, width = component.guess.shape
-        found = cls.unsolved(np.zeros((rows // SIDE, width // SIDE, SIZE), np.int32))
-        solve(component, inversion, HOPELESS, *found, scratch() if room is None else room)
-        return found
-
-    @classmethod
-    def unsolved(cls, coefficients: Cube[np.int32]) -> Solved:
-        """Coefficients of which it is not known yet what is wrong."""
-        return cls(coefficients, np.zeros(coefficients.shape[:2], np.int32))
-
-    @property
-    def missed(self) -> int:
-        """How many samples of all do not lie within their bounds."""
-        return int(self.wrong.sum())

@@ -86,18 +86,19 @@ def _solve_alike(count: int, lanes: int, equations: Equations) -> None:
 
 class Strip(NamedTuple):
     """Scratch for LANES columns: samples, how much each counts, and how much is known of those they were made from,
-    (length, LANES) each."""
+    (length, LANES) each; and the equations of these."""
 
     values: Table[np.float64]
     weights: Table[np.float64]
     sure: Table[np.float64]
+    equations: Equations
 
 
 @inlined
-def _shrink_strip(strip: Strip, first: int, length: int, count: int, lanes: int, equations: Equations) -> None:
-    """Solve the first ``lanes`` columns of a strip: solutions are left on the right sides of ``equations``."""
+def _shrink_strip(strip: Strip, first: int, length: int, count: int, lanes: int) -> None:
+    """Solve the first ``lanes`` columns of a strip: solutions are left on the right sides of its equations."""
+    values, weights, sure, equations = strip
     diagonal, beside, right = equations
-    values, weights, sure = strip
     least = 1.0
     for y in range(length):
         for k in range(lanes):
@@ -126,24 +127,23 @@ def _shrink_strip(strip: Strip, first: int, length: int, count: int, lanes: int,
         _solve(count, lanes, equations)
 
 
+class Halved(NamedTuple):
+    """What pairs of samples were enlarged from, as real numbers, and how much is known of each, 0 to 1."""
+
+    guess: Table[np.float64]
+    sure: Table[np.float64]
+
+
 @kernel
-def shrink(
-    plane: Table[np.float64],
-    weights: Table[np.float64],
-    first: int,
-    guess: Table[np.float64],
-    sure: Table[np.float64],
-    strip: Strip,
-    equations: Equations,
-) -> int:
+def shrink(plane: Table[np.float64], weights: Table[np.float64], first: int, halved: Halved, strip: Strip) -> int:
     """What columns were enlarged from to twice the length, by least squares: inverse of ``dct.enlarge`` along one side.
 
     ``plane`` (length, columns): each column by itself; ``weights``: how much each sample counts, 0 to 1. ``first``:
-    whether the first sample is the second of a pair. ``guess`` (samples that the columns cover, columns) is filled, and
-    ``sure`` with how much is known of each, 0 to 1; ``strip`` and ``equations``: scratch for as many samples. Returns
-    0. Floating point is added, multiplied and divided only, which gives the same on any machine. Columns are taken
-    LANES at a time, so that what one waits for is done for others meanwhile.
+    whether the first sample is the second of a pair. ``halved`` (samples that the columns cover, columns) is filled;
+    ``strip``: scratch for as many samples. Returns 0. Floating point is added, multiplied and divided only, which gives
+    the same on any machine. Columns are taken LANES at a time, so that what one waits for is done for others meanwhile.
     """
+    guess, sure = halved
     length, columns = plane.shape
     count = guess.shape[0]
     for left in range(0, columns, LANES):
@@ -151,10 +151,10 @@ def shrink(
         for y in range(length):
             for k in range(lanes):
                 strip.values[y, k], strip.weights[y, k] = plane[y, left + k], weights[y, left + k]
-        _shrink_strip(strip, first, length, count, lanes, equations)
+        _shrink_strip(strip, first, length, count, lanes)
         for i in range(count):
             for k in range(lanes):
-                guess[i, left + k], sure[i, left + k] = equations.right[i, k], strip.sure[i, k]
+                guess[i, left + k], sure[i, left + k] = strip.equations.right[i, k], strip.sure[i, k]
     return 0
 
 
@@ -166,20 +166,13 @@ def _counted(apart: int) -> float:
 
 
 @kernel
-def shrink_rows(
-    plane: Bounded,
-    first: int,
-    offset: float,
-    guess: Table[np.float64],
-    sure: Table[np.float64],
-    strip: Strip,
-    equations: Equations,
-) -> int:
+def shrink_rows(plane: Bounded, first: int, offset: float, halved: Halved, strip: Strip) -> int:
     """The same of the rows of a plane, where samples count the less the more their bounds leave open.
 
-    The first sample of a pair was moved by ``offset`` less, the second by as much more. ``guess`` and ``sure`` (rows,
-    samples that a row covers) are filled. Returns 0.
+    The first sample of a pair was moved by ``offset`` less, the second by as much more. ``halved`` (rows, samples that
+    a row covers) is filled. Returns 0.
     """
+    guess, sure = halved
     rows, length = plane.samples.shape
     count = guess.shape[1]
     for top in range(0, rows, LANES):
@@ -188,10 +181,10 @@ def shrink_rows(
             for y in range(length):
                 strip.values[y, k] = plane.samples[top + k, y] - (offset if (first + y) & 1 else -offset)
                 strip.weights[y, k] = _counted(int(plane.highest[top + k, y]) - int(plane.lowest[top + k, y]))
-        _shrink_strip(strip, first, length, count, lanes, equations)
+        _shrink_strip(strip, first, length, count, lanes)
         for k in range(lanes):
             for i in range(count):
-                guess[top + k, i], sure[top + k, i] = equations.right[i, k], strip.sure[i, k]
+                guess[top + k, i], sure[top + k, i] = strip.equations.right[i, k], strip.sure[i, k]
     return 0
 
 
@@ -249,24 +242,26 @@ def _averaged(plane: Bounded, grid: Grid) -> Shrunk:
     return Shrunk(np.floor(total / count * (1 << GUESS_BITS) + 0.5).astype(np.int32), known)
 
 
-def _halved(plane: Reals, weights: Reals, first: int) -> tuple[Reals, Reals]:
+def _halved(plane: Reals, weights: Reals, first: int) -> Halved:
     """What columns were enlarged from, and how sure that is."""
     length, columns = plane.shape
-    guess, sure = np.empty((2, (first + length - 1) // 2 + 1, columns))
-    shrink(np.ascontiguousarray(plane), weights, first, guess, sure, *_scratch(length))
-    return guess, sure
+    halved = Halved(*np.empty((2, (first + length - 1) // 2 + 1, columns)))
+    shrink(np.ascontiguousarray(plane), weights, first, halved, _strip(length))
+    return halved
 
 
-def _halved_rows(plane: Bounded, first: int, offset: float) -> tuple[Reals, Reals]:
+def _halved_rows(plane: Bounded, first: int, offset: float) -> Halved:
     """The same of rows."""
     rows, length = plane.samples.shape
-    guess, sure = np.empty((2, rows, (first + length - 1) // 2 + 1))
-    shrink_rows(plane, first, offset, guess, sure, *_scratch(length))
-    return guess, sure
+    halved = Halved(*np.empty((2, rows, (first + length - 1) // 2 + 1)))
+    shrink_rows(plane, first, offset, halved, _strip(length))
+    return halved
 
 
-def _scratch(length: int) -> tuple[Strip, Equations]:
-    return Strip(*np.empty((3, length + 1, LANES))), Equations(*np.empty((3, length // 2 + 2, LANES)))
+def _strip(length: int) -> Strip:
+    """Scratch for columns of a length."""
+    values, weights, sure = np.empty((3, length + 1, LANES))
+    return Strip(values, weights, sure, Equations(*np.empty((3, length // 2 + 2, LANES))))
 
 
 def rounded(guess: Plane) -> Plane:

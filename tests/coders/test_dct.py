@@ -633,10 +633,9 @@ def halved(plane, weights, first):
     """What columns were enlarged from, and how sure that is."""
     length, columns = plane.shape
     count = (first + length - 1) // 2 + 1
-    guess, sure = np.zeros((2, count, columns))
-    scratch = subsampling._scratch(length)
-    subsampling.shrink(*map(np.ascontiguousarray, (plane, weights)), first, guess, sure, *scratch)
-    return guess, sure
+    found = subsampling.Halved(*np.zeros((2, count, columns)))
+    subsampling.shrink(*map(np.ascontiguousarray, (plane, weights)), first, found, subsampling._strip(length))
+    return found
 
 
 @given(SEEDS, st.integers(1, 12), st.integers(0, 1), st.sampled_from([3, subsampling.LANES + 5]))
@@ -835,7 +834,7 @@ def solved(samples, table, lowest=None, highest=None, inverse=dct.ACCURATE):
     limits = [samples if bound is None else bound.astype(np.int32) for bound in (lowest, highest)]
     inversion = solve.Inversion.of(table, inverse)
     found = solve.Solved.unsolved(blocks)
-    solve.solve(solve.Guessed(guesses(samples), *limits), inversion, SIZE, *found, solve.scratch())
+    solve.solve(solve.Guessed(guesses(samples), *limits), inversion, SIZE, found, solve.scratch())
     return blocks, found.missed == 0
 
 
