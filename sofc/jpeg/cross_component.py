@@ -124,18 +124,16 @@ def bound_clipped(conversion: Conversion, n: int, known: Memory) -> int:
 
 class Told(NamedTuple):
     """Y, Cb and Cr as they are guessed, and as they are drawn, which tells something where these are ``sure`` (1; (3,
-    rows, width)) and the image is not ``covered`` (1)."""
+    rows, width))."""
 
     guessed: Channels
     drawn: Channels
     sure: Cube[np.uint8]
-    covered: Table[np.uint8]
 
 
 class Better(NamedTuple):
-    """The ``numbers`` (planes,) of components and their ``samples`` and bounds (planes, rows, width)."""
+    """The ``samples`` of some components and their bounds, (planes, rows, width) each."""
 
-    numbers: Vector[np.int64]
     samples: Cube[np.int32]
     lowest: Cube[np.int32]
     highest: Cube[np.int32]
@@ -166,21 +164,23 @@ def _place_of(conversion: Conversion, colour: Colour, told: Told, i: int, j: int
 
 
 @kernel
-def inform(conversion: Conversion, samples: Channels, told: Told, known: Memory, better: Better) -> int:
-    """Change ``better``, where a channel was cut, to what ``told`` says of it; a colour is looked at about the samples
-    that it is first met with. Returns 0."""
+def inform(
+    conversion: Conversion, samples: Channels, told: Told, known: Memory, numbers: Vector[np.int64], better: Better
+) -> int:
+    """Change ``better``, components of these ``numbers`` (planes,), where a channel was cut, to what ``told`` says of
+    it; a colour is looked at about the samples that it is first met with. Returns 0."""
     are_sure = told.sure
-    rows, width = told.covered.shape
+    _, rows, width = are_sure.shape
     for i in range(rows):
         for j in range(width):
             is_told = are_sure[0, i, j] != 0 or (are_sure[1, i, j] != 0 and are_sure[2, i, j] != 0)
             colour = Colour(int(samples.first[i, j]), int(samples.second[i, j]), int(samples.third[i, j]))
             is_cut = min(colour.red, colour.green, colour.blue) == 0 or max(colour) == LARGEST
-            if not is_told or not is_cut or told.covered[i, j] != 0:
+            if not is_told or not is_cut:
                 continue
             n = _place_of(conversion, colour, told, i, j, known)
-            for k in range(better.numbers.shape[0]):
-                low, high = int(known.lowest[n, better.numbers[k]]), int(known.highest[n, better.numbers[k]])
+            for k in range(numbers.shape[0]):
+                low, high = int(known.lowest[n, numbers[k]]), int(known.highest[n, numbers[k]])
                 least, greatest = max(low, int(better.lowest[k, i, j])), min(high, int(better.highest[k, i, j]))
                 if least <= greatest:
                     low, high = least, greatest
@@ -258,11 +258,11 @@ def informed(planes: Sequence[Bounded], seen: Seen, drawn: Sequence[Plane], sure
     told = [number for number, mask in enumerate(sure) if not mask.any()]
     if not told:
         return list(planes)
-    masks = np.stack(sure).view(np.uint8), np.ascontiguousarray(seen.covered).view(np.uint8)
     guesses = Channels(*(plane.samples for plane in planes))
     samples, lowest, highest = (np.stack(each) for each in zip(*(planes[k][:3] for k in told), strict=True))
-    better = Better(np.array(told, np.int64), samples, lowest, highest)
-    inform(seen.conversion, Channels(*seen.samples), Told(guesses, Channels(*drawn), *masks), memory(), better)
+    better = Better(samples, lowest, highest)
+    tells = Told(guesses, Channels(*drawn), (np.stack(sure) & ~seen.covered).view(np.uint8))
+    inform(seen.conversion, Channels(*seen.samples), tells, memory(), np.array(told, np.int64), better)
     result = list(planes)
     for number, k in enumerate(told):
         result[k] = Bounded(samples[number], lowest[number], highest[number], planes[k].shown)

@@ -89,12 +89,12 @@ class Settings(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What coding a plane works in: taps, terms, votes, errors of the row above, the correction's state, the memory,
-    and the network with what it says."""
+    """What coding a plane works in: taps, terms, votes, the last error in each column, the correction's state, the
+    memory, and the network with what it says."""
 
     values: Vector[np.int32]
     term: Vector[np.int64]
-    north_errors: Vector[np.int64]
+    last_errors: Vector[np.int64]
     votes: Votes
     stripes: Stripes
     memory: Vector[np.int64]
@@ -109,7 +109,7 @@ def scratch_for(
     return Scratch(
         values=tap_scratch(),
         term=np.zeros(COUNT, np.int64),
-        north_errors=np.zeros(width, np.int64),
+        last_errors=np.zeros(width, np.int64),
         votes=votes_for(*votes),
         stripes=stripes_of(width if settings.adapts else 0),
         memory=match.empty_memory(rows * width if settings.matches else 0),
@@ -234,21 +234,20 @@ def _note(around: Neighbourhood, found: _Predicted, settings: Settings, scratch:
 
 
 @inlined
-def _fill_all_terms(
-    found: _Predicted, around: Neighbourhood, shift: int, scratch: Scratch, west_error: int, y: int, x: int
-) -> None:
+def _fill_all_terms(found: _Predicted, references: int, shift: int, scratch: Scratch, y: int, x: int) -> None:
     """Spec context/terms. All terms of sample (y, x)."""
-    term = scratch.term
+    term, column = scratch.term, x - PAD
+    west_error = scratch.last_errors[column - 1] if column > 0 else 0
     term[Term.LEVEL], term[Term.LEVEL_PAIR] = found.level, found.level >> 1
     # The fraction of the prediction says on which side of mu the sample rather is.
     term[Term.QUARTER] = found.quarter
     term[Term.PREDICTOR], term[Term.PLACE] = found.predictor, found.place
     term[Term.EXPECTED_4], term[Term.EXPECTED_2] = found.expected >> 2, found.expected >> 1
-    term[Term.ROW], term[Term.COLUMN] = min(y - PAD, 63), min(x - PAD, 63)
+    term[Term.ROW], term[Term.COLUMN] = min(y - PAD, 63), min(column, 63)
     term[Term.ERROR_W] = _clamped(west_error >> (shift + 2), CLAMP)
-    term[Term.ERROR_N] = _clamped(scratch.north_errors[x - PAD] >> (shift + 2), CLAMP)
+    term[Term.ERROR_N] = _clamped(scratch.last_errors[column] >> (shift + 2), CLAMP)
     term[Term.CORRECTION] = _clamped((found.first - found.fine) >> (shift + 2), CLAMP)
-    _fill_terms(term, scratch.values, around.references, found.mu, shift)
+    _fill_terms(term, scratch.values, references, found.mu, shift)
 
 
 class _Bins(NamedTuple):
@@ -401,10 +400,9 @@ def code_plane(
     plane, values, votes, forecast = around.plane, scratch.values, scratch.votes, scratch.forecast
     rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
     for y in range(PAD, PAD + rows):
-        west_error = 0
         for x in range(PAD, PAD + width):
             found = _predict(around, bank, settings, scratch, y, x)
-            _fill_all_terms(found, around, settings.shift, scratch, west_error, y, x)
+            _fill_all_terms(found, around.references, settings.shift, scratch, y, x)
             select_models(coding.contexts, scratch.term, votes.hashes, votes.first)
             asks = False
             if is_there(forecast.network):
@@ -435,8 +433,7 @@ def code_plane(
             plane[y, x] = sample
             if settings.matches:
                 match.remember(scratch.memory, key, sample)
-            west_error = _note(around, found, settings, scratch, y, x)
-            scratch.north_errors[x - PAD] = west_error
+            scratch.last_errors[x - PAD] = _note(around, found, settings, scratch, y, x)
         close_row(around, y)
     return OK
 
