@@ -52,7 +52,7 @@ def _code(end: Reader | Writer, plane: Plane, top: int, image_rows: int) -> int:
         if end.encodes:
             inside[:] = plane[first : first + image_rows]
         frame = kernel.Frame(image, before, *(np.full((2, width + 2 * PAD), kernel.FARTHEST, np.int32) for _ in "ab"))
-        status = kernel.code_image(end.encodes, frame, top, _TABLE, learned, scratch, end.stream)
+        status = kernel.code_image(end.encodes, frame, top, learned, scratch, end.stream)
         if status != OK:
             return int(status)
         plane[first : first + image_rows] = inside
@@ -64,7 +64,7 @@ def _start() -> kernel.Learned:
     contexts = len(CONTEXTS)
     models = np.full(int(_TABLE.starts[-1]) * BLOCK, NEUTRAL, np.uint32)
     mixture = Mixture(models, neutral_weights(contexts), identity_map())
-    return kernel.Learned(mixture, np.full(kernel.STILL_MODELS, NEUTRAL, np.uint32), np.full(1, -1, np.int64))
+    return kernel.Learned(_TABLE, mixture, np.full(kernel.STILL_MODELS, NEUTRAL, np.uint32), np.full(1, -1, np.int64))
 
 
 def _scratch() -> kernel.Scratch:

@@ -37,9 +37,10 @@ class Frame(NamedTuple):
 
 
 class Learned(NamedTuple):
-    """What goes on from image to image: the mixture, models of samples in the midst of a label, and ``most`` (1,): the
-    greatest label so far, -1 before the first."""
+    """What goes on from image to image: the mixture, with the contexts that select its bit models, models of samples in
+    the midst of a label, and ``most`` (1,): the greatest label so far, -1 before the first."""
 
+    contexts: Contexts
     mixture: Mixture
     still: Vector[np.uint32]
     most: Vector[np.int64]
@@ -167,9 +168,7 @@ def _close_row(frame: Frame, y: int) -> None:
 
 
 @kernel
-def code_image(
-    encode: bool, frame: Frame, top: int, contexts: Contexts, learned: Learned, scratch: Scratch, stream: Stream
-) -> int:
+def code_image(encode: bool, frame: Frame, top: int, learned: Learned, scratch: Scratch, stream: Stream) -> int:
     """Spec labels/samples. Code one image of labels 0 .. ``top``; when decoding, it is filled. Returns OK, TOO_LONG or
     BROKEN."""
     image = frame.image
@@ -189,7 +188,7 @@ def code_image(
             else:
                 _find_mates(frame, y, x, scratch.mates)
                 _fill_terms(frame, y, x, run, scratch)
-                select_models(contexts, scratch.term, scratch.votes.hashes, scratch.votes.first)
+                select_models(learned.contexts, scratch.term, scratch.votes.hashes, scratch.votes.first)
                 label = _code_label(encode, label, top, learned, scratch, stream)
                 if label < 0:
                     return label
