@@ -110,7 +110,7 @@ class Choices(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What coding a component works in: ``inverses`` of its steps (64), sums to forecast sizes from, terms, and
+    """What coding a component works in: ``inverses`` of its steps (64), sums to predict sizes from, terms, and
     votes."""
 
     inverses: Vector[np.int64]
