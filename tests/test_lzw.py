@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twins import naive_lzw
 
 from sofc.container.original import OF_IMAGECODECS, OF_LIBTIFF
-from sofc.keepfile import lzw
+from sofc.keepfile import lzw, lzw_codes
 
 RANDOM = np.random.default_rng(7)
 RULES = OF_LIBTIFF, OF_IMAGECODECS
@@ -38,17 +38,19 @@ def test_a_table_that_is_cleared_as_data_get_worse() -> None:
     assert lzw.compress(data, OF_LIBTIFF) != lzw.compress(data, OF_IMAGECODECS)
 
 
-def sequences() -> lzw.Sequences:
-    return lzw.Sequences(np.zeros(lzw.CODES, np.int32), np.zeros(lzw.CODES, np.int32), np.zeros(lzw.CODES, np.uint8))
+def sequences() -> lzw_codes.Sequences:
+    return lzw_codes.Sequences(
+        np.zeros(lzw_codes.CODES, np.int32), np.zeros(lzw_codes.CODES, np.int32), np.zeros(lzw_codes.CODES, np.uint8)
+    )
 
 
 @pytest.mark.parametrize("room", [0, 1, 5, 30, 300])
 def test_room_that_is_too_small(room: int) -> None:
     data = np.frombuffer(bytearray(RANDOM.bytes(300)), np.uint8)
-    assert lzw.write_codes(data, 4094, True, sequences(), np.zeros(room, np.uint8)) == lzw.TOO_LONG
+    assert lzw_codes.write_codes(data, 4094, True, sequences(), np.zeros(room, np.uint8)) == lzw_codes.TOO_LONG
 
 
-@pytest.mark.parametrize("full", [-1, lzw.FIRST, lzw.CODES + 1])
+@pytest.mark.parametrize("full", [-1, lzw_codes.FIRST, lzw_codes.CODES + 1])
 def test_tables_that_cannot_be(full: int) -> None:
     data = np.frombuffer(bytearray(b"abc"), np.uint8)
-    assert lzw.write_codes(data, full, True, sequences(), np.zeros(99, np.uint8)) == lzw.TOO_LONG
+    assert lzw_codes.write_codes(data, full, True, sequences(), np.zeros(99, np.uint8)) == lzw_codes.TOO_LONG

@@ -8,8 +8,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 KERNEL_MODULES = (
     *("jit/*.py", "entropy/*.py", "prediction/*.py", "transforms/*.py", "jpeg/*.py"),
-    *("coders/*/kernel*.py", "coders/*/window.py", "coders/*/terms.py", "coders/*/huffman.py", "keepfile/tokens/*.py"),
-    *("keepfile/lzw.py", "keepfile/png_filters.py"),
+    *("coders/*/kernel*.py", "coders/*/window.py", "coders/*/terms.py", "keepfile/tokens/*.py"),
+    *("keepfile/lzw_codes.py", "keepfile/png_filters.py"),
 )
 """Where kernels, and the steps and numbers that are compiled into them, may stand, below the package."""
 
