@@ -77,6 +77,26 @@ def test_nearest_plane(seed):
         assert found.wrong[0, number] == wrong(found.coefficients[0, number])
 
 
+@pytest.mark.parametrize(("blocks", "tried"), [(nearest_plane.FEW_BLOCKS, 2), (nearest_plane.FEW_BLOCKS + 1, 1)])
+def test_what_is_taken_to_vary(monkeypatch, blocks, tried):
+    """Of few blocks coefficients up to the highest diagonal that occurs, once more by DOUBT times as much; of more
+    blocks those that occur."""
+    coefficients = np.zeros((1, blocks, SIZE), np.int32)
+    coefficients[0, :, 0], coefficients[0, 3, SIDE + 2] = 5, -4
+    table = np.arange(SIZE) + 3
+    seen = []
+    monkeypatch.setattr(nearest_plane, "round_blocks", lambda *arguments: seen.append(arguments[4].copy()))
+    empty = np.zeros((SIDE, SIDE * blocks), np.int32)
+    inversion = solve.Inversion.of(table, ACCURATE)
+    nearest_plane.round_surest(solve.Guessed(empty, empty, empty), inversion, solve.Solved.unsolved(coefficients))
+    squares = {0: 25.0, SIDE + 2: 16 / blocks}
+    few = [k for k in range(SIZE) if sum(divmod(k, SIDE)) <= 3]
+    expected = np.zeros(SIZE)
+    for k in squares if tried == 1 else few:
+        expected[k] = (squares.get(k, 0) + nearest_plane.LEAST_VARIANCE) * table[k] ** 2
+    np.testing.assert_allclose(np.stack(seen), np.stack([expected, nearest_plane.DOUBT * expected][:tried]))
+
+
 def blown_out(colours, sampling, quality, side):
     """A decoded JPEG image of which a part is white."""
     down, across = np.mgrid[:side, :side]

@@ -19,6 +19,8 @@ from sofc.jpeg import known, recover
 from sofc.jpeg.colour import CONVERSIONS, reached
 from sofc.jpeg.dct import ACCURATE, REPLICATED, Decoder, Grid
 from sofc.jpeg.known import prove, read_known
+from sofc.jpeg.settle import settled
+from sofc.jpeg.solve import Guessed, Inversion, Solved
 from sofc.jpeg.tables import completed, known_tables, table_beside
 from sofc.transforms.components import LATTICE
 
@@ -290,6 +292,15 @@ def test_a_table_is_completed_from_what_is_seen():
     np.testing.assert_array_equal(completed(guessed, [coefficients]), guessed)
 
 
+def test_tables_beside_each_other():
+    """Standard tables and jpegli's have one for chrominance; MozJPEG's, and what is unknown, are for both."""
+    tables = known_tables()[0]
+    for luminance, chrominance in ((34, 134), (234, 234), (434, 534)):
+        np.testing.assert_array_equal(table_beside(tables[luminance]), tables[chrominance])
+    unknown = tables[34] + 1
+    np.testing.assert_array_equal(table_beside(unknown), unknown)
+
+
 @COMPILED
 @pytest.mark.parametrize("factors", [((2, 2), (1, 2)), ((2, 1), (2, 2))])
 def test_chrominance_may_be_sampled_differently(factors):
@@ -319,6 +330,21 @@ def test_steps_near_known_ones_are_settled():
     true, found = known.origins[0], sought.origins[0]
     seen = true.coefficients.any(axis=(0, 1))
     np.testing.assert_array_equal(found.table[seen], true.table[seen])
+
+
+@COMPILED
+def test_no_step_is_settled_finer_for_blocks_that_were_painted_over():
+    """By steps of 1 samples of such blocks come out, too, but all coefficients would take more."""
+    data, image = jpeg_of(scene((64, 160), 1)[:, :, [0]], qtables=[[3] * 64])
+    samples = image.astype(np.int32)
+    (true,) = read_known(data).origins
+    for column in range(3, 160, 16):
+        samples[5:60, column : column + 3] = 20
+    seen = Guessed(samples << 4, samples, samples)
+    inversion = Inversion.of(true.table, ACCURATE)
+    solved = Solved.of(seen, inversion)
+    assert solved.missed > 1000
+    np.testing.assert_array_equal(settled([seen], [solved.coefficients], true.table, ACCURATE), true.table)
 
 
 @COMPILED

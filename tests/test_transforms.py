@@ -207,6 +207,23 @@ def test_missed(corner):
     assert min(plane.min() for plane in found) >= 0 and max(plane.max() for plane in found) <= 255
 
 
+@pytest.mark.skipif(INTERPRETED, reason="searches thousands of colours: slow with interpreted kernels")
+@pytest.mark.parametrize("cut", [0, 255])
+def test_colours_that_recur_are_found_alike(cut):
+    """Of more colours than are remembered, many in the same place, and of what each channel can change alone, each is
+    found as if it stood alone."""
+    values = np.random.default_rng(cut).integers(0, 256, (3, 1, 12000))
+    values[np.arange(12000) % 3, 0, np.arange(12000)] = cut
+    planes = planes_of(values)
+    found, missed = convert(planes)
+    pairs = zip(triples_of(found), triples_of(planes), strict=True)
+    assert missed == sum(naive_context.to_rgb(*triple) != colour for triple, colour in pairs) > 0
+    some = np.arange(0, 12000, 37)
+    for k in some.tolist():
+        alone, _ = convert([np.ascontiguousarray(plane[:, k : k + 1]) for plane in planes])
+        assert [plane[0, 0] for plane in alone] == [plane[0, k] for plane in found]
+
+
 def test_corrections():
     """Triples off the lattice get a correction, those on it none; few corrections suit the transform, many do not."""
     planes = planes_of(np.tile(np.arange(100) + 60, (3, 3, 1)))
