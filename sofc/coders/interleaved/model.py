@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -188,14 +188,12 @@ class PlaneModel:
     @cached_property
     def codes(self) -> kernel_tokens.Codes:
         """As kernels take them to encode."""
-        used = self.frequencies > 0
-        found = {int(one): kernel_tokens.reciprocal_of(int(one)) for one in set(self.frequencies[used].tolist())}
-        reciprocals = np.array([found.get(one, 0) for one in self.frequencies.ravel().tolist()], np.int64)
-        widths = np.array([max(0, one - 1).bit_length() for one in self.frequencies.ravel().tolist()])
-        every = np.where(used, self._codes | widths.reshape(used.shape) << kernel_tokens.WIDTH_AT, 0).astype(np.int32)
+        widths, reciprocals = _by_frequency()
+        codes = self._codes | widths[self.frequencies] << kernel_tokens.WIDTH_AT
+        every = np.where(self.frequencies > 0, codes, 0).astype(np.int32)
         quick = every.copy()
         quick[:, kernel_tokens.LAST_DIRECT + 1 :] = 0
-        return kernel_tokens.Codes(quick.ravel(), every.ravel(), reciprocals)
+        return kernel_tokens.Codes(quick.ravel(), every.ravel(), reciprocals[self.frequencies].ravel())
 
     @property
     def _codes(self) -> Integers:
@@ -203,6 +201,14 @@ class PlaneModel:
         starts = np.cumsum(self.frequencies, axis=1) - self.frequencies
         codes: Integers = (self.frequencies << kernel_tokens.FREQUENCY_AT) | np.minimum(starts, SCALE - 1)
         return codes
+
+
+@cache
+def _by_frequency() -> tuple[Integers, Integers]:
+    """The bits of frequency - 1, and reciprocals, of frequencies 0 to SCALE, (SCALE + 1,): of 0, which has none, 0."""
+    used = range(1, SCALE + 1)
+    widths = np.array([0, *((frequency - 1).bit_length() for frequency in used)], np.int64)
+    return widths, np.array([0, *map(kernel_tokens.reciprocal_of, used)], np.int64)
 
 
 @lru_cache(maxsize=32)
