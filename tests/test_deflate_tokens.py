@@ -123,6 +123,18 @@ def test_efforts_of_files_before_come_first(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(sought) == 2 and [one.effort for one in known] == [apart.effort, other.effort]
 
 
+def test_an_effort_that_fits_nothing_is_not_tried_on_other_files() -> None:
+    """Of long runs made by another strategy all tokens are decisions; of no data one byte is."""
+    known: list[Fitting] = []
+    for data in (bytes(1 << 12), b""):
+        packed = by_zlib(1)(data)
+        apart = Session(known).take_apart(packed, data)
+        assert Session().make_again(apart, data) == packed
+        assert known == []
+    packed = by_zlib(1)(ROUGH + MIXED)
+    assert Session(known).take_apart(packed, ROUGH + MIXED).effort == Session().take_apart(packed, ROUGH + MIXED).effort
+
+
 def test_a_search_ends_where_next_to_nothing_is_left_to_save() -> None:
     costs: list[Effort] = []
 

@@ -379,7 +379,8 @@ class Session:
         if found is None:
             effort = _best_effort(cost, size // _LITTLE)
             found = Fitting(effort, cost(effort), size)
-        self._known[:] = [found, *(one for one in self._known if one.effort != found.effort)][:_MOST_KNOWN]
+        if found.cost < found.size:  # else it fits nothing, and other data would not cost more
+            self._known[:] = [found, *(one for one in self._known if one.effort != found.effort)][:_MOST_KNOWN]
         return found.effort
 
     def make_again(self, apart: Apart, inflated: bytes) -> bytes:
