@@ -26,7 +26,7 @@ SAMPLE_PIXELS = 1 << 23
 """What is trained on of a kind, at most: files spread evenly over it."""
 HELD_BYTES = 1 << 14
 """Of a file whose image is held in memory while it is trained on."""
-VERSION = 3
+VERSION = 4
 
 
 def train_codebook(
