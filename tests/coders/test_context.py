@@ -64,6 +64,7 @@ from sofc.errors import FormatError, LimitError, SofcError
 from sofc.planes import PlaneRange
 from sofc.prediction import bank, expected_error
 from sofc.prediction.network import BIAS_LIMIT, NO_NETWORK, WEIGHT_LIMIT
+from sofc.prediction.network_fit import Samples, Scale
 from sofc.transforms.components import NONE
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -157,14 +158,20 @@ def test_code_plane(seed, shape, bits, class_map, grid, sets, asks):
         assert found == planes[-1].tolist() or data != stream
 
 
-def traced(scene, prediction, grid):
-    """What the kernel finds: (fine prediction, predictor, expected error, log error) of each sample."""
+def trace_scene(scene, prediction, grid):
+    """The neighbourhood once it was traced, and what the kernel finds."""
     around = scene.around()
     shape = scene.planes[-1].shape
     results = kernel.Traced(*(np.zeros(shape, np.int32) for _ in range(3)))
     settings_of_plane = UNMIXED._replace(adapts=int(prediction.adapts), shift=prediction.shift)
     scratch = kernel.scratch_for(shape, (0, 1, 0), settings_of_plane)
     kernel.trace(around, prediction.bank(grid, scene.maximum), settings_of_plane, scratch, results)
+    return around, results
+
+
+def traced(scene, prediction, grid):
+    """What the kernel finds: (fine prediction, predictor, expected error, log error) of each sample."""
+    around, results = trace_scene(scene, prediction, grid)
     errors = np.array(inside(around.errors))
     return [tuple(int(result[place]) for result in (*results, errors)) for place in np.ndindex(errors.shape)]
 
@@ -177,6 +184,25 @@ def test_trace(seed, shape, bits, class_map, grid):
     prediction = random_prediction(rng, 2, class_map, maximum)
     scene = Scene.of(rng, planes, prediction.references, maximum)
     assert traced(scene, prediction, grid) == naive.trace(prediction, *scene.images(), grid, maximum)
+
+
+@given(SEEDS, WIDE, st.integers(1, 17), MAPS)
+def test_list_inputs(seed, shape, bits, class_map):
+    """Of pieces of a plane what the twin lists of the whole, which is what it codes by; flat places are left out."""
+    rng = np.random.default_rng(seed)
+    maximum = (1 << bits) - 1
+    planes = random_planes(rng, [PlaneRange(0, maximum)], shape)
+    planes[0][: shape[0] // 2] = maximum
+    prediction = random_prediction(rng, 0, class_map, maximum)
+    scene = Scene.of(rng, planes, (), maximum)
+    expected = naive.list_inputs(prediction, *scene.images(), 0, maximum)
+    around, results = trace_scene(scene, prediction, 0)
+    for first, end in itertools.pairwise([0, *sorted({int(rng.integers(1, shape[0] + 1)), shape[0]})]):
+        count = (end - first) * shape[1]
+        room = Samples(np.zeros((count, kernel_network.INPUTS), np.int16), *np.zeros((2, count), np.int32))
+        listed = kernel_network.list_inputs(around, results, first, Scale(prediction.shift, maximum), room)
+        found = [(inputs.tolist(), int(fine), int(value)) for inputs, fine, value in zip(*room, strict=True)]
+        assert found[:listed] == [sample for (y, _), sample in expected.items() if first <= y < end]
 
 
 def test_corrections_follow():

@@ -15,6 +15,7 @@ from sofc.prediction.network_fit import Fit, Samples, Scale
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 fill = getattr(logistics.fill_logistics, "function", logistics.fill_logistics)
 below = getattr(logistics.mass_below, "function", logistics.mass_below)
+ask = getattr(network.ask, "function", network.ask)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -89,6 +90,23 @@ def outputs_of(fitted, inputs):
         outputs = (layer.weights.astype(np.int64) @ values + layer.biases) >> network.WEIGHT_BITS
         values = np.clip(outputs, 0, network.ACTIVITY_LIMIT)
     return outputs.astype(np.int32)
+
+
+@pytest.mark.parametrize("weight", [network.WEIGHT_LIMIT, -network.WEIGHT_LIMIT])
+@pytest.mark.parametrize("value", [network.ACTIVITY_LIMIT, -network.ACTIVITY_LIMIT])
+def test_the_largest_sums(weight, value):
+    """As many units as there may be, all weights, biases and inputs at their limits: no sum leaves 32 bits."""
+    units = network.MOST_UNITS
+    bias = network.BIAS_LIMIT if weight * value > 0 else -network.BIAS_LIMIT
+    layer = network.layer_of(np.full((units, units), weight), np.full(units, bias))
+    largest = network.Network(layer._replace(biases=abs(layer.biases)), layer, layer)
+    activities = network.activities_of(largest)
+    activities.inputs[:] = value
+    with np.errstate(over="raise"):
+        ask(largest, activities)
+    assert activities.outputs.tolist() == outputs_of(largest, activities.inputs).tolist()
+    if weight * value > 0:
+        assert activities.first.min() == network.ACTIVITY_LIMIT
 
 
 def samples_of(rng, count):

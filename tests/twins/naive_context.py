@@ -405,10 +405,8 @@ def layer_of(layer: Any, inputs: Sequence[int]) -> list[int]:
     ]
 
 
-def forecast_by(
-    network: Any, image: Image, seen: Predicted, shift: int, maximum: int, at: tuple[int, int]
-) -> Callable[[int], int] | None:
-    """The mass of all samples below one, as a network says it; None where it is not asked."""
+def network_inputs(image: Image, seen: Predicted, shift: int, maximum: int, at: tuple[int, int]) -> list[int] | None:
+    """What a network sees of a sample; None where it is not asked."""
     (y, x), mu = at, seen.mu
     places = [(y, x - left) for left in range(1, 5)]
     places += [(y - up, x + right) for up in range(1, 5) for right in range(-4, 5)]
@@ -422,7 +420,16 @@ def forecast_by(
         32 * min(x, 63) - 1024,
         8 * seen.energy - 1024,
     ]
-    values += [256 if seen.names[name] == end else 0 for end in (0, maximum) for name in ("W", "N")]
+    return values + [256 if seen.names[name] == end else 0 for end in (0, maximum) for name in ("W", "N")]
+
+
+def forecast_by(
+    network: Any, image: Image, seen: Predicted, shift: int, maximum: int, at: tuple[int, int]
+) -> Callable[[int], int] | None:
+    """The mass of all samples below one, as a network says it; None where it is not asked."""
+    values = network_inputs(image, seen, shift, maximum, at)
+    if values is None:
+        return None
     for layer in network[:2]:
         values = [clamp(value, 0, 2047) for value in layer_of(layer, values)]
     says = layer_of(network[2], values)
@@ -522,6 +529,21 @@ def trace(prediction: Any, image: Image, marks: Image, grid: int, maximum: int) 
         seen = predictor.predict(y, x)
         predictor.learn(y, x, seen)
         found.append((seen.fine, seen.predictor, seen.energy, marks.samples[y, x]))
+    return found
+
+
+def list_inputs(
+    prediction: Any, image: Image, marks: Image, grid: int, maximum: int
+) -> dict[tuple[int, int], tuple[list[int], int, int]]:
+    """By place what a network sees, the fine prediction and the sample, of those that it is asked of."""
+    predictor = Predictor(prediction, image, marks, grid, maximum)
+    found = {}
+    for y, x in ((y, x) for y in range(image.rows) for x in range(image.width)):
+        seen = predictor.predict(y, x)
+        predictor.learn(y, x, seen)
+        inputs = network_inputs(image, seen, predictor.shift, maximum, (y, x))
+        if inputs is not None:
+            found[y, x] = inputs, seen.fine, image.samples[y, x]
     return found
 
 
