@@ -186,7 +186,7 @@ def test_split(count: int, share: float, held: int) -> None:
 
 
 def test_images_in_order_and_held_out_never_mined(sums: list[SumTraining], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "coded_sizes", lambda sources, codebook, coder: Sizes(10 * len(sources), 0))
+    monkeypatch.setattr(driver, "coded_sizes", lambda sources, codebook, coder, effort: Sizes(10 * len(sources), 0))
     images = [np.full((2, 2), value, np.uint8) for value in range(20)]
     result = train(images, name="sums", coder="shape", held_out=0.2)
     mined = [value for value in range(20) if value not in (2, 7, 12, 17)]
@@ -194,6 +194,25 @@ def test_images_in_order_and_held_out_never_mined(sums: list[SumTraining], monke
     report = result.report.models[0]
     assert (report.images, report.held_out, report.raw) == (16, 4, 16)
     assert report.findings == ("shape: saw 32",)
+
+
+@pytest.mark.parametrize(
+    ("efforts", "judged"), [(None, 5), ((1, 5), 5), ((9,), 9), ((1,), 1), ((1, 9), 9), ((2, 7), 7)]
+)
+def test_gains_are_seen_at_an_effort_that_has_models(
+    efforts: tuple[int, ...] | None, judged: int, sums: list[SumTraining], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A codebook for effort 9 alone has nothing at effort 5, and was not written."""
+    seen: set[int] = set()
+
+    def sizes(sources: Any, codebook: Codebook, coder: str, effort: int) -> Sizes:
+        seen.add(effort)
+        return Sizes(0, 0)
+
+    monkeypatch.setattr(driver, "coded_sizes", sizes)
+    images = [np.full((2, 2), value, np.uint8) for value in range(20)]
+    train(images, name="sums", coder="shape", efforts=efforts)
+    assert seen == {judged}
 
 
 def test_kinds_have_models_of_their_own(sums: list[SumTraining]) -> None:
@@ -477,8 +496,8 @@ def test_what_is_saved_counts_the_naming_of_the_codebook(tmp_path: Path) -> None
     codebook = train(images, name="n" * 40, held_out=0, for_images=1).codebook
     paths = [save_to(tmp_path / f"{number}.npy", image) for number, image in enumerate(images)]
     stack = save_to(tmp_path / "stack.npy", np.stack(images))
-    apart = coded_sizes(sources(paths), codebook=codebook, coder=None)
-    together = coded_sizes(sources([stack]), codebook=codebook, coder=None)
+    apart = coded_sizes(sources(paths), codebook=codebook, coder=None, effort=5)
+    together = coded_sizes(sources([stack]), codebook=codebook, coder=None, effort=5)
     assert apart.builtin == sum(len(sofc.encode(image, codebook=builtin_codebook)) for image in images)
     assert apart.coded >= apart.builtin + 4 * 40
     assert together.coded < together.builtin + 4 * 40

@@ -60,16 +60,16 @@ def train(
 
     ``sources`` are paths of files and folders, ``ImageSource`` objects, or arrays of shape
     (height, width[, components]). Models are trained for each kind of image among them: those of ``coder``, or
-    where it is None those that serve the kind best at every effort. The share ``held_out`` of the images (0 to 0.5) is
-    not mined; it shows what the codebook gains. Small collections are mined once more with those images, unless that
-    would keep patches of them. Only patches
-    found in at least ``min_images`` images are kept. ``iterations`` bounds the coder's rounds of
-    improvement (0: one pass, as published); None: while they gain. ``counter_bytes`` is about how much of the codebook
-    the trained counters of one kind of image may take; None: what pays, which several kinds share. ``for_images``: how
-    many images are to be stored with the codebook, by default as many as are given; the report says whether it pays for
-    itself by then. ``efforts`` (1 to 9) that models are trained for; at others the models nearest to them
-    are used. None: all, or where few images are to come 1 alone, if they are more than very few: for the others the
-    built-in models that code such images are changed as far as that pays.
+    where it is None those that serve the kind best at every effort. The share ``held_out`` of the images (0 to 0.5)
+    is not mined; it shows what the codebook gains at the effort nearest to 5 of those that models are for. Small
+    collections are mined once more with those images, unless that would keep patches of them. Only patches found in
+    at least ``min_images`` images are kept. ``iterations`` bounds the coder's rounds of improvement (0: one pass,
+    as published); None: while they gain. ``counter_bytes`` is about how much of the codebook the trained counters
+    of one kind of image may take; None: what pays, which several kinds share. ``for_images``: how many images are
+    to be stored with the codebook, by default as many as are given; the report says whether it pays for itself by
+    then. ``efforts`` (1 to 9) that models are trained for; at others the models nearest to them are used. None:
+    all, or where few images are to come 1 alone, if they are more than very few: for the others the built-in models
+    that code such images are changed as far as that pays.
 
     The same images, in any order of paths, give the same bytes with and without an ``executor`` (any
     ``concurrent.futures.Executor``), whatever its number of workers.
@@ -172,7 +172,7 @@ def _report(collection: Collection, mined: Mined, codebook: Codebook, settings: 
     held = collection.held_out
     sizes = [Sizes(0, 0)]
     if held:
-        function = partial(coded_sizes, codebook=codebook, coder=settings.coder_name)
+        function = partial(coded_sizes, codebook=codebook, coder=settings.coder_name, effort=settings.judged_at)
         sizes = list(crew.map(f"{collection.kind}: held-out images", function, cut(held)))
     return ModelReport(
         str(collection.kind),

@@ -28,16 +28,16 @@ class Sizes(NamedTuple):
     builtin: int
 
 
-def coded_sizes(sources: Iterable[ImageSource], *, codebook: Codebook, coder: str | None) -> Sizes:
-    """What files of the images take that refer to the codebook, and what the caller would get without it.
+def coded_sizes(sources: Iterable[ImageSource], *, codebook: Codebook, coder: str | None, effort: int) -> Sizes:
+    """What files of the images take that refer to the codebook, and what the caller would get without it, at an effort.
 
     Images of one file are stored in one file, and so are all arrays: each file has to name its codebook.
     """
     sizes = Sizes(0, 0)
     for _, members in groupby(sources, key=attrgetter("path")):
         images = list(each(members))
-        own = encode_collection(images, codebook=codebook, coder=coder, verify=False, digest=False)
-        builtin = encode_collection(images, codebook=builtin_codebook, verify=False, digest=False)
+        own = encode_collection(images, codebook=codebook, coder=coder, effort=effort, verify=False, digest=False)
+        builtin = encode_collection(images, codebook=builtin_codebook, effort=effort, verify=False, digest=False)
         found = Sizes(*(sum(map(len, pieces)) for pieces in (own, builtin)))
         sizes = Sizes(sizes.coded + found.coded, sizes.builtin + found.builtin)
     return sizes

@@ -39,6 +39,12 @@ class Settings:
     def coder_name(self) -> str | None:
         return None if self.coder is None else self.coder.name
 
+    @property
+    def judged_at(self) -> int:
+        """The effort at which it is seen what a codebook gains: of those that models are for the nearest to the
+        default one, at which a codebook for others has nothing."""
+        return min(self.efforts or (DEFAULT_EFFORT,), key=lambda effort: (abs(effort - DEFAULT_EFFORT), -effort))
+
     def for_few(self, expected: int) -> Settings:
         """Those where images of ``expected`` bytes are worth less than a large codebook: its counters take little, and
         models are for FEW_EFFORTS."""
