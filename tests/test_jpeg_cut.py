@@ -83,3 +83,21 @@ def test_sides_and_back():
         assert (own.grid.top - grid.top) % (8 * down) == 0 and (own.grid.left - grid.left) % (8 * across) == 0
         over.coefficients[..., :6] = rng.integers(-9, 10, (*over.coefficients.shape[:2], 6))
         assert (own.draw((rows, width))[0] == over.draw(shape)[0][inside]).all()
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_components_go_on_beyond_the_same_sides(alike, monkeypatch):
+    """Sampled differently or not: a stream says it of all together, and a decoder would take other grids."""
+    planes = [Bounded(*[np.zeros((32, 32), np.int32)] * len(Bounded._fields)) for _ in range(2)]
+    table = standard_table(1)
+    here, further = Grid(2, 2, 0, 0, 0, 0), Grid(2, 2, 0, 0, 1, 1)
+    together = [Origin.empty(here, table, (32, 32))] * 2
+    apart = iter([Origin.empty(grid, table, (32, 32)) for grid in (further, further if alike else here)])
+
+    def find_alike(some, first):
+        return (together, True) if len(some) == 2 else ([next(apart)], False)
+
+    monkeypatch.setattr(chrominance, "_find_alike", find_alike)
+    monkeypatch.setattr(chrominance, "_bits", lambda planes, origins: -sum(origin.grid.below for origin in origins))
+    found = chrominance.find_chrominance(planes, together[0])
+    assert [origin.grid for origin in found] == [further if alike else here] * 2

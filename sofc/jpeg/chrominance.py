@@ -70,6 +70,9 @@ def find_chrominance(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
     if not may_differ:
         return together
     apart = [origin for plane in planes for origin in _find_alike([plane], first)[0]]
+    if len({origin.grid[2:] for origin in apart}) > 1:
+        # Beyond which sides components go on is said of all together.
+        return together
     return min(together, apart, key=lambda origins: _bits(planes, origins))
 
 
