@@ -85,14 +85,21 @@ def test_sides_and_back():
         assert (own.draw((rows, width))[0] == over.draw(shape)[0][inside]).all()
 
 
-@pytest.mark.parametrize("alike", [True, False])
-def test_components_go_on_beyond_the_same_sides(alike, monkeypatch):
+@pytest.mark.parametrize(
+    ("further", "other"),
+    [
+        (Grid(2, 2, 0, 0, 1, 1), Grid(2, 2, 0, 0, 1, 1)),
+        (Grid(2, 2, 0, 0, 1, 1), Grid(2, 2, 0, 0)),
+        (Grid(2, 2, 8, 8, 1, 1), Grid(1, 1, 8, 8, 1, 1)),
+    ],
+)
+def test_components_go_on_beyond_the_same_sides(further, other, monkeypatch):
     """Sampled differently or not: a stream says it of all together, and a decoder would take other grids."""
     planes = [Bounded(*[np.zeros((32, 32), np.int32)] * len(Bounded._fields)) for _ in range(2)]
     table = standard_table(1)
-    here, further = Grid(2, 2, 0, 0, 0, 0), Grid(2, 2, 0, 0, 1, 1)
+    here, alike = Grid(2, 2, 0, 0), further == other
     together = [Origin.empty(here, table, (32, 32))] * 2
-    apart = iter([Origin.empty(grid, table, (32, 32)) for grid in (further, further if alike else here)])
+    apart = iter([Origin.empty(grid, table, (32, 32)) for grid in (further, other)])
 
     def find_alike(some, first):
         return (together, True) if len(some) == 2 else ([next(apart)], False)

@@ -22,6 +22,7 @@ from sofc.jpeg.dct import (
     SCALED,
     SHORT,
     SHORTER,
+    SIDE,
     STEPWISE,
     TRIANGLE,
     Decoder,
@@ -70,10 +71,14 @@ def find_chrominance(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
     if not may_differ:
         return together
     apart = [origin for plane in planes for origin in _find_alike([plane], first)[0]]
-    if len({origin.grid[2:] for origin in apart}) > 1:
-        # Beyond which sides components go on is said of all together.
+    if len({_sides(origin.grid) for origin in apart}) > 1:
         return together
     return min(together, apart, key=lambda origins: _bits(planes, origins))
+
+
+def _sides(grid: Grid) -> tuple[int, ...]:
+    """Where blocks begin, and beyond which sides a component goes on: a stream says it of all together."""
+    return *grid[2:], grid.top == SIDE * grid.down, grid.left == SIDE * grid.across
 
 
 def _find_alike(planes: Sequence[Bounded], first: Origin) -> tuple[list[Origin], bool]:
