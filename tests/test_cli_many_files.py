@@ -331,6 +331,22 @@ def test_what_an_interrupted_run_began_is_undone(number: signal.Signals) -> None
     assert names() == set()
 
 
+@pytest.mark.parametrize("verb", ["encode", "decode"])
+def test_nothing_is_said_of_what_did_not_arrive(verb: str) -> None:
+    """A few bytes, which Python holds back, for a reader that has gone."""
+    (path,) = images(1)
+    assert main(["encode", "-q", str(path), "-o", "0.sofc"]) == 0
+    name = {"encode": str(path), "decode": "0.sofc"}[verb]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-m", "sofc.cli", verb, name, "-o", "-"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, error = process.communicate()
+    assert (process.returncode, error) == (1, b"")
+
+
 def test_a_signal_that_an_import_makes_an_error_of() -> None:
     code = """
 import os, signal, sys, time

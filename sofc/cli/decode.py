@@ -127,6 +127,7 @@ class _Report:
 
     def decoded(self, name: str, decoded: Decoded) -> None:
         """A file was decoded, be it in part."""
+        sys.stdout.flush()  # what went there has to arrive before it is said
         for error in decoded.damage:
             self._console.error(error, name)
             self._status = max(self._status, INVALID_DATA)
