@@ -50,7 +50,8 @@ def _page(plane: MinedPlane) -> Image:
     largest = max(1, int(plane.shapes.shapes.pool.max(initial=1)))
     groups = sorted(_groups(plane), key=lambda group: -sum(shown.share for shown in group[1]))
     pictures = [_group(size, members, largest) for size, members in groups]
-    return drawing.below([drawing.text(_title(plane), 16), drawing.on_shelves(pictures, PAGE, 20)])
+    shelves = [drawing.on_shelves(pictures, PAGE, 20)] if pictures else []
+    return drawing.below([drawing.text(_title(plane), 16), *shelves])
 
 
 class _Shown(NamedTuple):
