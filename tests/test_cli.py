@@ -704,6 +704,15 @@ def test_codebook_show(run: Run, trained: Outcome) -> None:
     assert run("codebook", "show", "c.sofcb", "--render", "shapes.png").status == 1
 
 
+def test_codebook_without_shapes_is_drawn(run: Run) -> None:
+    for number in range(6):
+        save(Path(f"{number}.png"), np.full((40, 40, 3), 90 + number, np.uint8))
+    inputs = [f"{number}.png" for number in range(6)]
+    assert run("train", "--coder", "shape", "--always", "-j", "1", *inputs, "-o", "c.sofcb").status == 0
+    outcome = run("codebook", "show", "c.sofcb", "--render", "shapes.png")
+    assert (outcome.status, outcome.err) == (0, "") and outcome.out.endswith("shapes.png: 0 shapes drawn\n")
+
+
 # Info.
 
 

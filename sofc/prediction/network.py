@@ -54,6 +54,26 @@ class Activities(NamedTuple):
     outputs: Vector[np.int32]
 
 
+class Samples(NamedTuple):
+    """Samples that a network is fitted to: ``inputs`` (n, inputs), predictions ``fine`` in eighths and ``values``
+    (n,)."""
+
+    inputs: Table[np.int16]
+    fine: Vector[np.int32]
+    values: Vector[np.int32]
+
+    def chosen(self, which: npt.NDArray[np.intp] | slice) -> Samples:
+        """Some of them."""
+        return Samples(self.inputs[which], self.fine[which], self.values[which])
+
+
+class Scale(NamedTuple):
+    """Of a plane: the scale of its differences, and its largest sample."""
+
+    shift: int
+    maximum: int
+
+
 def layer_of(weights: npt.NDArray[np.integer], biases: npt.NDArray[np.integer]) -> Layer:
     """A layer as kernels take it."""
     return Layer(np.ascontiguousarray(weights, np.int16), np.ascontiguousarray(biases, np.int32))

@@ -27,7 +27,16 @@ from sofc.prediction.logistics import (
     logistics_of,
     sigmoid,
 )
-from sofc.prediction.network import ACTIVITY_LIMIT, BIAS_LIMIT, WEIGHT_BITS, WEIGHT_LIMIT, Network, layer_of
+from sofc.prediction.network import (
+    ACTIVITY_LIMIT,
+    BIAS_LIMIT,
+    WEIGHT_BITS,
+    WEIGHT_LIMIT,
+    Network,
+    Samples,
+    Scale,
+    layer_of,
+)
 
 Reals = npt.NDArray[np.float32]
 
@@ -38,26 +47,6 @@ SLOWLY, SLOWER = 0.9, 0.998
 """By what the means of gradients, and of their squares, fade from batch to batch."""
 LEAST = 1e-8
 SIGMOID_ONE, ARGUMENT_ONE, SLOPE_ONE = (float(1 << bits) for bits in (SIGMOID_BITS, ARGUMENT_BITS, SLOPE_BITS))
-
-
-class Samples(NamedTuple):
-    """Samples that a network is fitted to: ``inputs`` (n, inputs), predictions ``fine`` in eighths and ``values``
-    (n,)."""
-
-    inputs: Table[np.int16]
-    fine: Vector[np.int32]
-    values: Vector[np.int32]
-
-    def chosen(self, which: npt.NDArray[np.intp] | slice) -> Samples:
-        """Some of them."""
-        return Samples(self.inputs[which], self.fine[which], self.values[which])
-
-
-class Scale(NamedTuple):
-    """Of a plane: the scale of its differences, and its largest sample."""
-
-    shift: int
-    maximum: int
 
 
 class Affine(NamedTuple):

@@ -63,8 +63,7 @@ from sofc.entropy.mixture import (
 from sofc.errors import FormatError, LimitError, SofcError
 from sofc.planes import PlaneRange
 from sofc.prediction import bank, expected_error
-from sofc.prediction.network import BIAS_LIMIT, NO_NETWORK, WEIGHT_LIMIT
-from sofc.prediction.network_fit import Samples, Scale
+from sofc.prediction.network import BIAS_LIMIT, NO_NETWORK, WEIGHT_LIMIT, Samples, Scale
 from sofc.transforms.components import NONE
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sofc.prediction import logistics, network, network_fit
-from sofc.prediction.network_fit import Fit, Samples, Scale
+from sofc.prediction.network import Samples, Scale
+from sofc.prediction.network_fit import Fit
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 fill = getattr(logistics.fill_logistics, "function", logistics.fill_logistics)

@@ -12,8 +12,7 @@ from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Vector
 from sofc.prediction.bank import FRACTION_BITS, PAD, Neighbourhood, Traced, close_row, open_sample
 from sofc.prediction.logistics import Logistics, fill_logistics, logistics_of, mass_below
-from sofc.prediction.network import ACTIVITY_LIMIT, Activities, Network, activities_of, ask
-from sofc.prediction.network_fit import Samples, Scale
+from sofc.prediction.network import ACTIVITY_LIMIT, Activities, Network, Samples, Scale, activities_of, ask
 
 WEST = PAD
 SIDE = PAD

@@ -15,8 +15,8 @@ from sofc.coders.context.section import pack_network
 from sofc.coders.context.tracing import detect_grid, shifted, trace_image
 from sofc.planes import Plane
 from sofc.prediction import bank
-from sofc.prediction.network import NO_NETWORK, Network
-from sofc.prediction.network_fit import Fit, Samples, Scale
+from sofc.prediction.network import NO_NETWORK, Network, Samples, Scale
+from sofc.prediction.network_fit import Fit
 
 SAMPLES = 1 << 23
 """Samples of one plane that networks are fitted to at most."""
