@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
+from sofc.errors import SofcError
 from sofc.imagefiles import kind_of, load, remarks, sources
 from sofc.imagefiles.ends import behind
 
@@ -205,3 +207,32 @@ def test_codestreams(tmp_path: Path) -> None:
             assert len(said) == bool(rest.strip(b"\0")), (name, rest)
             if name != "JP2" or rest != data:  # which is refused, as it holds two
                 assert np.array_equal(load(sources([path])[0]).array, image.array)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"P2\n0 5\n255\n",  # a plain anymap of no samples
+        b"P1 0 0",
+        made("BMP", {})[:18] + b"\xff\xff\xff\x7f" * 2 + made("BMP", {})[26:],  # more samples than files can have
+    ],
+)
+def test_what_is_damaged_has_no_end(tmp_path: Path, data: bytes) -> None:
+    """Loading says what is wrong."""
+    path = tmp_path / "a"
+    path.write_bytes(data)
+    assert bytes_behind(path) == 0
+    with contextlib.suppress(SofcError):
+        assert not list(remarks(path))
+    with pytest.raises(SofcError):
+        load(sources([path])[0])
+
+
+def test_damaged_jpeg_xl_has_no_end(tmp_path: Path) -> None:
+    """libjxl cannot count the frames of some, which is another error than that of data cut off."""
+    codecs = pytest.importorskip("imagecodecs")
+    data = bytearray(codecs.jpegxl_encode(COLOURS))
+    path = tmp_path / "a"
+    for place in range(2, 40):
+        path.write_bytes(bytes([*data[:place], 0x80, *data[place + 1 :]]))
+        list(remarks(path))

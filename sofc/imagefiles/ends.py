@@ -38,6 +38,8 @@ def behind(path: Path, kind: str) -> int:
             end = _READERS[name].end(path) if name in _READERS else _ENDS[name](file)
         except (struct.error, ValueError, FormatError, ImportError):  # as loading will say, of what is damaged
             return 0
+        if end >= _size(file):
+            return 0
         file.seek(end)
         rest = 0
         while piece := file.read(1 << 20):

@@ -184,7 +184,7 @@ def _plain_end(path: Path, body: bytes, bitmap: bool, count: int) -> int:
     """Where in ``body`` the last of so many numbers ends, or digits of a bitmap, and what is blank behind it."""
     text = np.frombuffer(re.sub(rb"#[^\n]*", lambda comment: b" " * len(comment[0]), body), np.uint8) > ord(" ")
     ends = np.flatnonzero(text if bitmap else text & ~np.append(text[1:], False)) + 1
-    if len(ends) < count:
+    if not 0 < count <= len(ends):
         raise FormatError(f"{path}: {count} samples are announced but not all there")
     place = int(ends[count - 1])
     return place + (int(np.argmax(text[place:])) if text[place:].any() else len(body) - place)

@@ -29,7 +29,7 @@ from sofc.container.likeness import DEPARTURES, GOING_ON, GUIDE, Placing, Plan, 
 from sofc.container.original import from_metadata
 from sofc.container.records import MetadataKind
 from sofc.errors import SofcError
-from sofc.imagefiles import load, sources
+from sofc.imagefiles import load, remarks, sources
 from sofc.keepfile import keep, restore_items
 from sofc.limits import Limits
 from sofc.metadata.dicom_file import DicomWriter
@@ -117,6 +117,8 @@ def codebook(data: bytes) -> None:
 def image_file(data: bytes) -> None:
     """A file of another format through the readers in front."""
     with _file_of(data) as path:
+        for _ in remarks(path):
+            pass
         for source in sources([path])[:MOST_IMAGES]:
             load(source)
 
