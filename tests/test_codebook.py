@@ -120,6 +120,8 @@ def test_load_by_path_name_or_id(tmp_path: Path) -> None:
     codebook = raw_codebook()
     path = put(codebook, tmp_path, "file")
     assert load_codebook(path) == load_codebook(str(path)) == read_codebook(path) == codebook
+    with pytest.raises(CodebookError, match="that is a folder: name one of its files"):
+        load_codebook(path.parent)
     with pytest.raises(CodebookError, match="no codebook 'test'"):
         load_codebook("test")
     install_codebook(codebook.to_bytes())

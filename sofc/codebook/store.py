@@ -98,9 +98,9 @@ def load_codebook(path_or_name: str | os.PathLike[str]) -> Codebook:
         ids = ", ".join(sorted(id.hex()[:32] for id in found))
         raise CodebookError(f"{len(found)} codebooks are called {wanted!r}: name one by its id: {ids}")
     places = ", ".join(str(place) for place in _places(None))
+    kind = "that is a folder: name one of its files" if path.is_dir() else "no such file"
     raise CodebookError(
-        f"there is no codebook {wanted!r}: no such file, and none of that name or id in {places}. "
-        "Run: sofc codebook list"
+        f"there is no codebook {wanted!r}: {kind}, and none of that name or id is in {places}. Run: sofc codebook list"
     )
 
 
