@@ -32,6 +32,7 @@ import make_archive
 import numpy as np
 import pytest
 import tifffile
+from helpers import raw_codebook
 from minidec import archive as small_archive
 from PIL import Image
 
@@ -45,7 +46,6 @@ from sofc.cli.__main__ import main
 from sofc.codebook.builtin import FOLDER
 from sofc.errors import FormatError, UsageError
 from sofc.training.report import TrainingReport
-from tests.helpers import raw_codebook
 
 FAST = Settings(effort=1, train=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import minidec
 import numpy as np
@@ -112,7 +113,12 @@ def test_efforts_of_files_before_come_first(monkeypatch: pytest.MonkeyPatch) -> 
     known: list[Fitting] = []
     sought: list[int] = []
     find = remainder._best_effort
-    monkeypatch.setattr(remainder, "_best_effort", lambda *of: sought.append(len(known)) or find(*of))
+
+    def noted(*of: Any) -> Any:
+        sought.append(len(known))
+        return find(*of)
+
+    monkeypatch.setattr(remainder, "_best_effort", noted)
     for packed in map(by_zlib(1), (ROUGH + MIXED, MIXED + ROUGH)):
         apart = Session(known).take_apart(packed, zlib.decompress(packed, -15))
         assert Session().make_again(apart, zlib.decompress(packed, -15)) == packed

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_imagefiles_medical import pydicom, write_dicom
 
 import sofc
 from sofc.cli.__main__ import main
 from sofc.metadata import read as read_metadata
 from sofc.metadata.dicom_file import DicomWriter
-from tests.test_imagefiles_medical import pydicom, write_dicom
 
 pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="codes whole images: slow")
 RANDOM = np.random.default_rng(8)

@@ -7,6 +7,7 @@ from typing import Any
 import naive
 import numpy as np
 import pytest
+import test_keepfile_jpeg as files
 
 from sofc.entropy.binary import BROKEN, TOO_LONG
 from sofc.errors import FormatError
@@ -15,7 +16,6 @@ from sofc.jpeg.dct import ZIGZAG
 from sofc.jpeg.freedom import hear, pack_numbers, say, unpack_numbers
 from sofc.jpeg.headers import codes_of
 from sofc.jpeg.stream import read_picture, write_picture
-from tests import test_keepfile_jpeg as files
 
 RANDOM = np.random.default_rng(8)
 

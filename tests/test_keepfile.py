@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from helpers import raw_codebook
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hypothesis_numpy
 from PIL import Image
+from test_imagefiles_medical import write_dicom
 
 import sofc
 from sofc.cli.__main__ import main
@@ -42,8 +44,6 @@ from sofc.container.walker import frame_chunk
 from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
 from sofc.imagefiles import ImageSource, load, sources
 from sofc.keepfile import deflate, keep, keep_whole, lzw, packbits, restore_items
-from tests.helpers import raw_codebook
-from tests.test_imagefiles_medical import write_dicom
 
 RANDOM = np.random.default_rng(6)
 GRAY = (np.add.outer(np.arange(37), np.arange(53)) * 2 + RANDOM.integers(0, 3, (37, 53))).astype(np.uint8)

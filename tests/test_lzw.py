@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import naive_lzw
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twins import naive_lzw
 
 from sofc.container.original import OF_IMAGECODECS, OF_LIBTIFF
 from sofc.keepfile import lzw, lzw_codes

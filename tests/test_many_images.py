@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import GifImagePlugin, Image, TiffImagePlugin
+from test_imagefiles_medical import pydicom, write_dicom
 
 import sofc
 from sofc.cli.__main__ import main
 from sofc.imagefiles.lasting import Lasting
-from tests.test_imagefiles_medical import pydicom, write_dicom
 
 FRAMES = np.random.default_rng(2).integers(0, 256, (60, 9, 7)).astype(np.uint8)
 

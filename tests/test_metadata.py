@@ -14,6 +14,7 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
+from test_imagefiles_medical import write_dicom
 
 import sofc
 from sofc.cli.__main__ import main
@@ -25,7 +26,6 @@ from sofc.imagefiles.samples import Samples
 from sofc.imagefiles.save import write
 from sofc.metadata import ifd, png, put_back, read, split, tiff
 from sofc.metadata.ifd import Directory, Field
-from tests.test_imagefiles_medical import write_dicom
 
 RANDOM = np.random.default_rng(8)
 GRAY = RANDOM.integers(0, 9, (6, 7)).astype(np.uint8)

@@ -9,6 +9,8 @@ from typing import Any
 import minidec
 import numpy as np
 import pytest
+import test_keepfile as files
+import test_keepfile_jpeg as jpeg_files
 from hypothesis import given
 from hypothesis import strategies as st
 from minidec import kept_files
@@ -18,8 +20,6 @@ import sofc
 from sofc.container.records import Metadata
 from sofc.errors import FormatError
 from sofc.keepfile import deflate, keep, keep_coefficients, lzw, packbits
-from tests import test_keepfile as files
-from tests import test_keepfile_jpeg as jpeg_files
 
 RANDOM = np.random.default_rng(8)
 HEAD = 40

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageOps
+from test_imagefiles_medical import pydicom, write_dicom
 
 import sofc
 from sofc.cli.__main__ import main
@@ -18,7 +19,6 @@ from sofc.image import Meaning
 from sofc.imagefiles import ImageSource, load
 from sofc.imagefiles.photometric import COLOURS, EXTRAS, Photometric, of_dicom, of_tiff
 from sofc.metadata import put_back
-from tests.test_imagefiles_medical import pydicom, write_dicom
 
 RANDOM = np.random.default_rng(15)
 ROWS, COLUMNS = np.mgrid[0:24, 0:32]

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import chunks_of
 
 import sofc
 from sofc.cli.__main__ import main
 from sofc.container.walker import frame_chunk
 from sofc.errors import SofcError
 from sofc.imagefiles import y4m
-from tests.helpers import chunks_of
 
 LAYOUTS = {
     "": (1.5, 8),
