@@ -6,11 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from naive_context import layer_of
+
 from sofc.entropy.mixing import SQUASH, STRETCH
 
 LIMIT = 2815
 WORD = 0xFFFFFFFF
 UP = SIDE = 12
+LEFT = 18
 Image = list[list[int]]
 
 
@@ -90,22 +93,19 @@ class Surroundings:
                 h ^= h >> 15
         return (h * 0x2C1B3C6D & WORD) >> (32 - slot_bits)
 
-    def asked(self, network: Any, small: bool) -> int:
-        first, second, third = (table.tolist() for table in (network.first, network.second, network.third))
-        inputs = [first[-1]]
-        for up in range(UP + 1):
-            for across in range(-SIDE, SIDE + 1):
-                if self.at(self.y - up, self.x + across):
-                    inputs.append(first[(UP if up == 0 else up - 1) * (2 * SIDE + 1) + SIDE + across])
-        if small:
-            pixels = UP * (2 * SIDE + 1) + SIDE
-            inputs += [first[pixels + self.y], first[pixels + 64 + self.x]]
-        hidden = [clamp(sum(column), 0, 1 << 17) for column in zip(*inputs, strict=True)]
-        out = third[0][-1]
-        for weights, last in zip(second, third[0][:-1], strict=True):
-            total = (weights[-1] << 12) + sum(weight * unit for weight, unit in zip(weights[:-1], hidden, strict=True))
-            out += clamp(total >> 12, 0, 1 << 17) * last >> 12
-        return clamp(out >> 4, -2303, 2303)
+    def network_inputs(self) -> list[int]:
+        """What a network sees."""
+        places = [(self.y, self.x - left) for left in range(1, LEFT + 1)]
+        places += [(self.y - up, self.x + across) for up in range(1, UP + 1) for across in range(-SIDE, SIDE + 1)]
+        return [256 * self.at(*place) for place in places] + [32 * min(at, 63) - 1024 for at in (self.y, self.x)]
+
+    def asked(self, network: Any) -> int:
+        """The stretched probability that a network says."""
+        values = self.network_inputs()
+        for layer in network[:2]:
+            values = [clamp(value, 0, 2047) for value in layer_of(layer, values)]
+        (says,) = layer_of(network[2], values)
+        return clamp(says, -2303, 2303)
 
 
 class NaiveState:
@@ -113,7 +113,7 @@ class NaiveState:
 
     def __init__(self, state: Any, slot_bits: int) -> None:
         tables = state.models.reshape(-1, 1 << slot_bits)
-        self.models = [defaultdict(lambda: (1 << 21, 0)) for _ in tables]
+        self.models: list[defaultdict[int, tuple[int, int]]] = [defaultdict(lambda: (1 << 21, 0)) for _ in tables]
         for found, table in zip(self.models, tables, strict=True):
             found.update({slot: (word >> 10, word & 1023) for slot, word in enumerate(table.tolist())})
         self.weights = state.weights.tolist()
@@ -154,8 +154,8 @@ def mix(near: Surroundings, small: bool, contexts: Any, plan: Any, network: Any,
         around |= near.at(near.y + place[0], near.x + place[1]) << k
     third = near.y // 2 * 32 + near.x // 2 if small else min(near.run, 31) * 32 + min(near.above, 31)
     last = near.change
-    if network.first.size > 0:
-        inputs.append(near.asked(network, small))
+    if network.is_asked:
+        inputs.append(near.asked(network))
         last = (inputs[-1] + 2560) >> 7
     inputs.append(256)
     rows = [2 * known + near.w, 66 + around, 66 + 256 + third, 66 + 256 + 1024 + last]

@@ -12,11 +12,12 @@ from sofc.coders.bilevel import kernel
 from sofc.coders.bilevel.guide import features_of
 from sofc.coders.bilevel.kernel import PlaneModel, State
 from sofc.coders.bilevel.kernel_guide import Guide, guide_for
-from sofc.coders.bilevel.model import NO_NETWORK, copied, starts
+from sofc.coders.bilevel.model import copied, starts
 from sofc.coders.bilevel.section import TRAINED, unpack_network, unpack_plan, unpack_state
 from sofc.entropy.binary import Reader, Writer, code_bit
 from sofc.errors import FormatError, LimitError
 from sofc.planes import Plane, PlaneRange
+from sofc.prediction.network import NO_NETWORK
 
 INVERTED = 4096
 """Probability in 1/65536 that a plane is coded with ones and zeros exchanged: the first decision of its stream."""

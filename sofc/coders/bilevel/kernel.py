@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.coders.bilevel.kernel_guide import BLANK, Guide, learn_guided, mix_guided
-from sofc.coders.bilevel.kernel_network import Network, ask_network, is_small
-from sofc.coders.bilevel.terms import COUNT, MOST_TERMS, Term
+from sofc.coders.bilevel.kernel_network import ask_network
+from sofc.coders.bilevel.terms import COUNT, MOST_TERMS, SMALL_SIDE, Term
 from sofc.coders.bilevel.window import WORDS, Image, Window, adjacent, open_row, slide
 from sofc.entropy.binary import OK, TOO_LONG, WORD, Stream, code_bit
 from sofc.entropy.bit_models import SEEN_MASK, learned
@@ -19,6 +19,7 @@ from sofc.entropy.contexts import MIX_A, set_starts
 from sofc.entropy.mixing import CONSTANT, SQUASH, STRETCH, STRETCH_LIMIT
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Cube, Table, Vector
+from sofc.prediction.network import Activities, Network, activities_of, is_there
 
 MOST_CONTEXTS = 32
 CONTEXT_COLUMNS = WORDS + MOST_TERMS
@@ -102,8 +103,8 @@ class Scratch(NamedTuple):
 
     Of each column ``above``, how often its last sample has repeated, and ``change``, how far from it the row above
     changes. ``term`` (COUNT,). Of each context the ``slots`` of its bit models, and those ``words``.
-    ``stretched``: the inputs. Of each weight set the row that is ``chosen``, and its ``output``. The
-    network's ``hidden`` units.
+    ``stretched``: the inputs. Of each weight set the row that is ``chosen``, and its ``output``. The network's
+    ``activities``.
     """
 
     above: Vector[np.int64]
@@ -114,17 +115,18 @@ class Scratch(NamedTuple):
     stretched: Vector[np.int64]
     chosen: Vector[np.int64]
     output: Vector[np.int64]
-    hidden: Vector[np.int64]
+    activities: Activities
 
 
 def scratch_for(width: int, model: PlaneModel) -> Scratch:
     """Scratch for planes of a width."""
-    inputs, hidden = model.start.weights.shape[1], model.network.first.shape[1]
-    contexts = inputs - 1 - (hidden > 0)
-    sizes = width, width, COUNT, contexts, contexts, inputs, len(SETS), len(SETS), hidden
-    scratch = Scratch(*(np.zeros(size, np.int64) for size in sizes))
-    scratch.stretched[-1] = CONSTANT
-    return scratch
+    inputs = model.start.weights.shape[1]
+    contexts = inputs - 1 - model.network.is_asked
+    sizes = width, width, COUNT, contexts, contexts, inputs, len(SETS), len(SETS)
+    above, change, term, slots, words, stretched, chosen, output = (np.zeros(size, np.int64) for size in sizes)
+    stretched[-1] = CONSTANT
+    activities = activities_of(model.network)
+    return Scratch(above, change, term, slots, words, stretched, chosen, output, activities)
 
 
 class Sample(NamedTuple):
@@ -138,6 +140,13 @@ class Sample(NamedTuple):
     first: int
     left: int
     right: int
+
+
+@inlined
+def _is_small(image: Image) -> bool:
+    """Spec bilevel/terms. Whether an image has terms of position."""
+    rows, width = image.shape
+    return int(rows) <= SMALL_SIDE and int(width) <= SMALL_SIDE
 
 
 @inlined
@@ -156,7 +165,7 @@ def _fill_terms(image: Image, sample: Sample, scratch: Scratch) -> None:
     """Spec bilevel/terms. The terms of a sample."""
     term, above, change, x, y = scratch.term, scratch.above, scratch.change, sample.x, sample.y
     last = image.shape[1] - 1
-    if is_small(image):
+    if _is_small(image):
         term[Term.PLACE], term[Term.ROW], term[Term.COLUMN] = y << 6 | x, y, x
     term[Term.RUN] = min(sample.run, 31) << 1 | sample.west
     term[Term.ABOVE], term[Term.ABOVE_NEXT] = min(above[x], 31), min(above[min(x + 1, last)], 31)
@@ -203,11 +212,11 @@ def _choose_weights(image: Image, sample: Sample, known: int, around: int, netwo
     chosen, y, x = scratch.chosen, sample.y, sample.x
     chosen[0] = STARTS.known + (known << 1 | sample.west)
     chosen[1] = STARTS.adjacent + around
-    spot = (y >> 1) << 5 | x >> 1 if is_small(image) else min(sample.run, 31) << 5 | scratch.term[Term.ABOVE]
+    spot = (y >> 1) << 5 | x >> 1 if _is_small(image) else min(sample.run, 31) << 5 | scratch.term[Term.ABOVE]
     chosen[2] = STARTS.place + spot
     forecast = scratch.change[x]
-    if network.first.shape[1] > 0:
-        output = ask_network(image, y, x, network, scratch.hidden)
+    if is_there(network):
+        output = ask_network(image, y, x, network, scratch.activities)
         scratch.stretched[scratch.slots.shape[0]] = output
         forecast = (output + 2560) >> 7
     chosen[3] = STARTS.forecast + forecast

@@ -8,7 +8,6 @@ import numpy as np
 
 from sofc.coders.bilevel import kernel
 from sofc.coders.bilevel.kernel import SETS, Plan, State
-from sofc.coders.bilevel.kernel_network import INPUTS, Network
 from sofc.coders.bilevel.terms import MOST_TERMS, Context
 from sofc.coders.bilevel.window import masks
 from sofc.entropy.bit_models import NEUTRAL, Integers
@@ -16,9 +15,6 @@ from sofc.entropy.bit_models import NEUTRAL, Integers
 _CONTEXTS = {2: 2, 3: 4, 4: 5, 5: 7, 6: 10, 7: 13, 8: 13, 9: 20}
 EFFORTS = {effort: (contexts, effort >= 8) for effort, contexts in _CONTEXTS.items()}
 """How many contexts each effort uses, and whether it asks the network."""
-
-NO_NETWORK = Network(*(np.zeros(shape, np.int32) for shape in ((INPUTS, 0), (0, 1), (1, 1))))
-"""One that is not asked."""
 
 
 def context_table(contexts: Sequence[Context]) -> Integers:

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.bilevel.coder import Images, encode_images, mostly_ink
 from sofc.coders.bilevel.kernel import Plan, PlaneModel, State
-from sofc.coders.bilevel.kernel_network import Network, fit_network, fitting_of
-from sofc.coders.bilevel.model import NO_NETWORK, copied, neutral_state, starts
-from sofc.coders.bilevel.section import TRAINED, rounded
+from sofc.coders.bilevel.model import copied, neutral_state, starts
+from sofc.coders.bilevel.section import TRAINED
 from sofc.coders.warm_up import by_fold, cut_rows, grouped, learn
 from sofc.entropy.bit_models import Symbols
 from sofc.entropy.priors import FOLDS, History, Starts
 from sofc.planes import Plane
+from sofc.prediction.network import NO_NETWORK, Network
 
 PIECE_SAMPLES = 1 << 18
 """The network is fitted to large images in pieces of about so many samples."""
-STEPS = (0.02, 0.01, 0.005, 0.003, 0.002, 0.001, 0.0005)
-"""Steps of the epochs of fitting a network to small images."""
-LARGE_STEPS = (0.005, 0.003, 0.0015, 0.0007)
-KEPT_SMALL, KEPT_LARGE = 64, 8
-"""Of 256 samples without ink nearby so many are fitted to."""
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -58,28 +52,6 @@ def stacks(parts: Iterator[Pixels]) -> Iterator[Images]:
         held.append(part)
     if held:
         yield np.stack(held)
-
-
-@dataclass(frozen=True)
-class FitNetwork:
-    """Second pass: fit the network of one plane to every ``stride``-th piece."""
-
-    plane: int
-    stride: int
-    small: bool
-    units: int
-    deeper: int
-
-    def collect(self, images: Iterator[list[Plane]]) -> Network:
-        """The network, as sections keep it."""
-        random = np.random.default_rng(1)
-        fitting = fitting_of(self.units, self.deeper, random)
-        parts = list(stacks(islice(pieces(images, self.plane), 0, None, self.stride)))
-        kept = KEPT_SMALL if self.small else KEPT_LARGE
-        for step in STEPS if self.small else LARGE_STEPS:
-            for number in random.permutation(len(parts)):
-                fit_network(parts[number], kept, step, fitting)
-        return rounded(fitting)
 
 
 PART = 1 << 22
@@ -186,7 +158,7 @@ class WarmUp:
         chosen = found[:: -(-samples // WARM_UP_SAMPLES)]
         rounds = 2 if samples < ROUND_SAMPLES else 1
         models = [TRAINED.states[symbols] for symbols in self.starts]
-        neutral = neutral_state(self.contexts, None, self.network.first.size > 0)
+        neutral = neutral_state(self.contexts, None, self.network.is_asked)
         model = PlaneModel(self.plan, self.network, neutral)
 
         def code(tables: Sequence[npt.NDArray[np.int32]], practised: tuple[int, Part]) -> int:

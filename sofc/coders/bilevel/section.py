@@ -6,12 +6,14 @@ all else that learns; kind 3, its network.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.bilevel import kernel, terms
 from sofc.coders.bilevel.kernel import MOST_CONTEXTS, Plan, State
-from sofc.coders.bilevel.kernel_network import INPUTS, WEIGHT_BITS, Fitting, Network
+from sofc.coders.bilevel.kernel_network import INPUTS
 from sofc.coders.bilevel.model import context_table, neutral_state
 from sofc.coders.bilevel.terms import MOST_TERMS, Context
 from sofc.coders.bilevel.window import NEIGHBOURS, WORDS
@@ -19,12 +21,12 @@ from sofc.entropy.bit_models import Integers, TrainedModels
 from sofc.entropy.mixing import SQUASH, STRETCH_LIMIT
 from sofc.entropy.tables import Field, code_tables, decode_tables
 from sofc.errors import FormatError
+from sofc.prediction.network import BIAS_LIMIT, MOST_UNITS, WEIGHT_LIMIT, Network, layer_of
 
 PLAN, BIT_MODELS, WEIGHTS, NETWORK = 0, 1, 2, 3
 HEAD = 3
 SLOT_BITS = range(8, 21)
 MOST_RATE = 16
-MOST_UNITS = 128
 FLAG = 128
 """Added to a byte's number to say yes."""
 
@@ -32,9 +34,9 @@ WEIGHT_STEP = 10
 """Weights are kept in units of 2**WEIGHT_STEP."""
 BLEND_STEP = 9
 BLANK_STEP = 8
-NETWORK_STEP = 5
-NETWORK_LIMIT = 1 << 20
-"""Weights of the network lie within this."""
+NETWORK_HEAD = 2
+BIAS_STEP = 8
+"""Biases of the network are kept in units of 2**BIAS_STEP."""
 
 PROBABILITIES: Integers = SQUASH[np.arange(32) * 148 - 2294 + STRETCH_LIMIT].astype(np.int64)
 """The 32 probabilities that a trained bit model may start with, in 1/65536: evenly spread when stretched."""
@@ -97,25 +99,22 @@ def unpack_state(data: bytes) -> tuple[State, int, bool]:
 
 
 def pack_network(network: Network) -> bytes:
-    """Kind 3: two bytes (units of the first and of the second layer), then the three tables of weights."""
-    deeper, units = network.second.shape[0], network.second.shape[1] - 1
-    return bytes([units, deeper]) + code_tables([_steps(table.astype(np.int64), NETWORK_STEP) for table in network])
+    """Kind 3: two bytes (units of the first and of the second layer), then weights and biases of each layer."""
+    tables = [table.astype(np.int64) for weights, biases in network for table in (weights, biases >> BIAS_STEP)]
+    return bytes([len(network.first.biases), len(network.second.biases)]) + code_tables(tables)
 
 
 def unpack_network(data: bytes) -> Network:
     """Inverse of pack_network. Raises FormatError."""
-    if len(data) < 2 or not 1 <= data[0] <= MOST_UNITS or not 1 <= data[1] <= MOST_UNITS:
-        raise FormatError("the network of a bilevel model is out of range")
-    units, deeper = data[0], data[1]
-    tables = decode_tables(data[2:], [Field((INPUTS, units)), Field((deeper, units + 1)), Field((1, deeper + 1))])
-    return Network(*(_bounded(table << NETWORK_STEP, NETWORK_LIMIT) for table in tables))
-
-
-def rounded(fitting: Fitting) -> Network:
-    """The network with fitted weights, as a section keeps them."""
-    unit = 1 << (WEIGHT_BITS - NETWORK_STEP)
-    steps = (np.rint(table * unit).astype(np.int64) for table in (fitting.first, fitting.second, fitting.third))
-    return Network(*(_bounded(table << NETWORK_STEP, NETWORK_LIMIT) for table in steps))
+    if len(data) < NETWORK_HEAD or not all(1 <= units <= MOST_UNITS for units in data[:NETWORK_HEAD]):
+        raise FormatError(f"a layer of a bilevel model's network has 1 to {MOST_UNITS} units")
+    fields = [
+        field
+        for before, after in pairwise((INPUTS, *data[:NETWORK_HEAD], 1))
+        for field in (Field.within(WEIGHT_LIMIT, after, before), Field.within(BIAS_LIMIT >> BIAS_STEP, after))
+    ]
+    tables = decode_tables(data[NETWORK_HEAD:], fields)
+    return Network(*(layer_of(tables[k], tables[k + 1] << BIAS_STEP) for k in (0, 2, 4)))
 
 
 def _steps(values: Integers, step: int) -> Integers:

@@ -9,9 +9,9 @@ import numpy as np
 from sofc.coders.base import MAX_COUNTERS
 from sofc.coders.bilevel.coder import BilevelCoder
 from sofc.coders.bilevel.kernel import Plan, State
-from sofc.coders.bilevel.kernel_network import Network
-from sofc.coders.bilevel.model import EFFORTS, NO_NETWORK, context_table, starts
-from sofc.coders.bilevel.passes import PART, EstimatePriors, FitNetwork, Shapes, WarmUp
+from sofc.coders.bilevel.model import EFFORTS, context_table, starts
+from sofc.coders.bilevel.network_training import FitNetwork
+from sofc.coders.bilevel.passes import PART, EstimatePriors, Shapes, WarmUp
 from sofc.coders.bilevel.section import NETWORK, TRAINED, pack_network, pack_plan, pack_state
 from sofc.coders.bilevel.terms import LARGE, SMALL, SMALL_SIDE
 from sofc.coders.mixing_training import MixingTraining
@@ -20,6 +20,7 @@ from sofc.entropy.bit_models import EVIDENCES, Symbols
 from sofc.entropy.priors import FOLDS, Starts, least_gain
 from sofc.errors import UsageError
 from sofc.planes import PlaneRange
+from sofc.prediction.network import NO_NETWORK, Network
 
 FIT_SAMPLES = 1 << 24
 """Samples of one plane that the network is fitted to at most."""
@@ -39,7 +40,7 @@ RATE_SMALL, RATE_LARGE = 2, 12
 TRIAL_EFFORT = 5
 """The effort at which it is tried how sure bit models should be."""
 
-UNITS = {True: (64, 24), False: (32, 16)}
+UNITS = {True: (48, 32), False: (32, 16)}
 """Units of the network's two layers, by whether images are small."""
 
 Known = tuple[Starts, ...]
@@ -86,7 +87,7 @@ class BilevelTraining(MixingTraining[Plan]):
         loaded = min(sum(sizes), LOADED_SAMPLES)
         stride = -(-loaded // PRIOR_SAMPLES)
         units = self._units or UNITS[small]
-        fits = tuple(FitNetwork(plane, -(-loaded // FIT_SAMPLES), small, *units) for plane in self._planes)
+        fits = tuple(FitNetwork(plane, -(-loaded // FIT_SAMPLES), small, units) for plane in self._planes)
         priors = tuple(
             EstimatePriors(plane, stride, self._plan, apart) for plane in self._planes for apart in range(FOLDS + 1)
         )

@@ -25,6 +25,7 @@ from ..coding_tools import (
 )
 from ..limits import MAX_BIT_MODELS
 from ..notation import Reader, clamp, require
+from .context import Network
 
 # Spec bilevel/neighbours
 
@@ -60,15 +61,6 @@ MIXER_ROWS = FOURTH_SET + OUTPUTS
 
 KNOWN = 3
 """Bits that an adaptive bit model must have seen to know its context."""
-
-
-@dataclass
-class Network:
-    """Section of kind 3, as weights."""
-
-    first: list[list[int]]
-    second: list[list[int]]
-    last: list[int]
 
 
 @dataclass(frozen=True)
@@ -138,12 +130,8 @@ def read_mixers(plan: BilevelPlan, data: bytes) -> bool:
 def read_network(section: Section) -> Network:
     """Section of kind 3."""
     require(section.kind == 3, "section of another kind")
-    hidden, middle = Reader(section.data).take(2)
-    require(1 <= hidden <= 128 and 1 <= middle <= 128, "network out of range")
-    tables = Decisions(section.data, 2)
-    layers = [tables.table(NETWORK_INPUTS, hidden), tables.table(middle, hidden + 1), tables.table(1, middle + 1)]
-    first, second, last = (scale(layer, 32, 0, 1 << 20) for layer in layers)
-    return Network(first, second, last[0])
+    first, second = Reader(section.data).take(2)
+    return Network.read(Decisions(section.data, 2), NETWORK_INPUTS, first, second, 1)
 
 
 def read_bilevel_model(sections: list[Section], transform_planes: int) -> list[BilevelPlan]:
@@ -171,25 +159,18 @@ def read_bilevel_model(sections: list[Section], transform_planes: int) -> list[B
 
 # Spec bilevel/network
 
-ROW_INPUTS, COLUMN_INPUTS, ALWAYS = 312, 376, 440
-"""Where inputs begin behind the 312 neighbours (12 rows of 25, 12 on the left): rows and columns of small images."""
-NETWORK_INPUTS = 441
-ONE = 4096
-ACTIVATION_LIMIT = 1 << 17
+SEEN: list[Place] = [
+    *((0, -left) for left in range(1, 19)),
+    *((-up, dx) for up in range(1, 13) for dx in range(-12, 13)),
+]
+NETWORK_INPUTS = len(SEEN) + 2
 
 
-def network_output(network: Network, sample: Callable[[int, int], int], y: int, x: int, small: bool) -> int:
+def network_output(network: Network, sample: Callable[[int, int], int], y: int, x: int) -> int:
     """What the network makes of sample (y, x), as a stretched probability."""
-    active = [ALWAYS] + ([ROW_INPUTS + y, COLUMN_INPUTS + x] if small else [])
-    active += [25 * (up - 1) + 12 + dx for up in range(1, 13) for dx in range(-12, 13) if sample(y - up, x + dx)]
-    active += [312 + dx for dx in range(-12, 0) if sample(y, x + dx)]
-    columns = zip(*(network.first[row] for row in active), strict=True)
-    hidden = [clamp(sum(column), 0, ACTIVATION_LIMIT) for column in columns] + [ONE]
-    output = network.last[-1]
-    for row, weight in zip(network.second, network.last, strict=False):
-        total = sum(factor * value for factor, value in zip(row, hidden, strict=True))
-        output += clamp(total >> 12, 0, ACTIVATION_LIMIT) * weight >> 12
-    return clamp(output >> 4, -2303, 2303)
+    inputs = [256 * sample(y + dy, x + dx) for dy, dx in SEEN]
+    (output,) = network.outputs([*inputs, *(32 * min(place, 63) - 1024 for place in (y, x))])
+    return clamp(output, -2303, 2303)
 
 
 # Spec bilevel/terms
@@ -339,7 +320,7 @@ class BilevelPlane:
                     around = sum(sample(y + dy, x + dx) << k for k, (dy, dx) in enumerate(AROUND))
                     third = 32 * (y >> 1) + (x >> 1) if features.small else 32 * min(run, 31) + min(above, 31)
                     network = self.plan.network
-                    output = network_output(network, sample, y, x, features.small) if network else None
+                    output = network_output(network, sample, y, x) if network else None
                     bit = self.sample(words, features.terms(y, x), around, third, output)
                 features.add(y, x, bit)
         return features.samples

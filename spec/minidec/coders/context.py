@@ -72,9 +72,9 @@ class Network:
     layers: list[Layer]
 
     @classmethod
-    def read(cls, tables: Decisions, first: int, second: int, components: int) -> Network:
-        require(1 <= first <= 128 and 1 <= second <= 128 and 1 <= components <= 16, "network out of range")
-        sizes = [INPUTS, first, second, 3 * components]
+    def read(cls, tables: Decisions, inputs: int, first: int, second: int, outputs: int) -> Network:
+        require(1 <= first <= 128 and 1 <= second <= 128, "network out of range")
+        sizes = [inputs, first, second, outputs]
         return cls([Layer.read(tables, after, before) for before, after in pairwise(sizes)])
 
     def outputs(self, inputs: list[int]) -> list[int]:
@@ -183,7 +183,9 @@ def read_mixing(plan: ContextPlan, section: Section) -> int:
     used, plan.sets = data[0], data[1] - 128
     require(1 <= used <= len(plan.contexts) and 1 <= plan.sets <= 3, "mixers out of range")
     tables = Decisions(data, 5, section.change)
-    plan.network = Network.read(tables, *data[2:5])
+    first, second, components = data[2:5]
+    require(1 <= components <= 16, "network out of range")
+    plan.network = Network.read(tables, INPUTS, first, second, 3 * components)
     plan.mixer = read_weights(tables, used, 4 * FULL_WEIGHT // 10, 52428)
     plan.has_match_model = False
     return used
