@@ -567,9 +567,11 @@ def with_grid_classes(codebook: Codebook) -> Codebook:
     (section,) = (codebook.sections[number] for number in codebook.models[0].sections)
     model = interleaved_section.unpack_plan(section.data, 0)
     number = np.arange(interleaved_kernel.CLASSES[interleaved_kernel.GRID]) * 7 % len(model.prediction.weights)
-    energy = np.stack([np.roll(model.prediction.energy[0], place) for place in range(len(number))])
+    error_weights = np.stack([np.roll(model.prediction.error_weights[0], place) for place in range(len(number))])
     weights = model.prediction.weights[number]
-    prediction = replace(model.prediction, class_map=interleaved_kernel.GRID, weights=weights, energy=energy)
+    prediction = replace(
+        model.prediction, class_map=interleaved_kernel.GRID, weights=weights, error_weights=error_weights
+    )
     packed = interleaved_section.pack_plan(replace(model, prediction=prediction))
     models = (replace(codebook.models[0], sections=(0,)),)
     return Codebook(f"{codebook.name}+", models, (replace(section, data=packed),))
@@ -773,8 +775,8 @@ def adapting(plan: PlanePlan) -> PlanePlan:
 
 def recalling(plan: PlanePlan) -> PlanePlan:
     """The plan with samples that are recalled, however small an error is expected."""
-    energetic = replace(plan.prediction, offsets=np.full_like(plan.prediction.offsets, 1 << 14))
-    return replace(plan, prediction=energetic, matches=True)
+    unsure = replace(plan.prediction, offsets=np.full_like(plan.prediction.offsets, 1 << 14))
+    return replace(plan, prediction=unsure, matches=True)
 
 
 def adapting_and_recalling(plan: PlanePlan) -> PlanePlan:

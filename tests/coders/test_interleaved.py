@@ -33,13 +33,13 @@ from sofc.coders.interleaved.passes import (
 )
 from sofc.coders.interleaved.section import (
     EDGE_LIMIT,
-    ENERGY_LIMIT,
+    ERROR_WEIGHT_LIMIT,
     THRESHOLD_LIMIT,
     WEIGHT_LIMIT,
     pack_plan,
     unpack_plan,
 )
-from sofc.coders.interleaved.training import InterleavedTraining, fit_energies, fit_energy
+from sofc.coders.interleaved.training import InterleavedTraining, fit_error_weights, fit_placed_error_weights
 from sofc.errors import FormatError, SofcError
 from sofc.planes import PlaneRange
 
@@ -300,30 +300,30 @@ def test_activities():
             assert found[y - 1, x - 1] == naive_interleaved.texture_of(own, [own], 0, y, x)[0]
 
 
-def test_energy_weights_are_not_negative():
+def test_error_weights_are_not_negative():
     rng = np.random.default_rng(5)
     terms = rng.integers(0, 255, (13, 400))
     terms[12] = np.clip(3 * terms[0] + terms[2] - 2 * terms[1], 0, 255)
-    weights = fit_energy(terms @ terms.T)
+    weights = fit_error_weights(terms @ terms.T)
     assert weights.min() >= 0
     assert weights[1] == 0
     assert weights[0] > weights[2]
-    assert fit_energy(np.zeros((13, 13), np.int64)).sum() > 0
+    assert fit_error_weights(np.zeros((13, 13), np.int64)).sum() > 0
 
 
-def test_energy_weights_by_place():
+def test_error_weights_by_place():
     """They are on one scale: where errors are twice as large as those around, weights are twice those elsewhere."""
     rng = np.random.default_rng(6)
     terms = np.zeros((2, 13, 400), np.int64)
     terms[:, 0] = rng.integers(0, 100, (2, 400))
     terms[:, 12] = terms[:, 0] * np.array([[1], [2]])
-    weights = fit_energies(np.stack([one @ one.T for one in terms]))
+    weights = fit_placed_error_weights(np.stack([one @ one.T for one in terms]))
     assert 1.9 < weights[1, 0] / weights[0, 0] < 2.1
     assert weights[:, 1:].sum() == 0
     far = terms[0].copy()
     far[12] *= 9
-    assert fit_energies(np.stack([one @ one.T for one in (*[terms[0]] * 20, far)])).sum(axis=1).max() == 128
-    assert fit_energies(np.zeros((64, 13, 13), np.int64)).sum() == 0
+    assert fit_placed_error_weights(np.stack([one @ one.T for one in (*[terms[0]] * 20, far)])).sum(axis=1).max() == 128
+    assert fit_placed_error_weights(np.zeros((64, 13, 13), np.int64)).sum() == 0
 
 
 def enlarged(rng, rows, columns):
@@ -379,7 +379,7 @@ def test_training_finds_what_places_tell():
     (model,) = (unpack_plan(section.data, 0) for section in training.sections())
     assert model.prediction.class_map == kernel.GRID
     one = replace(model.prediction, class_map=kernel.ONE, weights=model.prediction.weights[:1])
-    one = replace(one, energy=one.energy[:1])
+    one = replace(one, error_weights=one.error_weights[:1])
     coder, without = InterleavedCoder([model]), InterleavedCoder([replace(model, prediction=one)])
     moved = [planes[4][0][1:, 1:]]
     sizes = [len(each.encode(moved, span, 127)[0]) for each in (coder, without)]
@@ -448,11 +448,11 @@ def refusal(model, **changes):
 def grid_model():
     """A valid model of all tables, with weights of errors by place that are as great as they may be."""
     shape = 64, errors(1)
-    energy = np.eye(*shape, dtype=np.int64) * ENERGY_LIMIT
+    error_weights = np.eye(*shape, dtype=np.int64) * ERROR_WEIGHT_LIMIT
     weights = np.full((64, len(taps(1))), WEIGHT_LIMIT)
     edges, frequencies = np.array([1 - EDGE_LIMIT, EDGE_LIMIT - 1]), np.zeros((2, TOKENS), np.int64)
     frequencies[:, [0, ESCAPE]] = SCALE - 1, 1
-    prediction = Prediction((0,), kernel.GRID, 5, THRESHOLD_LIMIT, 16, weights, energy)
+    prediction = Prediction((0,), kernel.GRID, 5, THRESHOLD_LIMIT, 16, weights, error_weights)
     return PlaneModel(prediction, edges, 2, np.ones((3, kernel.FRACTIONS), np.int64), frequencies)
 
 
@@ -460,7 +460,7 @@ def grid_model():
     ("name", "bad"),
     [
         ("threshold", [-1, THRESHOLD_LIMIT + 1]),
-        ("energy", [-1, ENERGY_LIMIT + 1]),
+        ("error_weights", [-1, ERROR_WEIGHT_LIMIT + 1]),
         ("edges", [EDGE_LIMIT]),
         ("cells", [-1, 2]),
         ("frequencies", [-1, SCALE + 1]),
@@ -479,12 +479,12 @@ def test_entries_out_of_range(name, bad):
 
 
 def test_tables_that_do_not_add_up():
-    """At each place energies stay within 16 bits; edges rise; of each context the escape has a frequency."""
+    """At each place expected errors stay within 16 bits; edges rise; of each context the escape has a frequency."""
     model = grid_model()
-    energy, frequencies = model.prediction.energy, model.frequencies
-    one_place = energy.copy()
-    one_place[40, :2] = ENERGY_LIMIT // 2, ENERGY_LIMIT // 2 + 1
-    assert "a table" in refusal(model, energy=one_place)
+    error_weights, frequencies = model.prediction.error_weights, model.frequencies
+    one_place = error_weights.copy()
+    one_place[40, :2] = ERROR_WEIGHT_LIMIT // 2, ERROR_WEIGHT_LIMIT // 2 + 1
+    assert "a table" in refusal(model, error_weights=one_place)
     assert "a table" in refusal(model, edges=np.array([5, 5]))
     for changed in (with_one(frequencies, 0), with_one(frequencies, 2), with_one(frequencies, 5, 1)):
         assert "does not add up" in refusal(model, frequencies=changed)

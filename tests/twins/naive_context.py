@@ -347,7 +347,7 @@ START_MARK = 24
 MARKS = ["W", "WW", "N", "NW", "NE", "NN", "pP", "pW", "pE", "pN", "pS", "qP", "qW", "qE"]
 
 
-def energy(marks: dict[str, int], start: int, weights: Sequence[int]) -> int:
+def expected_error(marks: dict[str, int], start: int, weights: Sequence[int]) -> int:
     """The mark to be expected, from the marks around by name; what is not there counts as zero."""
     total = start + sum(marks.get(name, 0) * weight for name, weight in zip(MARKS, weights, strict=True))
     return clamp(total // 256, 0, 255)
@@ -418,7 +418,7 @@ def network_inputs(image: Image, seen: Predicted, shift: int, maximum: int, at: 
         2048 * mu // (maximum + 1) - 1024,
         32 * min(y, 63) - 1024,
         32 * min(x, 63) - 1024,
-        8 * seen.energy - 1024,
+        8 * seen.expected - 1024,
     ]
     return values + [256 if seen.names[name] == end else 0 for end in (0, maximum) for name in ("W", "N")]
 
@@ -465,7 +465,7 @@ class Predicted:
     place: int
     plain: int
     fine: int
-    energy: int
+    expected: int
     taps: dict[str, int]
 
     @property
@@ -497,7 +497,7 @@ class Predictor:
                 self.correction.solve(x // 8)
             taps = self.correction.taps(names, (plain + 4) // 8)
             fine = clamp(plain + self.correction.correct(x // 8, taps), 0, 8 * self.maximum)
-        expected = energy(self.marks.around(y, x), self.starts[number], self.mark_weights)
+        expected = expected_error(self.marks.around(y, x), self.starts[number], self.mark_weights)
         return Predicted(names, number, place, plain, fine, expected, taps)
 
     def learn(self, y: int, x: int, seen: Predicted) -> None:
@@ -505,7 +505,7 @@ class Predictor:
         sample = 8 * self.image.samples[y, x]
         found = self.marks.samples[y, x] = mark(abs(sample - seen.fine))
         if self.correction:
-            excess = max(0, seen.energy + found - 16 * self.shift - 24)
+            excess = max(0, seen.expected + found - 16 * self.shift - 24)
             self.correction.learn(x // 8, seen.taps, sample - seen.plain, max(1, round(8192 / 2 ** (excess / 8))))
 
 
@@ -522,13 +522,13 @@ def accumulate(image: Image, predictors: Rows, weights: Rows, bases: Sequence[in
 
 
 def trace(prediction: Any, image: Image, marks: Image, grid: int, maximum: int) -> list[tuple[int, int, int, int]]:
-    """(fine prediction, predictor, energy, mark) of each sample."""
+    """(fine prediction, predictor, expected error, mark) of each sample."""
     predictor = Predictor(prediction, image, marks, grid, maximum)
     found = []
     for y, x in ((y, x) for y in range(image.rows) for x in range(image.width)):
         seen = predictor.predict(y, x)
         predictor.learn(y, x, seen)
-        found.append((seen.fine, seen.predictor, seen.energy, marks.samples[y, x]))
+        found.append((seen.fine, seen.predictor, seen.expected, marks.samples[y, x]))
     return found
 
 
@@ -630,8 +630,8 @@ def terms_of(
         50: (seen.fine + 4) % 8 // 2,
         51: seen.predictor,
         52: seen.place,
-        53: seen.energy // 4,
-        54: seen.energy // 2,
+        53: seen.expected // 4,
+        54: seen.expected // 2,
         55: clamp(2 * (median - mu) // scale, -8, 8),
         56: min(y, 63),
         57: min(x, 63),
@@ -737,7 +737,7 @@ class Mixing:
         followed = Followed.of(image.rows * image.width)
         for y, x in ((y, x) for y in range(image.rows) for x in range(image.width)):
             seen = predictor.predict(y, x)
-            level = sum(seen.energy > bound for bound in levels)
+            level = sum(seen.expected > bound for bound in levels)
             terms = terms_of(seen, level, predictor.shift, errors[y, x - 1], errors[y - 1, x], y, x)
             hashes = [hash_of([terms.get(term, 0) for term in chosen]) for chosen in contexts]
             where = (hashes, level, seen.place, (seen.fine + 4) % 8 // 2, terms[7] + 20)
@@ -747,7 +747,7 @@ class Mixing:
                 self.last = 0
             sample = plane[y][x] if plane else mu
             key = followed.key(seen.names)
-            recalls = self.plan.matches and not self.network and seen.energy >= 24
+            recalls = self.plan.matches and not self.network and seen.expected >= 24
             recalled = followed.ask(key) if recalls else None
             if recalled and self.is_right(recalled, sample, mu, level):
                 sample = recalled[0]

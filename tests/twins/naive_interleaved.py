@@ -134,9 +134,9 @@ def trace(
                 if references:
                     terms += [references[0].e(y, x + dx) for dx in (0, -1, 1)]
                     terms += [references[0].e(y - 1, x), references[0].e(y + 1, x)]
-                errors = prediction.energy[place if len(prediction.energy) > 1 else 0].tolist()
-                energy = sum(term * weight for term, weight in zip(terms, errors, strict=True))
-                level = sum(energy > edge for edge in model.edges.tolist())
+                errors = prediction.error_weights[place if len(prediction.error_weights) > 1 else 0].tolist()
+                expected = sum(term * weight for term, weight in zip(terms, errors, strict=True))
+                level = sum(expected > edge for edge in model.edges.tolist())
             total = wrapped(total, bits)
             sample = own.samples[y][x]
             found[y, x] = sample - (total >> scale), 4 * level + (total >> (scale - 2)) % 4

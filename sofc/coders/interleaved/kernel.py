@@ -3,7 +3,7 @@
 Three stripes of rows of a plane are decoded side by side, a row of each at a time::
 
     rows above and references, a row at a time, in vectors         the samples of three rows, in turn
-    activity -> class -> sums of taps; errors above -> energy  |   + W, WW -> context -> rANS token -> sample
+    activity -> class -> sums of taps; errors above -> expected |   + W, WW -> context -> rANS token -> sample
 
 so that a processor works at two stripes while it waits for the third. Sums wrap around at 16 bits where samples have
 few bits: as only the total must fit, vectors can be of 16-bit numbers.
@@ -49,16 +49,16 @@ CLASSES = (1, 6, 64)
 """Class maps, and their classes: one; 2 activities x 3 directions; the 64 places of an 8 x 8 grid."""
 PERIOD = 8
 OWN_ERRORS, FIRST_ERRORS = 7, 5
-"""Terms of the energy: N, NW, NE, NN, NWW, NEE and the activity; P, P_W, P_E, P_N, P_S."""
+"""Terms of the expected error: N, NW, NE, NN, NWW, NEE and the activity; P, P_W, P_E, P_N, P_S."""
 ERRORS = OWN_ERRORS + FIRST_ERRORS
 LARGEST_ERROR = 255
 ERROR_BITS = 3
 """Errors are in eighths of a sample, or in 2**error_shift of them."""
 USUAL_FRACTION = 7
 """That of samples of 8 bits."""
-ENERGIES = 1 << 15
-FIRST_ROW = ENERGIES - 1
-"""Energy that stands for a stripe's first row; it is above any other."""
+EXPECTED_ERRORS = 1 << 15
+FIRST_ROW = EXPECTED_ERRORS - 1
+"""The expected error that stands for a stripe's first row; it is above any other."""
 FRACTIONS = 4
 """Parts of a sample that cells tell apart."""
 OK, BROKEN = 0, -2
@@ -94,8 +94,8 @@ class Predictor(NamedTuple):
     ``weights``, of each class and tap those of a row: (classes, TAPS), or under the grid (rows of the grid, TAPS,
     GRID_COLUMNS). ``others``: bit k is set where class k of the texture map has other weights than class 0.
     ``fraction``: the weights' bits after the point. ``threshold``: the activity above which it is high.
-    ``energy`` (ERRORS,): weights of errors; with ``energy_by_place`` (rows of the grid, ERRORS, GRID_COLUMNS).
-    ``levels`` (ENERGIES,): FRACTIONS times the level of each energy. ``low``,
+    ``error_weights`` (ERRORS,); with ``errors_by_place`` (rows of the grid, ERRORS, GRID_COLUMNS).
+    ``levels`` (EXPECTED_ERRORS,): FRACTIONS times the level of each. ``low``,
     ``high``: the range of samples less the middle of the plane's. ``middle``: what decoded samples get back of it.
     """
 
@@ -110,8 +110,8 @@ class Predictor(NamedTuple):
     middle: int
     others: int
     weights: Lane
-    energy_by_place: int
-    energy: Lane
+    errors_by_place: int
+    error_weights: Lane
     levels: Vector[np.uint8]
     threshold: Lane
 
@@ -137,10 +137,10 @@ GRID_COLUMNS = BLOCK + PERIOD
 """Columns of tables by place of the grid: a block of them, from whichever of the first it begins at."""
 ROOM = CHUNK + 48
 """Places of a lane's span in the scratch; lanes do not lie as far apart as pages do, which processors mix up."""
-SUMS, WEST, FAR_WEST, ENERGY, CODED, ALONE = (k * LANES * ROOM for k in range(6))
+SUMS, WEST, FAR_WEST, EXPECTED, CODED, ALONE = (k * LANES * ROOM for k in range(6))
 """Where in the scratch there are, lane after lane: sums of the taps of rows above and references, once samples are
-coded of all taps; weights of W and WW; energies; samples. Then what is of one lane at a time. With places that are
-known ahead a processor needs few registers to find them, and a compiler sees that they are apart."""
+coded of all taps; weights of W and WW; expected errors; samples. Then what is of one lane at a time. With places that
+are known ahead a processor needs few registers to find them, and a compiler sees that they are apart."""
 ACROSS, DOWN, ACTIVITY, TURN, CLASS, SUM = (ALONE + k * ROOM for k in range(6))
 SCRATCH = ALONE + 6 * ROOM
 
@@ -366,9 +366,9 @@ def _weigh_first(near: _NearErrors, w: Lane, k: int, step: int, i: int) -> int:
 
 
 @inlined
-def _weigh_block(near: _NearErrors, w: Lane, block: int, references: int, energy: Lane) -> None:
-    """Energies of a block where each column of it has weights of its own."""
-    out = energy[block:]
+def _weigh_block(near: _NearErrors, w: Lane, block: int, references: int, expected: Lane) -> None:
+    """Expected errors of a block where each column of it has weights of its own."""
+    out = expected[block:]
     part = _NearErrors(
         near.activity[block:],
         near.above[block:],
@@ -385,10 +385,11 @@ def _weigh_block(near: _NearErrors, w: Lane, block: int, references: int, energy
 
 
 @inlined
-def _fill_energy(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> None:
-    """Spec interleaved/contexts. The energies: weighted errors in the rows above and in the first reference, and the
-    activity."""
-    energy, activity, w = scratch[ENERGY + span.lane * ROOM :], scratch[ACTIVITY:], predictor.energy
+def _fill_expected(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> None:
+    """Spec interleaved/contexts. The expected errors: of errors in the rows above and in the first reference, and of
+    the activity."""
+    expected, activity = scratch[EXPECTED + span.lane * ROOM :], scratch[ACTIVITY:]
+    w = predictor.error_weights
     width = _in_blocks(span.columns)
     shift, y, column = predictor.error_shift, span.y, span.column
     cap = LARGEST_ERROR
@@ -407,17 +408,17 @@ def _fill_energy(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) 
         frame.first_errors[_at(frame, y) + column :],
         frame.first_errors[_at(frame, min(y + 1, span.last)) + column :],
     )
-    if predictor.energy_by_place == 0:
+    if predictor.errors_by_place == 0:
         for i in range(width):
-            energy[i] = _weigh_own(near, w, 0, 1, i)
+            expected[i] = _weigh_own(near, w, 0, 1, i)
         if predictor.references > 0:
             for i in range(width):
-                energy[i] += _weigh_first(near, w, 0, 1, i)
+                expected[i] += _weigh_first(near, w, 0, 1, i)
     else:
         row = ((predictor.grid_row + y - span.first) & (PERIOD - 1)) * ERRORS * GRID_COLUMNS
         row += predictor.grid_column & (PERIOD - 1)
         for block in range(0, width, BLOCK):
-            _weigh_block(near, w[row:], block, predictor.references, energy)
+            _weigh_block(near, w[row:], block, predictor.references, expected)
 
 
 @kernel
@@ -428,10 +429,10 @@ def _open_first(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -
         for i in range(LEFT + frame.margins[2 * span.y]):
             frame.samples[_at(frame, span.y) + i] = 0
     ahead, west, far = scratch[SUMS + start :], scratch[WEST + start :], scratch[FAR_WEST + start :]
-    energy, p = scratch[ENERGY + start :], frame.first[_at(frame, span.y) + span.column :]
+    expected, p = scratch[EXPECTED + start :], frame.first[_at(frame, span.y) + span.column :]
     one = 1 << fraction
     for i in range(width):
-        ahead[i], west[i], far[i], energy[i] = 0, one, 0, FIRST_ROW
+        ahead[i], west[i], far[i], expected[i] = 0, one, 0, FIRST_ROW
     if predictor.references > 0:
         for i in range(width):
             ahead[i] = (p[i + LEFT] - p[i + LEFT - 1]) * one
@@ -440,7 +441,7 @@ def _open_first(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -
 @kernel
 def _open_row(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> None:
     """Spec interleaved/prediction and Spec interleaved/contexts. What is known ahead of a span of another row: sums of
-    taps, weights of W and WW, energies."""
+    taps, weights of W and WW, expected errors."""
     y, column, width = span.y, span.column, _in_blocks(span.columns)
     here, above = _at(frame, y), _at(frame, y - 1)
     if column == 0:
@@ -467,7 +468,7 @@ def _open_row(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> 
                 if (predictor.others >> number) & 1 == 0:
                     continue
                 _sum_class(near, predictor, number, scratch, span.lane, width)
-    _fill_energy(frame, predictor, span, scratch)
+    _fill_expected(frame, predictor, span, scratch)
 
 
 @inlined
@@ -586,7 +587,7 @@ def _take_sample(scratch: Lane, i: int, fraction: int, w: int, ww: int, source: 
     scratch[SUMS + i] = scratch[SUMS + i] + scratch[WEST + i] * w + scratch[FAR_WEST + i] * ww
     total = int(scratch[SUMS + i])
     # An index that cannot be negative takes two instructions less.
-    cell = source.levels[scratch[ENERGY + i] & FIRST_ROW] + ((total >> (fraction - 2)) & 3)
+    cell = source.levels[scratch[EXPECTED + i] & FIRST_ROW] + ((total >> (fraction - 2)) & 3)
     taken = take_residual(cell, source.farthest, source.words, position, source.distributions)
     sample = (total >> fraction) + taken.value - DIRECT
     scratch[CODED + i] = sample
@@ -731,11 +732,11 @@ def decode(
 
 class Traced(NamedTuple):
     """What the samples of a plane are coded as, in the order of rows: ``residuals`` and ``symbols``, as ``Coded`` has
-    them, and the ``energies`` that levels follow from."""
+    them, and the ``expected`` errors that levels follow from."""
 
     residuals: Vector[np.int32]
     symbols: Vector[np.uint16]
-    energies: Vector[np.int16]
+    expected: Vector[np.int16]
 
 
 @kernel
@@ -745,8 +746,9 @@ def _trace_span(
     """The same of a span of a known plane."""
     width, levels, fraction = span.columns, predictor.levels, predictor.fraction
     row, start = frame.samples[_at(frame, span.y) + span.column :], span.y * frame.width + span.column
-    residuals, symbols, energies = traced.residuals[start:], traced.symbols[start:], traced.energies[start:]
-    sums, west, far, energy, turn = scratch[SUMS:], scratch[WEST:], scratch[FAR_WEST:], scratch[ENERGY:], scratch[TURN:]
+    residuals, symbols, noted = traced.residuals[start:], traced.symbols[start:], traced.expected[start:]
+    sums, west, far = scratch[SUMS:], scratch[WEST:], scratch[FAR_WEST:]
+    expected, turn = scratch[EXPECTED:], scratch[TURN:]
     for i in range(width):
         sums[i] += west[i] * row[i + LEFT - 1] + far[i] * row[i + LEFT - 2]
     for i in range(width):
@@ -758,9 +760,9 @@ def _trace_span(
     for i in range(width):
         turn[i] = sums[i] >> (fraction - 2)
     for i in range(width):
-        symbols[i] |= int(contexts[levels[energy[i] & FIRST_ROW] + (turn[i] & 3)]) << TOKEN_BITS
+        symbols[i] |= int(contexts[levels[expected[i] & FIRST_ROW] + (turn[i] & 3)]) << TOKEN_BITS
     for i in range(width):
-        energies[i] = energy[i]
+        noted[i] = expected[i]
 
 
 @kernel

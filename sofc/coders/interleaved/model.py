@@ -32,7 +32,7 @@ def taps(references: int) -> list[int]:
 
 
 def errors(references: int) -> int:
-    """Terms of the energy."""
+    """Terms of the expected error."""
     return kernel.OWN_ERRORS + (kernel.FIRST_ERRORS if references else 0)
 
 
@@ -62,8 +62,8 @@ class Prediction:
 
     ``references``: numbers of the planes it is predicted from, nearest first, at most two. ``fraction``: bits after the
     point of ``weights`` (classes, taps); the constant's are whole. ``threshold``: the activity above which it is high.
-    ``error_shift``: errors are counted in 2**error_shift eighths. ``energy`` (1 or places of the grid, errors): weights
-    of the errors around.
+    ``error_shift``: errors are counted in 2**error_shift eighths. ``error_weights`` (1 or places of the grid,
+    errors): those of the errors around.
     """
 
     references: tuple[int, ...]
@@ -72,7 +72,7 @@ class Prediction:
     threshold: int
     error_shift: int
     weights: Integers
-    energy: Integers
+    error_weights: Integers
 
     def predictor(
         self, grid: int, span: PlaneRange, largest: int, edges: Integers | None = None, start: int = 0
@@ -83,13 +83,13 @@ class Prediction:
             raise FormatError("a model of the interleaved coder is for planes of a smaller range")
         weights = np.zeros((len(self.weights), kernel.TAPS), np.int64)
         weights[:, taps(len(self.references))] = self.weights
-        energy = np.zeros((len(self.energy), kernel.ERRORS), np.int64)
-        energy[:, : self.energy.shape[1]] = self.energy
+        error_weights = np.zeros((len(self.error_weights), kernel.ERRORS), np.int64)
+        error_weights[:, : self.error_weights.shape[1]] = self.error_weights
         dtype = type_of_sums(largest, self.fraction)
         if self.class_map == kernel.GRID:
             weights = _by_column(weights)
-        if self.energy_by_place:
-            energy = _by_column(energy)
+        if self.errors_by_place:
+            error_weights = _by_column(error_weights)
         low, high = _centred(span)
         return kernel.Predictor(
             class_map=self.class_map,
@@ -103,17 +103,17 @@ class Prediction:
             middle=middle(span) if _fits(span, dtype) else 0,
             others=self._others(),
             weights=np.ascontiguousarray(weights).astype(dtype).ravel(),
-            energy_by_place=int(self.energy_by_place),
-            energy=np.ascontiguousarray(energy).astype(dtype).ravel(),
+            errors_by_place=int(self.errors_by_place),
+            error_weights=np.ascontiguousarray(error_weights).astype(dtype).ravel(),
             levels=_levels(np.zeros(0, np.int64) if edges is None else edges, start),
             # No activity is above the greatest number of the type.
             threshold=np.array([min(self.threshold, np.iinfo(dtype).max)], dtype),
         )
 
     @property
-    def energy_by_place(self) -> bool:
+    def errors_by_place(self) -> bool:
         """Whether each place of the grid has weights of errors of its own."""
-        return len(self.energy) > 1
+        return len(self.error_weights) > 1
 
     def _others(self) -> int:
         """The classes of the texture map, as bits, whose weights are not those of the first."""
@@ -129,9 +129,9 @@ def _by_column(table: Integers) -> Integers:
 
 
 def _levels(edges: Integers, start: int) -> npt.NDArray[np.uint8]:
-    """As kernels take them: FRACTIONS times the level of each energy, and at last of first rows."""
-    starts = np.clip(edges, -1, kernel.ENERGIES - 1)
-    sizes = np.diff(starts, prepend=-1, append=kernel.ENERGIES - 1)
+    """As kernels take them: FRACTIONS times the level of each expected error, and at last of first rows."""
+    starts = np.clip(edges, -1, kernel.EXPECTED_ERRORS - 1)
+    sizes = np.diff(starts, prepend=-1, append=kernel.EXPECTED_ERRORS - 1)
     result = np.repeat(np.arange(len(sizes), dtype=np.uint8), sizes)
     result[kernel.FIRST_ROW] = start
     return result * np.uint8(kernel.FRACTIONS)
@@ -155,7 +155,7 @@ def _centred(span: PlaneRange) -> tuple[int, int]:
 class PlaneModel:
     """Prediction, contexts and the tokens' frequencies of one plane.
 
-    ``edges`` (levels - 1,): energies, rising, above which the next level starts. ``start``: level of first rows.
+    ``edges`` (levels - 1,): expected errors, rising, above which the next level starts. ``start``: level of first rows.
     ``cells`` (levels, FRACTIONS): the context of each cell. ``frequencies`` (contexts, TOKENS): in 1 / SCALE, 0 for
     tokens that escapes stand in for. All int64.
     """

@@ -22,10 +22,10 @@ Integers = npt.NDArray[np.int64]
 ACTIVITIES = 1 << 14
 ERRORS = 1 << 15
 """Errors in eighths are counted up to this."""
-ENERGY_EDGES = np.unique(np.rint(8 * 1.034 ** np.arange(-40, 232)).astype(np.int64))
-"""Energies that levels may begin above."""
-BINS = len(ENERGY_EDGES) + 2
-"""First rows, and the energies between edges."""
+EXPECTED_EDGES = np.unique(np.rint(8 * 1.034 ** np.arange(-40, 232)).astype(np.int64))
+"""Expected errors that levels may begin above."""
+BINS = len(EXPECTED_EDGES) + 2
+"""First rows, and the expected errors between edges."""
 
 
 PIECE = 1 << 18
@@ -119,8 +119,8 @@ EQUATIONS = (64, 6, 6)
 def blank_prediction(span: PlaneRange, class_map: int, references: tuple[int, ...], threshold: int) -> Prediction:
     """Of which only the classes are known."""
     weights = np.zeros((kernel.CLASSES[class_map], len(taps(len(references)))), np.int64)
-    energy = np.zeros((1, errors(len(references))), np.int64)
-    return Prediction(references, class_map, fraction_bits(span), threshold, 0, weights, energy)
+    error_weights = np.zeros((1, errors(len(references))), np.int64)
+    return Prediction(references, class_map, fraction_bits(span), threshold, 0, weights, error_weights)
 
 
 def known_frame(
@@ -229,7 +229,7 @@ def sample_weights(errors: Integers) -> Integers:
 
 
 @dataclass(frozen=True)
-class Energies:
+class ExpectedErrors:
     """Fifth pass: how the errors around a sample tell its own."""
 
     ranges: tuple[PlaneRange, ...]
@@ -262,7 +262,7 @@ def _places(frame: Frame, grid: int) -> Integers:
 
 
 def _error_terms(frame: Frame, prediction: Prediction) -> Integers:
-    """Of all samples but those of the first two rows: the terms of the energy, and last its own error."""
+    """Of all samples but those of the first two rows: the terms of the expected error, and last its own error."""
     stride, left, width, shift = frame.samples.size // frame.rows, kernel.LEFT, frame.width, prediction.error_shift
 
     def at(flat: npt.NDArray[np.uint8], dy: int, dx: int) -> Integers:
@@ -284,7 +284,7 @@ def _error_terms(frame: Frame, prediction: Prediction) -> Integers:
 
 @dataclass(frozen=True)
 class Survey:
-    """Last pass: tokens by energy and fraction."""
+    """Last pass: tokens by expected error and fraction."""
 
     ranges: tuple[PlaneRange, ...]
     predictions: tuple[Prediction, ...]
@@ -296,9 +296,9 @@ class Survey:
             found = _traced(planes, self.ranges, self.predictions, grid, margins)
             inside = margins.inside(planes[0].shape[1]).ravel()
             for (_, traced), histogram in zip(found, result, strict=False):
-                energies = traced.energies[inside]
-                bins = np.searchsorted(ENERGY_EDGES, energies) + 1
-                bins[energies == kernel.FIRST_ROW] = 0
+                expected = traced.expected[inside]
+                bins = np.searchsorted(EXPECTED_EDGES, expected) + 1
+                bins[expected == kernel.FIRST_ROW] = 0
                 cells = (bins * kernel.FRACTIONS + _fractions(traced)[inside]) * TOKENS
                 cells += tokens_of(traced.residuals[inside])
                 histogram += np.bincount(cells, minlength=histogram.size).reshape(histogram.shape)

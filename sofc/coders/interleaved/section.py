@@ -2,7 +2,7 @@
 
 Nine bytes: number of references; the two reference planes (0 where there is none); class map; bits after the point;
 error shift; levels; the first rows' level; contexts. Then one stream with these tables (rows x columns): threshold
-(1 x 1), energy weights (errors x 1, or 64 x errors), edges (levels - 1 x 1), cells (levels x 4), frequencies
+(1 x 1), error weights (errors x 1, or 64 x errors), edges (levels - 1 x 1), cells (levels x 4), frequencies
 (contexts x 64) and the weights (classes x taps).
 """
 
@@ -19,10 +19,10 @@ from sofc.errors import FormatError
 
 PLAN = 0
 HEAD = 9
-GRID_WITH_ENERGY = 3
-"""What stands for the grid map where energy weights, too, go by the place in it."""
-ENERGY_LIMIT = 128
-"""Of the sum of a place's energy weights: times the largest error it stays below 2**15."""
+GRID_WITH_ERRORS = 3
+"""What stands for the grid map where error weights, too, go by the place in it."""
+ERROR_WEIGHT_LIMIT = 128
+"""Of the sum of a place's error weights: times the largest error it stays below 2**15."""
 WEIGHT_LIMIT = (1 << 15) - 1
 THRESHOLD_LIMIT = 1 << 19
 EDGE_LIMIT = 1 << 15
@@ -32,13 +32,13 @@ MAX_SHIFT = 16
 def pack_plan(model: PlaneModel) -> bytes:
     """The section of one plane."""
     prediction = model.prediction
-    class_map = GRID_WITH_ENERGY if prediction.energy_by_place else prediction.class_map
+    class_map = GRID_WITH_ERRORS if prediction.errors_by_place else prediction.class_map
     head = [*pack_references(prediction.references), class_map, prediction.fraction, prediction.error_shift]
     head += [len(model.cells), model.start, len(model.frequencies)]
     threshold = np.array([prediction.threshold], np.int64)
     # One row of weights stands as a column, whose numbers are predicted from each other.
-    energy = prediction.energy if prediction.energy_by_place else prediction.energy[0]
-    tables = [threshold, energy, model.edges, model.cells, model.frequencies, prediction.weights]
+    errors_around = prediction.error_weights if prediction.errors_by_place else prediction.error_weights[0]
+    tables = [threshold, errors_around, model.edges, model.cells, model.frequencies, prediction.weights]
     return bytes(head) + code_tables(tables)
 
 
@@ -49,7 +49,7 @@ def unpack_plan(data: bytes, plane: int) -> PlaneModel:
     references = unpack_references(data, plane)
     count = len(references)
     class_map, fraction, error_shift, levels, start, contexts = data[3:HEAD]
-    by_place = class_map == GRID_WITH_ENERGY
+    by_place = class_map == GRID_WITH_ERRORS
     class_map = kernel.GRID if by_place else class_map
     if (
         class_map >= len(kernel.CLASSES)
@@ -62,17 +62,17 @@ def unpack_plan(data: bytes, plane: int) -> PlaneModel:
         raise FormatError("the plan of an interleaved model is out of range")
     fields = [
         Field((1,), 0, THRESHOLD_LIMIT),
-        Field((kernel.CLASSES[kernel.GRID], errors(count)) if by_place else (errors(count),), 0, ENERGY_LIMIT),
+        Field((kernel.CLASSES[kernel.GRID], errors(count)) if by_place else (errors(count),), 0, ERROR_WEIGHT_LIMIT),
         Field.within(EDGE_LIMIT - 1, levels - 1),
         Field((levels, kernel.FRACTIONS), 0, contexts - 1),
         Field((contexts, TOKENS), 0, SCALE),
         Field.within(WEIGHT_LIMIT, kernel.CLASSES[class_map], len(taps(count))),
     ]
-    threshold, energy, edges, cells, frequencies, weights = decode_tables(data[HEAD:], fields)
-    energy = np.atleast_2d(energy)
-    if int(energy.sum(axis=1).max()) > ENERGY_LIMIT or (np.diff(edges) <= 0).any():
+    threshold, error_weights, edges, cells, frequencies, weights = decode_tables(data[HEAD:], fields)
+    error_weights = np.atleast_2d(error_weights)
+    if int(error_weights.sum(axis=1).max()) > ERROR_WEIGHT_LIMIT or (np.diff(edges) <= 0).any():
         raise FormatError("a table of an interleaved model is out of range")
     if (frequencies.sum(axis=1) != SCALE).any() or not frequencies[:, ESCAPE].all():
         raise FormatError("a distribution of an interleaved model does not add up")
-    prediction = Prediction(references, class_map, fraction, int(threshold[0]), error_shift, weights, energy)
+    prediction = Prediction(references, class_map, fraction, int(threshold[0]), error_shift, weights, error_weights)
     return PlaneModel(prediction, edges, start, cells, frequencies)

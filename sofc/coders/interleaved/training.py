@@ -1,4 +1,4 @@
-"""Training the interleaved coder: predictors, energies, levels, contexts, distributions."""
+"""Training the interleaved coder: predictors, expected errors, levels, contexts, distributions."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from sofc.coders.interleaved.distributions import CONTEXT_BITS, frequencies_of, 
 from sofc.coders.interleaved.kernel_tokens import ESCAPE, ESCAPE_BITS, SCALE_BITS
 from sofc.coders.interleaved.model import SCALE, TOKENS, PlaneModel, Prediction, taps
 from sofc.coders.interleaved.passes import (
-    ENERGY_EDGES,
     EQUATIONS,
     ERRORS,
+    EXPECTED_EDGES,
     Activities,
-    Energies,
     Equations,
     Errors,
+    ExpectedErrors,
     Refine,
     Survey,
     blank_prediction,
 )
-from sofc.coders.interleaved.section import ENERGY_LIMIT, PLAN, WEIGHT_LIMIT, pack_plan
+from sofc.coders.interleaved.section import ERROR_WEIGHT_LIMIT, PLAN, WEIGHT_LIMIT, pack_plan
 from sofc.coders.partition import ideal_bits
 from sofc.coders.training import DEFAULT, CoroutineTraining, Pass, Passes, Task, TrainingSettings, added, sampled
 from sofc.container.records import Section
@@ -42,13 +42,13 @@ ACTIVE_SHARE = 0.7
 """Share of the samples whose activity is low."""
 PRIOR = 1e-5
 COST = {kernel.ONE: 0.0, kernel.TEXTURE: 0.04, kernel.GRID: 0.01}
-CLASS_COST, REFERENCE_COST, ENERGY_COST = 0.012, 0.01, 0.008
+CLASS_COST, REFERENCE_COST, PLACED_ERRORS_COST = 0.012, 0.01, 0.008
 """Bits a sample that a class map, each class of the texture map after the first, a reference, and weights of errors by
 place must gain to be worth the time they take."""
 EVERY_CLASS, LOW_JOINED = (0, 1, 2, 3, 4, 5), (0, 0, 0, 3, 4, 5)
 """Of each class of the texture map the one whose weights it has: where activity is low, maybe one for all directions.
 Tomography takes as much with four as with six, Kodak's luminance 0.7 % more."""
-ENERGY_SUM = 64
+ERROR_WEIGHT_SUM = 64
 SMOOTHING = 4.0
 """How many samples of the plane's distribution are added to each context's."""
 
@@ -67,8 +67,8 @@ class InterleavedTraining(CoroutineTraining):
         super().__init__()
 
     def run(self) -> Passes[None]:
-        """Activities, equations, errors; equations and errors once more; energies, one or two surveys: each over a
-        sample."""
+        """Activities, equations, errors; equations and errors once more; expected errors, one or two surveys: each over
+        a sample."""
         ranges = self._ranges
 
         def over(task: Task) -> Pass:
@@ -87,16 +87,17 @@ class InterleavedTraining(CoroutineTraining):
         chosen = tuple(
             replace(one, error_shift=_error_shift(count[0])) for one, count in zip(chosen, counts, strict=True)
         )
-        sums = added((yield over(Energies(ranges, chosen))))
+        sums = added((yield over(ExpectedErrors(ranges, chosen))))
         chosen = tuple(
-            _with_energy(one, fit_energy(total.sum(axis=0))[None]) for one, total in zip(chosen, sums, strict=True)
+            _with_errors(one, fit_error_weights(total.sum(axis=0))[None])
+            for one, total in zip(chosen, sums, strict=True)
         )
         surveyed = added((yield over(Survey(ranges, chosen))))
         found = list(map(choose_contexts, chosen, surveyed))
         if any(one.class_map == kernel.GRID for one in chosen):
             placed = tuple(map(_by_place, chosen, sums))
             others = map(choose_contexts, placed, added((yield over(Survey(ranges, placed)))))
-            worth = ENERGY_COST * surveyed.sum(axis=(1, 2, 3))
+            worth = PLACED_ERRORS_COST * surveyed.sum(axis=(1, 2, 3))
             found = [
                 other if other[1] + least < plain[1] else plain
                 for plain, other, least in zip(found, others, worth, strict=True)
@@ -204,23 +205,23 @@ def _error_shift(counts: Integers) -> int:
     return max(0, largest.bit_length() - 8)
 
 
-def fit_energy(equations: Integers) -> Integers:
-    """Weights (ERRORS,) of the errors around, none negative, that add up to about ENERGY_SUM."""
+def fit_error_weights(equations: Integers) -> Integers:
+    """Weights (ERRORS,) of the errors around, none negative, that add up to about ERROR_WEIGHT_SUM."""
     weights = _fit_errors(equations)
     if weights.sum() <= 0:
         weights[:3] = 2, 1, 1
-    result: Integers = np.rint(weights * (ENERGY_SUM / weights.sum())).astype(np.int64)
-    assert result.sum() <= ENERGY_LIMIT
+    result: Integers = np.rint(weights * (ERROR_WEIGHT_SUM / weights.sum())).astype(np.int64)
+    assert result.sum() <= ERROR_WEIGHT_LIMIT
     return result
 
 
-def fit_energies(equations: Integers) -> Integers:
-    """The same for each of several places (places, ERRORS): energies are errors to be expected, on one scale."""
+def fit_placed_error_weights(equations: Integers) -> Integers:
+    """The same for each of several places (places, ERRORS): they are on one scale."""
     weights = np.stack([_fit_errors(one) for one in equations])
     every = _fit_errors(equations.sum(axis=0)).sum()
-    scaled = np.rint(weights * (ENERGY_SUM / every if every > 0 else 0)).astype(np.int64)
-    sums = np.maximum(scaled.sum(axis=1, keepdims=True), ENERGY_LIMIT)
-    result: Integers = scaled * ENERGY_LIMIT // sums
+    scaled = np.rint(weights * (ERROR_WEIGHT_SUM / every if every > 0 else 0)).astype(np.int64)
+    sums = np.maximum(scaled.sum(axis=1, keepdims=True), ERROR_WEIGHT_LIMIT)
+    result: Integers = scaled * ERROR_WEIGHT_LIMIT // sums
     return result
 
 
@@ -241,16 +242,16 @@ def _fit_errors(equations: Integers) -> Floats:
     return weights
 
 
-def _with_energy(prediction: Prediction, energy: Integers) -> Prediction:
+def _with_errors(prediction: Prediction, error_weights: Integers) -> Prediction:
     """With weights of errors (1 or places, ERRORS), of which it needs those of its own terms."""
-    return replace(prediction, energy=energy[:, : prediction.energy.shape[1]])
+    return replace(prediction, error_weights=error_weights[:, : prediction.error_weights.shape[1]])
 
 
 def _by_place(prediction: Prediction, equations: Integers) -> Prediction:
     """Under the grid map, with weights of errors for each place in it."""
     if prediction.class_map != kernel.GRID:
         return prediction
-    return _with_energy(prediction, fit_energies(equations))
+    return _with_errors(prediction, fit_placed_error_weights(equations))
 
 
 def choose_contexts(prediction: Prediction, histogram: Integers) -> tuple[PlaneModel, float]:
@@ -268,7 +269,7 @@ def choose_contexts(prediction: Prediction, histogram: Integers) -> tuple[PlaneM
     start = int(np.argmin(start_costs))
     plain = PLAIN_BITS * histogram.sum(axis=(0, 1))
     cost = float((joined * bits).sum()) + start_costs[start] + float(plain.sum())
-    return PlaneModel(prediction, ENERGY_EDGES[np.array(starts[1:], np.int64) - 1], start, cells, frequencies), cost
+    return PlaneModel(prediction, EXPECTED_EDGES[np.array(starts[1:], np.int64) - 1], start, cells, frequencies), cost
 
 
 PLAIN_BITS = np.array([0] * 31 + [2 + k // 2 for k in range(32)] + [2 * ESCAPE_BITS])

@@ -23,7 +23,7 @@ from ..notation import Reader, clamp, require
 
 # Spec interleaved/section
 
-ONE, TEXTURE, GRID, GRID_WITH_ENERGY = range(4)
+ONE, TEXTURE, GRID, GRID_WITH_ERRORS = range(4)
 TOTAL = 1024
 ESCAPE = 63
 """The token that twice 16 plain bits follow."""
@@ -39,7 +39,7 @@ class InterleavedPlan:
     error_shift: int
     start: int
     threshold: int
-    energy_weights: list[list[int]]
+    error_weights: list[list[int]]
     edges: list[int]
     cells: list[list[int]]
     tables: list[list[tuple[int, int, int]]]
@@ -62,21 +62,21 @@ def read_plan(data: bytes, plane: int) -> InterleavedPlan:
     head = Reader(data).take(9)
     references = read_references(head, plane)
     class_map, fraction, error_shift, levels, start, contexts = head[3:]
-    require(class_map <= GRID_WITH_ENERGY and 5 <= fraction <= 10 and error_shift <= 16, "plan out of range")
+    require(class_map <= GRID_WITH_ERRORS and 5 <= fraction <= 10 and error_shift <= 16, "plan out of range")
     require(1 <= levels <= 32 and start < levels and contexts >= 1, "plan out of range")
     tables = Decisions(data, 9)
     (threshold,) = tables.column(1, 1 << 19, 0)
     terms = 12 if references else 7
-    by_place = class_map == GRID_WITH_ENERGY
-    energy_weights = tables.table(64, terms, 128, 0) if by_place else [tables.column(terms, 128, 0)]
-    require(all(sum(row) <= 128 for row in energy_weights), "energy weights too large")
+    by_place = class_map == GRID_WITH_ERRORS
+    error_weights = tables.table(64, terms, 128, 0) if by_place else [tables.column(terms, 128, 0)]
+    require(all(sum(row) <= 128 for row in error_weights), "error weights too large")
     edges = tables.column(levels - 1, (1 << 15) - 1)
     require(all(lower < upper for lower, upper in pairwise(edges)), "edges do not rise")
     cells = tables.table(levels, 4, contexts - 1, 0)
     frequencies = [token_table(row) for row in tables.table(contexts, 64)]
     weights = tables.table((1, 6, 64, 64)[class_map], (14, 19, 22)[len(references)], (1 << 15) - 1)
     numbers = class_map, fraction, error_shift, start, threshold
-    return InterleavedPlan(references, *numbers, energy_weights, edges, cells, frequencies, weights)
+    return InterleavedPlan(references, *numbers, error_weights, edges, cells, frequencies, weights)
 
 
 def read_interleaved_model(sections: list[Section], transform_planes: int) -> list[InterleavedPlan]:
@@ -239,7 +239,7 @@ class InterleavedPlane:
                 total = self.wrap(total << plan.fraction)
             else:
                 activity, predictor = self.classify(own, references, y, x)
-                level = sum(edge < self.energy(own, references, activity, y, x) for edge in plan.edges)
+                level = sum(edge < self.expected_error(own, references, activity, y, x) for edge in plan.edges)
                 taps = self.taps(own, references, y, x)
                 weights = plan.weights[predictor]
                 total = self.wrap(sum(tap * weight for tap, weight in zip(taps, weights, strict=True)))
@@ -272,13 +272,13 @@ class InterleavedPlane:
         left = abs(g(a, x - 1) - g(b, x - 1))
         activity = along + abs(g(a, x) - g(b, x)) + left
         turn = 4 * (along - left - abs(g(a, x + 1) - g(b, x + 1)))
-        if self.plan.class_map in (GRID, GRID_WITH_ENERGY):
+        if self.plan.class_map in (GRID, GRID_WITH_ERRORS):
             return activity, grid_position(self.grid, y, x)
         if self.plan.class_map == TEXTURE:
             return activity, 3 * (activity > self.plan.threshold) + (turn > activity) + 2 * (turn < -activity)
         return activity, 0
 
-    def energy(self, own: Striped, references: list[Striped], activity: int, y: int, x: int) -> int:
+    def expected_error(self, own: Striped, references: list[Striped], activity: int, y: int, x: int) -> int:
         """Spec interleaved/contexts."""
         e, above, higher = own.error, y - 1, max(y - 2, own.top(y))
         terms = [e(above, x), e(above, x - 1), e(above, x + 1), e(higher, x), e(above, x - 2), e(above, x + 2)]
@@ -286,8 +286,8 @@ class InterleavedPlane:
         if references:
             f = references[0].error
             terms += [f(y, x), f(y, x - 1), f(y, x + 1), f(y - 1, x), f(y + 1, x)]
-        place = grid_position(self.grid, y, x) if self.plan.class_map == GRID_WITH_ENERGY else 0
-        return sum(term * weight for term, weight in zip(terms, self.plan.energy_weights[place], strict=True))
+        place = grid_position(self.grid, y, x) if self.plan.class_map == GRID_WITH_ERRORS else 0
+        return sum(term * weight for term, weight in zip(terms, self.plan.error_weights[place], strict=True))
 
 
 def read_margins(data: bytes, ranges: list[Range], area: Area) -> tuple[list[int], list[list[int]]]:
