@@ -1,7 +1,7 @@
 """Spec context/terms: the terms of contexts, by name, and the contexts that training chooses from.
 
 P and Q stand for the sample at the same place in the first and the second reference, mu for the rounded prediction.
-``kernel._fill_terms`` and ``_fill_contexts`` compute them.
+``kernel._fill_terms`` and ``_fill_all_terms`` compute them.
 """
 
 from __future__ import annotations
