@@ -101,12 +101,12 @@ class Coding(NamedTuple):
 class Scratch(NamedTuple):
     """What coding works in.
 
-    Of each column ``above``, how often its last sample has repeated, and ``change``, how far from it the row above
-    changes. ``term`` (COUNT,). Of each context the ``slots`` of its bit models, and those ``words``.
-    ``stretched``: the inputs. Of each weight set the row that is ``chosen``, and its ``output``. The network's
-    ``activities``.
+    The network's ``activities``. Of each column ``above``, how often its last sample has repeated, and ``change``, how
+    far from it the row above changes. ``term`` (COUNT,). Of each context the ``slots`` of its bit models, and those
+    ``words``. ``stretched``: the inputs. Of each weight set the row that is ``chosen``, and its ``output``.
     """
 
+    activities: Activities
     above: Vector[np.int64]
     change: Vector[np.int64]
     term: Vector[np.int64]
@@ -115,7 +115,6 @@ class Scratch(NamedTuple):
     stretched: Vector[np.int64]
     chosen: Vector[np.int64]
     output: Vector[np.int64]
-    activities: Activities
 
 
 def scratch_for(width: int, model: PlaneModel) -> Scratch:
@@ -123,10 +122,9 @@ def scratch_for(width: int, model: PlaneModel) -> Scratch:
     inputs = model.start.weights.shape[1]
     contexts = inputs - 1 - model.network.is_asked
     sizes = width, width, COUNT, contexts, contexts, inputs, len(SETS), len(SETS)
-    above, change, term, slots, words, stretched, chosen, output = (np.zeros(size, np.int64) for size in sizes)
-    stretched[-1] = CONSTANT
-    activities = activities_of(model.network)
-    return Scratch(above, change, term, slots, words, stretched, chosen, output, activities)
+    scratch = Scratch(activities_of(model.network), *(np.zeros(size, np.int64) for size in sizes))
+    scratch.stretched[-1] = CONSTANT
+    return scratch
 
 
 class Sample(NamedTuple):

@@ -36,17 +36,17 @@ class BitFit(Fit):
 
     def learn(self, images: Images, places: Integers, rate: float) -> None:
         """Take one step of the descent, for the samples at these ``places`` (BATCH,), as ``list_places`` has them."""
-        layers = self._layers
         fill_samples(images, places, self._listed, self._bits)
         to_reals(self._listed, self._inputs)
-        says = [self._inputs, *(layer.outputs for layer in layers)]
-        for number, layer in enumerate(layers):
-            go_forward(says[number], layer, layer is not layers[-1])
-        find_bit_gradients(self._bits, layers[-1])
-        for number in reversed(range(len(layers))):
-            go_back(says[number], layers[number])
-            if number:
-                pass_back(np.ascontiguousarray(layers[number].parameters.weights.T), layers[number], layers[number - 1])
+        first, second, last = self._layers
+        steps = (self._inputs, first), (first.outputs, second), (second.outputs, last)
+        for inputs, layer in steps:
+            go_forward(inputs, layer, layer is not last)
+        find_bit_gradients(self._bits, last)
+        for (inputs, layer), before in zip(reversed(steps), (second, first, None), strict=True):
+            go_back(inputs, layer)
+            if before is not None:
+                pass_back(np.ascontiguousarray(layer.parameters.weights.T), layer, before)
         self._descent.step(rate)
 
     def network(self) -> Network:
