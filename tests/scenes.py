@@ -9,10 +9,10 @@ from itertools import pairwise
 import naive_context as naive
 import numpy as np
 
-from sofc.coders.context import kernel_network, terms
+from sofc.coders.context import terms
 from sofc.coders.context.coder import InTurn, neighbourhood
 from sofc.coders.context.model import PlanePlan, Prediction
-from sofc.coders.context.section import BLOCK_BITS
+from sofc.coders.context.section import BLOCK_BITS, NETWORKS
 from sofc.coders.training import Decoded, JpegTask
 from sofc.entropy.contexts import context_table
 from sofc.entropy.mixing import LEVELS
@@ -113,17 +113,20 @@ def random_plan(rng, plane, class_map=None, maximum=255):
     )
 
 
-def random_network(rng):
+def random_network(rng, form=NETWORKS):
     """A network as no training would leave it, within its bounds, and often at them."""
-    sizes = [kernel_network.INPUTS, *rng.integers(1, 6, 2), 3 * rng.integers(1, 4)]
+    sizes = [form.inputs, *rng.integers(1, 6, 2), form.outputs * rng.integers(1, min(3, form.most) + 1)]
     reach = int(rng.choice([40, 1000, network.WEIGHT_LIMIT]))
     layers = []
-    for before, after in pairwise(sizes):
+    for (before, after), kinds in zip(pairwise(sizes), (form.kinds, 1, 1), strict=True):
         weights = rng.integers(-reach, reach, (after, before), endpoint=True)
         limit = network.BIAS_LIMIT // 256
-        biases = rng.integers(-limit, limit, after, endpoint=True) // int(rng.choice([1, 60])) * 256
-        layers.append(network.layer_of(weights, biases))
-    return network.Network(*layers)
+        biases = rng.integers(-limit, limit, (kinds, after), endpoint=True) // int(rng.choice([1, 60])) * 256
+        layers.append((weights, biases))
+    first, *others = layers
+    return network.Network(
+        network.first_layer_of(*first), *(network.layer_of(weights, biases[0]) for weights, biases in others)
+    )
 
 
 @dataclass

@@ -38,11 +38,12 @@ from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
 from sofc.codebook import Codebook
 from sofc.coders.base import Descriptor
 from sofc.coders.context import ContextCoder
-from sofc.coders.context.kernel_network import INPUTS
 from sofc.coders.context.model import PlanePlan
-from sofc.coders.context.section import pack_mixers, pack_plan, unpack_mixers, unpack_plan
+from sofc.coders.context.section import NETWORKS as CONTEXT_NETWORKS
+from sofc.coders.context.section import pack_plan, unpack_plan
 from sofc.coders.dct import DctCoder
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES
+from sofc.coders.dct.section import NETWORKS as DCT_NETWORKS
 from sofc.coders.dct.section import unpack_plan as dct_plan
 from sofc.coders.dct.terms import CONTEXTS
 from sofc.coders.gridded import GridCoder
@@ -50,6 +51,7 @@ from sofc.coders.interleaved import InterleavedCoder
 from sofc.coders.interleaved import kernel as interleaved_kernel
 from sofc.coders.interleaved import section as interleaved_section
 from sofc.coders.kinds import Kind
+from sofc.coders.network_section import pack_mixers, unpack_mixers
 from sofc.coders.plane_sections import PLAN, WEIGHTS
 from sofc.coders.registry import NEUTRAL_MODELS
 from sofc.container import schema
@@ -96,7 +98,7 @@ from sofc.jpeg.recover import recover_planes
 from sofc.keepfile import keep, keep_coefficients
 from sofc.planes import Plane
 from sofc.prediction import bank
-from sofc.prediction.network import Network, layer_of
+from sofc.prediction.network import Network, first_layer_of, layer_of
 from sofc.training.recipes import trainable
 from sofc.transforms.components import CHAIN, GREEN_FIRST, LATTICE, PAPERS, SUBTRACT_GREEN, YCOCG, Transform
 from sofc.transforms.filters import MIRROR, NEAREST, REFLECT, filtered
@@ -672,6 +674,10 @@ def from_jpeg(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, 
     for effort in (2, 9):
         data = sofc.encode(images["420"], effort=effort, **settings)
         yield f"dct-colour-effort{effort}", data, "dct-colour.sofcb", f"coefficients at effort {effort}"
+    other = with_networks(codebook)
+    (folder / "dct-colour-network.sofcb").write_bytes(other.to_bytes())
+    data = sofc.encode(images["420"], effort=9, codebook=other, coder="dct")
+    yield "dct-colour-network", data, "dct-colour-network.sofcb", "coefficients, a network"
     banded = sofc.encode(images["420"], band_rows=40, **settings)
     yield "dct-colour-bands", banded, "dct-colour.sofcb", "coefficients, bands that cut blocks"
     corners = [(0, 0), (8, 16), (8, 16), (3, 5), (24, 32)]
@@ -702,22 +708,26 @@ def changed_plans(codebook: Codebook, change: Callable[[PlanePlan], PlanePlan]) 
 
 
 def with_networks(codebook: Codebook) -> Codebook:
-    """A codebook whose context models for effort 9 each have a network, of random weights."""
+    """The context or dct models of a codebook for effort 9, each with a network of random weights: as these take more
+    bytes, no model for another effort may serve instead."""
     random = np.random.default_rng(SEED + 3)
-    sizes = [INPUTS, 9, 5, 6]
+    form, outputs = {ContextCoder.id: (CONTEXT_NETWORKS, 6), DctCoder.id: (DCT_NETWORKS, 8)}[codebook.models[0].coder]
     layers = [
-        layer_of(random.integers(-900, 900, (after, before)), random.integers(-999, 999, after) << 8)
-        for before, after in pairwise(sizes)
+        (random.integers(-900, 900, (after, before)), random.integers(-999, 999, (kinds, after)) << 8)
+        for (before, after), kinds in zip(pairwise([form.inputs, 9, 5, outputs]), (form.kinds, 1, 1), strict=True)
     ]
+    network = Network(first_layer_of(*layers[0]), *(layer_of(weights, biases[0]) for weights, biases in layers[1:]))
     sections = list(codebook.sections)
     for number in (number for model in codebook.models if model.effort == 9 for number in model.sections):
-        if (sections[number].coder, sections[number].kind) == (ContextCoder.id, WEIGHTS):
-            mixers = unpack_mixers(sections[number].data)
+        if sections[number].kind == WEIGHTS:
+            mixers = unpack_mixers(sections[number].data, form)
             change = mixers.weights - neutral_weights(mixers.contexts)
-            weights = neutral_weights(mixers.contexts, forecast=True) + change
-            mixers = mixers._replace(weights=weights, network=Network(*layers))
-            sections[number] = replace(sections[number], data=pack_mixers(mixers))
-    return Codebook(codebook.name + " with networks", codebook.models, tuple(sections))
+            weights = neutral_weights(mixers.contexts) + change
+            weights[:, mixers.contexts] += 1 << 12  # little of what makes no sense
+            mixers = mixers._replace(weights=weights, network=network)
+            sections[number] = replace(sections[number], data=pack_mixers(mixers, form))
+    models = tuple(model for model in codebook.models if model.effort == 9)
+    return Codebook(codebook.name + " with networks", models, tuple(sections))
 
 
 def with_changes(codebook: Codebook) -> Codebook:

@@ -14,6 +14,8 @@ import numpy.typing as npt
 from sofc.jit.decorators import inlined
 from sofc.jit.types import Table, Vector
 
+Numbers = npt.NDArray[np.integer] | npt.NDArray[np.floating]
+
 MOST_UNITS = 128
 """Inputs, and units of a layer."""
 ACTIVITY_LIMIT = (1 << 11) - 1
@@ -25,8 +27,15 @@ BIAS_LIMIT = 1 << 24
 """Of biases, in 1 / 2**WEIGHT_BITS of an activity's step."""
 
 
+class FirstLayer(NamedTuple):
+    """``weights`` (units, inputs) and ``biases`` (kinds, units): what is asked is of one of so many kinds."""
+
+    weights: Table[np.int16]
+    biases: Table[np.int32]
+
+
 class Layer(NamedTuple):
-    """One layer: ``weights`` (units, inputs) and ``biases`` (units,)."""
+    """One of the others: ``weights`` (units, inputs) and ``biases`` (units,)."""
 
     weights: Table[np.int16]
     biases: Vector[np.int32]
@@ -35,7 +44,7 @@ class Layer(NamedTuple):
 class Network(NamedTuple):
     """Three layers; of none where ``last`` has no units."""
 
-    first: Layer
+    first: FirstLayer
     second: Layer
     last: Layer
 
@@ -74,7 +83,14 @@ class Scale(NamedTuple):
     maximum: int
 
 
-def layer_of(weights: npt.NDArray[np.integer], biases: npt.NDArray[np.integer]) -> Layer:
+def first_layer_of(
+    weights: npt.NDArray[np.floating | np.integer], biases: npt.NDArray[np.floating | np.integer]
+) -> FirstLayer:
+    """A first layer as kernels take it."""
+    return FirstLayer(np.ascontiguousarray(weights, np.int16), np.ascontiguousarray(biases, np.int32))
+
+
+def layer_of(weights: Numbers, biases: Numbers) -> Layer:
     """A layer as kernels take it."""
     return Layer(np.ascontiguousarray(weights, np.int16), np.ascontiguousarray(biases, np.int32))
 
@@ -83,7 +99,7 @@ def _empty(units: int, inputs: int) -> Layer:
     return Layer(np.zeros((units, inputs), np.int16), np.zeros(units, np.int32))
 
 
-NO_NETWORK = Network(_empty(0, 0), _empty(0, 0), _empty(0, 0))
+NO_NETWORK = Network(FirstLayer(np.zeros((0, 0), np.int16), np.zeros((1, 0), np.int32)), _empty(0, 0), _empty(0, 0))
 
 
 def activities_of(network: Network) -> Activities:
@@ -108,19 +124,22 @@ def _weighted(inputs: Vector[np.int16], weights: Vector[np.int16]) -> np.int32:
 
 
 @inlined
-def _rectified(inputs: Vector[np.int16], layer: Layer, outputs: Vector[np.int16]) -> None:
+def _rectified(
+    inputs: Vector[np.int16], weights: Table[np.int16], biases: Vector[np.int32], outputs: Vector[np.int16]
+) -> None:
     """What the units of a layer say: not less than 0."""
-    for unit in range(layer.biases.shape[0]):
-        total = (np.int64(_weighted(inputs, layer.weights[unit])) + layer.biases[unit]) >> WEIGHT_BITS
+    for unit in range(biases.shape[0]):
+        total = (np.int64(_weighted(inputs, weights[unit])) + biases[unit]) >> WEIGHT_BITS
         outputs[unit] = max(0, min(ACTIVITY_LIMIT, total))
 
 
 @inlined
-def ask(network: Network, activities: Activities) -> None:
-    """Spec context/network. Fill all activities from the inputs, which are within ACTIVITY_LIMIT."""
-    _rectified(activities.inputs, network.first, activities.first)
-    _rectified(activities.first, network.second, activities.second)
-    last = network.last
+def ask(network: Network, activities: Activities, kind: int) -> None:
+    """Spec context/network. Fill all activities from the inputs, which are within ACTIVITY_LIMIT, for a question of
+    this ``kind``."""
+    first, second, last = network
+    _rectified(activities.inputs, first.weights, first.biases[kind], activities.first)
+    _rectified(activities.first, second.weights, second.biases, activities.second)
     for unit in range(last.biases.shape[0]):
         total = np.int64(_weighted(activities.second, last.weights[unit])) + last.biases[unit]
         activities.outputs[unit] = total >> WEIGHT_BITS

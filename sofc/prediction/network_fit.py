@@ -1,4 +1,4 @@
-"""Fitting a network: stochastic gradient descent (Adam, Kingma and Ba 2015) on the code length of samples.
+"""Fitting a network: stochastic gradient descent (Adam, Kingma and Ba 2015) on a code length.
 
 In floating point, but the same on every machine: each sum has one order, and nothing is called whose last bit libraries
 round as they like. Units stand side by side in memory, so that as many as fit are done at a time.
@@ -7,34 +7,22 @@ round as they like. Units stand side by side in memory, so that as many as fit a
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
-from sofc.prediction.logistics import (
-    ARGUMENT_BITS,
-    ARGUMENT_LIMIT,
-    FLOOR,
-    SIGMOID_BITS,
-    SLOPE_BITS,
-    Logistics,
-    argument_of,
-    fill_logistics,
-    logistics_of,
-    sigmoid,
-)
 from sofc.prediction.network import (
     ACTIVITY_LIMIT,
     BIAS_LIMIT,
     WEIGHT_BITS,
     WEIGHT_LIMIT,
     Network,
-    Samples,
-    Scale,
+    first_layer_of,
     layer_of,
 )
 
@@ -42,18 +30,19 @@ Reals = npt.NDArray[np.float32]
 
 UNIT = 256
 """Steps of inputs and activities in 1."""
-LN_2 = 0.6931471805599453
 SLOWLY, SLOWER = 0.9, 0.998
 """By what the means of gradients, and of their squares, fade from batch to batch."""
 LEAST = 1e-8
-SIGMOID_ONE, ARGUMENT_ONE, SLOPE_ONE = (float(1 << bits) for bits in (SIGMOID_BITS, ARGUMENT_BITS, SLOPE_BITS))
+RATE, LAST_RATE = 3e-3, 2e-5
+"""Steps of the descent at the start and at the end."""
 
 
 class Affine(NamedTuple):
-    """What a layer adds up: ``weights`` (inputs, units) and ``biases`` (units,); or the gradients of these."""
+    """What a layer adds up: ``weights`` (inputs, units) and, for each kind of questions, ``biases`` (kinds, units); or
+    the gradients of these."""
 
     weights: Table[np.float32]
-    biases: Vector[np.float32]
+    biases: Table[np.float32]
 
 
 class Passed(NamedTuple):
@@ -83,13 +72,13 @@ def _add_product(factor: float, values: Vector[np.float32], totals: Vector[np.fl
 
 
 @kernel
-def go_forward(inputs: Table[np.float32], layer: Passed, rectified: bool) -> int:
-    """What a layer says to ``inputs`` (samples, inputs). Returns 0."""
+def go_forward(inputs: Table[np.float32], kinds: Vector[np.uint8], layer: Passed, rectified: bool) -> int:
+    """What a layer says to ``inputs`` (samples, inputs), of ``kinds`` (samples,) that it tells apart. Returns 0."""
     limit = np.float32(ACTIVITY_LIMIT / UNIT)
     for row in range(inputs.shape[0]):
-        outputs = layer.outputs[row]
+        outputs, biases = layer.outputs[row], layer.parameters.biases[kinds[row]]
         for j in range(outputs.shape[0]):
-            outputs[j] = layer.parameters.biases[j]
+            outputs[j] = biases[j]
         for i in range(inputs.shape[1]):
             if inputs[row, i] != 0:
                 _add_product(inputs[row, i], layer.parameters.weights[i], outputs)
@@ -100,13 +89,13 @@ def go_forward(inputs: Table[np.float32], layer: Passed, rectified: bool) -> int
 
 
 @kernel
-def go_back(inputs: Table[np.float32], layer: Passed) -> int:
+def go_back(inputs: Table[np.float32], kinds: Vector[np.uint8], layer: Passed) -> int:
     """The gradients of a layer's weights and biases, from those of what it says. Returns 0."""
-    weights, biases = layer.gradients
+    weights = layer.gradients.weights
     weights[:] = 0
-    biases[:] = 0
+    layer.gradients.biases[:] = 0
     for row in range(inputs.shape[0]):
-        back = layer.back[row]
+        back, biases = layer.back[row], layer.gradients.biases[kinds[row]]
         for j in range(back.shape[0]):
             biases[j] += back[j]
         for i in range(inputs.shape[1]):
@@ -132,50 +121,6 @@ def pass_back(transposed: Table[np.float32], layer: Passed, before: Passed) -> i
     return 0
 
 
-@inlined
-def _edge(half: int, k: int, shift: int, says: Logistics) -> tuple[float, float, float]:
-    """Of component ``k`` below ``half`` eighths: its mass, its density, and the argument times the density."""
-    argument = argument_of(half, k, shift, says)
-    mass = sigmoid(argument) / SIGMOID_ONE
-    density = mass * (1 - mass)
-    limited = max(-ARGUMENT_LIMIT, min(ARGUMENT_LIMIT, argument))
-    return mass, density, density * (limited / ARGUMENT_ONE)
-
-
-@kernel
-def find_gradients(samples: Samples, scale: Scale, says: Logistics, integers: Vector[np.int32], last: Passed) -> int:
-    """The gradients of the code length of a batch of samples by what the last layer says: rounded, as a decoder has
-    it. ``says`` and ``integers``: scratch. Returns 0."""
-    count = says.weights.shape[0]
-    share = 1.0 / samples.values.shape[0]
-    for row in range(samples.values.shape[0]):
-        outputs, back = last.outputs[row], last.back[row]
-        for j in range(outputs.shape[0]):
-            integers[j] = np.int32(np.floor(outputs[j] * np.float32(UNIT)))
-        fill_logistics(integers, int(samples.fine[row]), scale.shift, says)
-        value = int(samples.values[row])
-        all_weights, mass = 0.0, FLOOR / SIGMOID_ONE
-        for k in range(count):
-            low, low_density, low_moment = 0.0, 0.0, 0.0
-            high, high_density, high_moment = 1.0, 0.0, 0.0
-            if value > 0:
-                low, low_density, low_moment = _edge(8 * value - 4, k, scale.shift, says)
-            if value < scale.maximum:
-                high, high_density, high_moment = _edge(8 * value + 4, k, scale.shift, says)
-            weight = float(says.weights[k])
-            all_weights += weight
-            mass += weight * (high - low)
-            back[k] = weight * (high - low)
-            back[count + k] = weight * (high_density - low_density)
-            back[2 * count + k] = weight * (high_moment - low_moment)
-        for k in range(count):
-            weight, slope = float(says.weights[k]), says.slopes[k] / SLOPE_ONE
-            back[k] = share * LN_2 * (weight / all_weights - back[k] / mass)
-            back[count + k] = share * 32 * slope * (back[count + k] / mass)
-            back[2 * count + k] = share * LN_2 * (back[2 * count + k] / mass)
-    return 0
-
-
 class Descent:
     """Adam for parameters that stand in a row, as do their gradients, each (n,); ``limits``: by how much each may
     differ from 0. Elementwise, without a kernel: a square root needs the C library."""
@@ -196,46 +141,53 @@ class Descent:
 
 
 class Fit:
-    """A network of ``units`` (inputs, first and second layer) and so many ``components``, fitted to batches of
-    ``batch`` samples."""
+    """A network of ``units`` (inputs, units of each layer), with biases of its first layer for so many ``kinds`` of
+    questions, fitted to batches of ``batch`` samples. ``last``: its last layer, while it is fitted."""
 
-    def __init__(self, units: tuple[int, int, int], components: int, batch: int, random: np.random.RandomState) -> None:
-        sizes = [*units, 3 * components]
-        shapes = list(pairwise(sizes))
-        total = sum(before * after + after for before, after in shapes)
-        self._descent = Descent(total)
+    def __init__(
+        self, units: tuple[int, int, int, int], batch: int, random: np.random.RandomState, kinds: int = 1
+    ) -> None:
+        shapes = [(*pair, count) for pair, count in zip(pairwise(units), (kinds, 1, 1), strict=True)]
+        self._descent = Descent(sum((before + count) * after for before, after, count in shapes))
         self._inputs = np.zeros((batch, units[0]), np.float32)
+        self._one_kind = np.zeros(batch, np.uint8)
         self._layers: list[Passed] = []
-        self._says, self._integers = logistics_of(components), np.zeros(3 * components, np.int32)
         start = 0
-        for before, after in shapes:
-            place = slice(start, start + (before + 1) * after)
+        for before, after, count in shapes:
+            place = slice(start, start + (before + count) * after)
             parameters, gradients, limits = (
                 each[place] for each in (self._descent.parameters, self._descent.gradients, self._descent.limits)
             )
-            start = place.stop
-            count = before * after
-            parameters[:count] = (random.random_sample(count) * 2 - 1) * math.sqrt(6 / before)
-            limits[:count], limits[count:] = WEIGHT_LIMIT / (1 << WEIGHT_BITS), BIAS_LIMIT / (UNIT << WEIGHT_BITS)
-            weights, weight_gradients = (each[:count].reshape(before, after) for each in (parameters, gradients))
+            start, end = place.stop, before * after
+            parameters[:end] = (random.random_sample(end) * 2 - 1) * math.sqrt(6 / before)
+            limits[:end], limits[end:] = WEIGHT_LIMIT / (1 << WEIGHT_BITS), BIAS_LIMIT / (UNIT << WEIGHT_BITS)
+            own, found = (
+                Affine(each[:end].reshape(before, after), each[end:].reshape(count, after))
+                for each in (parameters, gradients)
+            )
             outputs, back = np.zeros((2, batch, after), np.float32)
-            own, found = Affine(weights, parameters[count:]), Affine(weight_gradients, gradients[count:])
             self._layers.append(Passed(own, found, outputs, back))
-        last = self._layers[-1].parameters
-        last.weights[:] *= np.float32(0.25)
-        last.biases[components : 2 * components] = np.linspace(-1, 1, components)
-        last.biases[2 * components :] = np.linspace(-1.5, 3, components)
+        self.last = self._layers[-1]
+        self.last.parameters.weights[:] *= np.float32(0.25)
 
-    def step(self, samples: Samples, scale: Scale, rate: float) -> None:
-        """Take one step of the descent, for a batch."""
+    def step(
+        self,
+        inputs: npt.NDArray[np.int16],
+        kinds: npt.NDArray[np.uint8] | None,
+        find: Callable[[Passed], object],
+        rate: float,
+    ) -> None:
+        """Take one step of the descent, for a batch of ``inputs``, of ``kinds`` where there are several; ``find`` fills
+        the gradients of what the last layer says."""
         layers = self._layers
-        to_reals(samples.inputs, self._inputs)
+        to_reals(inputs, self._inputs)
         says = [self._inputs, *(layer.outputs for layer in layers)]
+        all_kinds = [self._one_kind if kinds is None else kinds, self._one_kind, self._one_kind]
         for number, layer in enumerate(layers):
-            go_forward(says[number], layer, layer is not layers[-1])
-        find_gradients(samples, scale, self._says, self._integers, layers[-1])
+            go_forward(says[number], all_kinds[number], layer, layer is not self.last)
+        find(self.last)
         for number in reversed(range(len(layers))):
-            go_back(says[number], layers[number])
+            go_back(says[number], all_kinds[number], layers[number])
             if number:
                 pass_back(np.ascontiguousarray(layers[number].parameters.weights.T), layers[number], layers[number - 1])
         self._descent.step(rate)
@@ -244,4 +196,36 @@ class Fit:
         """The network, rounded to integers."""
         one = 1 << WEIGHT_BITS
         layers = (layer.parameters for layer in self._layers)
-        return Network(*(layer_of(np.rint(own.weights.T * one), np.rint(own.biases * one) * UNIT) for own in layers))
+        (weights, biases), *others = (
+            (np.rint(own.weights.T * one), np.rint(own.biases * one) * UNIT) for own in layers
+        )
+        return Network(first_layer_of(weights, biases), *(layer_of(each, of_one[0]) for each, of_one in others))
+
+
+Piece = TypeVar("Piece")
+
+
+def in_random_order(
+    pieces: Sequence[tuple[int, Piece]], epochs: int, chunk: int, random: np.random.RandomState
+) -> Iterator[tuple[float, list[Piece]]]:
+    """Pieces, each with its number of samples, in random order, about ``chunk`` samples at a time, so often as there
+    are ``epochs``; and the rate at which to learn from them."""
+    every = epochs * sum(size for size, _ in pieces)
+    done = samples = 0
+    some: list[Piece] = []
+    for _ in range(epochs):
+        for number in random.permutation(len(pieces)):
+            size, piece = pieces[number]
+            some.append(piece)
+            samples += size
+            if samples >= chunk:
+                yield _rate(done / every), some
+                done, samples, some = done + samples, 0, []
+        if some:
+            yield _rate(done / every), some
+            done, samples, some = done + samples, 0, []
+
+
+def _rate(done: float) -> float:
+    left = 1 - done
+    return LAST_RATE + RATE * left * left * (3 - 2 * left)

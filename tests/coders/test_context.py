@@ -31,18 +31,11 @@ from sofc.coders.context import kernel_match as match
 from sofc.coders.context.coder import ContextCoder, InTurn, find_grid, learn_plane
 from sofc.coders.context.model import EFFORTS, PlaneModel
 from sofc.coders.context.passes import parts
-from sofc.coders.context.section import (
-    BLOCK_BITS,
-    FLAG,
-    Mixers,
-    network_tables,
-    pack_mixers,
-    pack_plan,
-    unpack_mixers,
-    unpack_plan,
-)
+from sofc.coders.context.section import BLOCK_BITS, NETWORKS, pack_plan, unpack_plan
 from sofc.coders.context.tracing import UNMIXED, detect_grid
 from sofc.coders.context.training import ContextTraining
+from sofc.coders.dct.section import NETWORKS as DCT_NETWORKS
+from sofc.coders.network_section import FLAG, Mixers, network_tables, pack_mixers, unpack_mixers
 from sofc.coders.registry import FIRST_CODEBOOK_MODEL
 from sofc.coders.training import TrainingSettings
 from sofc.container.chunks import unpack_group
@@ -77,6 +70,8 @@ SIDE = 8 if INTERPRETED else 32
 FEW = 3 if INTERPRETED else settings.default.max_examples
 """Examples of tests that interpreted kernels take long for."""
 
+FORMS = [NETWORKS, DCT_NETWORKS]
+"""Of networks of coders 2 and 5."""
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -598,16 +593,17 @@ def test_tables_out_of_range():
             unpack_plan(pack_plan(one), 2)
 
 
+@pytest.mark.parametrize("form", FORMS)
 @given(SEEDS)
-def test_networks_come_back(seed):
+def test_networks_come_back(form, seed):
     """With their weights, and with what these are changed by."""
     rng = np.random.default_rng(seed)
     contexts = int(rng.integers(1, 9))
     weights = neutral_weights(contexts, forecast=True)
     weights[:, : contexts + 1] += rng.integers(-3, 4, (len(weights), contexts + 1), dtype=np.int32) << WEIGHT_STEP
-    mixers = Mixers(contexts, 2, weights, random_network(rng))
-    packed = pack_mixers(mixers)
-    found = unpack_mixers(packed)
+    mixers = Mixers(contexts, 2, weights, random_network(rng, form))
+    packed = pack_mixers(mixers, form)
+    found = unpack_mixers(packed, form)
     assert found[:2] == mixers[:2]
     assert np.array_equal(found.weights, weights)
     for layer, expected in zip(found.network, mixers.network, strict=True):
@@ -616,16 +612,17 @@ def test_networks_come_back(seed):
     change = np.zeros((len(weights), contexts + 1), np.int64)
     change[0, 0] = 1
     changes = [*((np.zeros_like(table), 0) for table in network_tables(mixers.network)), (change, 0)]
-    changed = unpack_mixers(packed, pack_table_changes(changes))
+    changed = unpack_mixers(packed, form, pack_table_changes(changes))
     assert changed.weights[0, 0] - weights[0, 0] == 1 << WEIGHT_STEP
     assert all(map(np.array_equal, changed.network.last, mixers.network.last))
 
 
-def test_networks_out_of_range():
+@pytest.mark.parametrize("form", FORMS)
+def test_networks_out_of_range(form):
     """Sums of products must stay within 32 bits, and sizes within what a decoder has room for."""
-    network = random_network(np.random.default_rng(0))
+    network = random_network(np.random.default_rng(0), form)
     mixers = Mixers(1, 1, neutral_weights(1, forecast=True), network)
-    good = pack_mixers(mixers)
+    good = pack_mixers(mixers, form)
     for place, value in [
         (0, 0),
         (0, 33),
@@ -636,20 +633,20 @@ def test_networks_out_of_range():
         (3, 0),
         (3, 129),
         (4, 0),
-        (4, 17),
+        (4, form.most + 1),
     ]:
         head = bytearray(good)
         head[place] = value
         with pytest.raises(FormatError, match=r"out of range|a network has"):
-            unpack_mixers(bytes(head))
+            unpack_mixers(bytes(head), form)
     for one in (WEIGHT_LIMIT + 1, -WEIGHT_LIMIT - 1):
         last = network.last._replace(weights=with_one(network.last.weights, one))
         with pytest.raises(FormatError, match="a table of a model has entries that are not"):
-            unpack_mixers(pack_mixers(mixers._replace(network=network._replace(last=last))))
+            unpack_mixers(pack_mixers(mixers._replace(network=network._replace(last=last)), form), form)
     for one in (BIAS_LIMIT + 256, -BIAS_LIMIT - 256):
         first = network.first._replace(biases=with_one(network.first.biases, one))
         with pytest.raises(FormatError, match="a table of a model has entries that are not"):
-            unpack_mixers(pack_mixers(mixers._replace(network=network._replace(first=first))))
+            unpack_mixers(pack_mixers(mixers._replace(network=network._replace(first=first)), form), form)
 
 
 def test_weights_of_more_contexts_than_the_plan_has(trained):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 import os
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from helpers import chunks_of, encode_rows, models_of, run_decoder, with_streams
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from scenes import collected
+from scenes import collected, random_network, train
 
 import sofc
 from sofc.band.coding import decode_band
@@ -25,9 +26,10 @@ from sofc.band.selection import Selection
 from sofc.band.ways import Way
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
-from sofc.coders.dct import DctCoder, heads, kernel, passes
+from sofc.coders.dct import DctCoder, heads, kernel, kernel_network, network_training, passes
 from sofc.coders.dct import kernel_pixels as pixels
 from sofc.coders.dct.coder import RANGE, best_prediction, find_coefficients, referred
+from sofc.coders.dct.kernel_network_fit import find_decision_gradients
 from sofc.coders.dct.kernel_plain import SLOTS
 from sofc.coders.dct.kernel_prediction import (
     DIAGONALS,
@@ -44,10 +46,11 @@ from sofc.coders.dct.kernel_prediction import (
 )
 from sofc.coders.dct.model import EFFORTS, ComponentModel, ComponentPlan
 from sofc.coders.dct.passes import Equate, EstimatePriors
-from sofc.coders.dct.section import BLOCK_BITS, WEIGHT_LIMIT, pack_plan, unpack_plan
+from sofc.coders.dct.section import BLOCK_BITS, NETWORKS, WEIGHT_LIMIT, pack_plan, unpack_plan
 from sofc.coders.dct.terms import BLOCK_CONTEXTS, CONTEXTS, FURTHER, NO_TERM, BlockTerm, Term
 from sofc.coders.dct.training import DctTraining
-from sofc.coders.training import Decoded
+from sofc.coders.network_section import Mixers, pack_mixers
+from sofc.coders.training import Decoded, TrainingSettings
 from sofc.container.chunks import unpack_band, unpack_group
 from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.entropy import mixing
@@ -63,6 +66,8 @@ from sofc.jpeg.dct import SIDE, SIZE, Decoder, Grid
 from sofc.jpeg.origin import STANDARD_TABLES, VALUE_LIMIT, Origin, standard_table
 from sofc.jpeg.recover import Recovered, recover_planes
 from sofc.planes import PlaneRange
+from sofc.prediction.network import NO_NETWORK
+from sofc.prediction.network_fit import Affine, Passed
 from sofc.transforms.components import LATTICE, NONE
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -214,7 +219,7 @@ def random_model(rng):
     plan = random_plan(rng)
     contexts = int(rng.integers(1, 5))
     start = random_state(rng, contexts, int(plan.starts(contexts)[-1]))
-    return ComponentModel(plan, int(rng.integers(1, 4)), start)
+    return ComponentModel(plan, int(rng.integers(1, 4)), start, random_network(rng, NETWORKS))
 
 
 def bordered(blocks):
@@ -252,11 +257,12 @@ def component(blocks, table, first, second):
 
 
 FIRST_CHOICES = kernel.Choices(0, DIAGONALS, 0)
+NO_FORECAST = kernel_network.forecast_of(NO_NETWORK)
 
 
-def code_blocks(stream, coded, plan, contexts, sets, state, choices=FIRST_CHOICES):
+def code_blocks(stream, coded, plan, contexts, sets, state, choices=FIRST_CHOICES, forecast=NO_FORECAST):
     coding = kernel.Coding(state.mixture, state.plain, stream.stream, state.changed)
-    scratch = kernel.scratch_for(state.contexts, state.mixture.weights.shape[1], sets)
+    scratch = kernel.scratch_for((state.contexts, state.mixture.weights.shape[1], sets), forecast)
     return kernel.code_blocks(stream.encodes, coded, plan.predictor, choices, contexts, coding, scratch)
 
 
@@ -279,10 +285,11 @@ def test_code_blocks(seed, shape, sets):
     starts = plan.starts(contexts)
     both = kernel.BothContexts(Contexts(coded, starts[1:]), Contexts(diagonals, starts[1:]))
     start = random_state(rng, contexts, int(starts[-1]))
+    network = random_network(rng, NETWORKS) if rng.random() < 0.6 else NO_NETWORK
 
     def run(stream, found, state):
         coding = component(found, table, first, second)
-        status = code_blocks(stream, coding, plan, both, sets, state, choices)
+        status = code_blocks(stream, coding, plan, both, sets, state, choices, kernel_network.forecast_of(network))
         if status == OK:
             values = np.clip(found * table, -VALUE_LIMIT, VALUE_LIMIT)
             np.testing.assert_array_equal(coding.values, bordered(values))
@@ -293,7 +300,8 @@ def test_code_blocks(seed, shape, sets):
         mixed = naive_context.Mixing(None, sets, TABLES, *lists, naive_context.Counting(coder, 60))
         plain = naive.Component(table.tolist(), {}, by_place(first), by_place(second))
         weights = (plan.mean_weights.tolist(), plan.size_weights.tolist())
-        twins = naive.Blocks(plain, *weights, coded.tolist(), diagonals.tolist(), mixed, no_hash, *choices)
+        asked = network if network.is_asked else None
+        twins = naive.Blocks(plain, *weights, coded.tolist(), diagonals.tolist(), mixed, no_hash, *choices, asked)
         return twins, outcome(twins.code, *shape, known)
 
     state = start.copy()
@@ -1264,7 +1272,9 @@ def test_twin(seed, count, shape):
         mixed = naive_context.Mixing(None, model.sets, TABLES, *lists, naive_context.Counting(reader, 60))
         weights = (model.plan.mean_weights.tolist(), model.plan.size_weights.tolist())
         terms = (each[: model.start.contexts].tolist() for each in (CONTEXTS, BLOCK_CONTEXTS))
-        coefficients = naive.Blocks(plain, *weights, *terms, mixed, no_hash).code(rows, columns, None)
+        coefficients = naive.Blocks(plain, *weights, *terms, mixed, no_hash, network=model.network).code(
+            rows, columns, None
+        )
         assert coefficients == origin.coefficients.tolist()
         like, eighths = found.draw(coefficients, *shape)
         corner = (found.grid[2] % SIDE, found.grid[3] % SIDE)
@@ -1480,7 +1490,9 @@ def packed(rng, contexts=1):
     """The sections of one component, as training makes them, without trained bit models."""
     plan = random_plan(rng)
     bit_models = bytes(4 * (len(CONTEXTS) + 1))
-    return [pack_plan(plan), bit_models, pack_weights(contexts, 1, random_state(rng, contexts, 1).mixture.weights)]
+    network = random_network(rng, NETWORKS) if rng.random() < 0.5 else NO_NETWORK
+    mixers = Mixers(contexts, 1, random_state(rng, contexts, 1).mixture.weights, network)
+    return [pack_plan(plan), bit_models, pack_mixers(mixers, NETWORKS)]
 
 
 def test_number_of_sections():
@@ -2047,3 +2059,77 @@ def test_training_looks_at_few_of_many_images(monkeypatch):
     found = list(passes.recovered(iter(images), 1))
     assert [number for number, origins in enumerate(found) if origins is not None] == [128]
     assert asked == [*range(65), *range(128, 140)]
+
+
+@given(SEEDS, st.sampled_from([0, 1, -1, 2, -3, 5, 15, -16, 200]))
+def test_gradients_of_decisions(seed, residual):
+    """Those of the bits that the decisions about a residual take, one after the other."""
+    rng = np.random.default_rng(seed)
+    outputs = rng.normal(size=kernel_network.DECISIONS).astype(np.float32) * 2
+    nothing = np.zeros((1, 1), np.float32)
+    last = Passed(
+        Affine(nothing, nothing), Affine(nothing, nothing), outputs[np.newaxis].copy(), outputs[np.newaxis].copy()
+    )
+    find_decision_gradients(np.array([residual], np.int16), last)
+    bits = [(0, residual != 0)]
+    if residual:
+        sign, category = residual > 0, abs(residual).bit_length()
+        bins = (2 + sign, 4 + sign, 6, 7)
+        bits += [(1, sign), *((bins[k - 1], category > k) for k in range(1, min(category, 4) + 1))]
+    expected = np.zeros(kernel_network.DECISIONS)
+    for number, bit in bits:
+        expected[number] = 1 / (1 + math.exp(-outputs[number])) - bit
+    np.testing.assert_allclose(last.back[0], expected, atol=1e-3)
+
+
+@pytest.mark.skipif(INTERPRETED, reason="trains: slow with interpreted kernels")
+def test_networks_are_trained_where_they_pay(monkeypatch):
+    """The same network every time, and not for few coefficients, other efforts or what it does not help."""
+    images = [[jpeg(200 + number, (64, 64), channels=1).astype(np.int32)] for number in range(16)]
+
+    def models_at(effort, images):
+        training = train(DctTraining(ONE, TrainingSettings(efforts=(5, 9))), images, len(images))
+        sections = [training.sections()[number].data for number in dict(training.models())[effort]]
+        return sections, DctCoder.from_sections(sections)
+
+    def asks(coder):
+        return [model.network.is_asked for model in coder.models]
+
+    assert asks(models_at(9, images)[1]) == [False]
+    monkeypatch.setattr(network_training, "LEAST_COEFFICIENTS", 1 << 8)
+    monkeypatch.setattr(network_training, "UNITS", (kernel_network.INPUTS, 8, 4, kernel_network.DECISIONS))
+    monkeypatch.setattr(network_training, "BATCH", 1 << 6)
+    monkeypatch.setattr(network_training, "MOST_EPOCHS", 3)
+    assert asks(models_at(9, images)[1]) == [False], "so few images save less than it takes"
+    monkeypatch.setattr(network_training, "pack_network", lambda *_: b"")
+    sections, coder = models_at(9, images)
+    assert asks(coder) == [True]
+    assert models_at(9, images)[0] == sections
+    assert asks(models_at(5, images)[1]) == [False]
+    streams = coder.encode(images[0], ONE, 64)
+    np.testing.assert_array_equal(coder.decode(streams, ONE, 64, 64, 64)[0], images[0][0])
+
+
+def test_questions_are_noted_evenly():
+    """Every so many of what a network is asked, as far as there is room."""
+    rng = np.random.default_rng(1)
+    blocks, table, plan = random_blocks(rng, 3, 3, 60), standard_table(90), random_plan(rng)
+    starts = plan.starts(2)
+    terms = np.zeros((2, 4), np.int64)
+    both = kernel.BothContexts(Contexts(terms, starts[1:]), Contexts(terms, starts[1:]))
+    found = []
+    for room, every in ((1000, 1), (1000, 3), (2, 3)):
+        questions = kernel_network.Questions.of(room, every)
+        forecast = kernel_network.forecast_of(random_network(np.random.default_rng(2), NETWORKS), questions)
+        coded = component(blocks, table, *np.zeros((2, *blocks.shape), np.int32))
+        state = plan.neutral(2, forecast=True)
+        writing = Writer(64 * blocks.size + 64)
+        choices = kernel.Choices(0, DIAGONALS, 15)
+        assert code_blocks(writing, coded, plan, both, 1, state, choices, forecast) == OK
+        count = min(room, -(-int(questions.asked[0]) // every))
+        found.append([each[:count] for each in questions[:3]])
+    everything, third, few = found
+    assert len(everything[0]) > 6
+    for whole, some, least in zip(everything, third, few, strict=True):
+        np.testing.assert_array_equal(some, whole[::3])
+        np.testing.assert_array_equal(least, whole[::3][:2])

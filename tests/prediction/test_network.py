@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sofc.prediction import logistics, network, network_fit
+from sofc.prediction import logistics, mixture_fit, network, network_fit
+from sofc.prediction.mixture_fit import MixtureFit
 from sofc.prediction.network import Samples, Scale
-from sofc.prediction.network_fit import Fit
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 fill = getattr(logistics.fill_logistics, "function", logistics.fill_logistics)
@@ -22,7 +22,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 def passed(rng, before, after, batch):
     """A layer that is fitted, of random numbers."""
-    shapes = [(before, after), (after,), (before, after), (after,), (batch, after), (batch, after)]
+    shapes = [(before, after), (2, after), (before, after), (2, after), (batch, after), (batch, after)]
     weights, biases, *gradients, outputs, back = (rng.normal(size=shape).astype(np.float32) for shape in shapes)
     own, found = network_fit.Affine(weights, biases), network_fit.Affine(*gradients)
     return network_fit.Passed(own, found, outputs, back)
@@ -34,13 +34,15 @@ def test_layers_go_forward_and_back(rectified):
     rng = np.random.default_rng(1)
     before, layer = passed(rng, 3, 7, 5), passed(rng, 7, 4, 5)
     inputs = np.where(rng.random((5, 7)) < 0.3, 0, rng.normal(size=(5, 7))).astype(np.float32)
-    network_fit.go_forward(inputs, layer, rectified)
-    expected = inputs @ layer.parameters.weights + layer.parameters.biases
+    kinds = np.array([0, 1, 1, 0, 1], np.uint8)
+    network_fit.go_forward(inputs, kinds, layer, rectified)
+    expected = inputs @ layer.parameters.weights + layer.parameters.biases[kinds]
     expected = np.clip(expected, 0, network.ACTIVITY_LIMIT / 256) if rectified else expected
     assert np.allclose(layer.outputs, expected, atol=1e-5)
-    network_fit.go_back(inputs, layer)
+    network_fit.go_back(inputs, kinds, layer)
     assert np.allclose(layer.gradients.weights, inputs.T @ layer.back, atol=1e-5)
-    assert np.allclose(layer.gradients.biases, layer.back.sum(axis=0), atol=1e-5)
+    for kind in range(2):
+        assert np.allclose(layer.gradients.biases[kind], layer.back[kinds == kind].sum(axis=0), atol=1e-5)
     before.outputs[0, 0], before.outputs[0, 1] = 0, network.ACTIVITY_LIMIT / 256
     network_fit.pass_back(np.ascontiguousarray(layer.parameters.weights.T), layer, before)
     counts = (before.outputs > 0) & (before.outputs < network.ACTIVITY_LIMIT / 256)
@@ -73,7 +75,7 @@ def test_gradients_are_those_of_the_code_length(seed, shift, value):
     fine = int(8 * value + rng.integers(-40, 40))
     samples = Samples(np.zeros((1, 2), np.int16), np.array([fine], np.int32), np.array([value], np.int32))
     scratch = np.zeros(3 * count, np.int32)
-    network_fit.find_gradients(samples, scale, logistics.logistics_of(count), scratch, last)
+    mixture_fit.find_gradients(samples, scale, logistics.logistics_of(count), scratch, last)
     outputs = last.outputs[0].astype(np.float64)
     for number, found in enumerate(last.back[0]):
         ends = []
@@ -84,11 +86,12 @@ def test_gradients_are_those_of_the_code_length(seed, shift, value):
         assert found == pytest.approx((ends[1] - ends[0]) / (2 * step), abs=0.05, rel=0.1)
 
 
-def outputs_of(fitted, inputs):
+def outputs_of(fitted, inputs, kind=0):
     """What the last layer of a network says."""
     values = inputs.astype(np.int64)
-    for layer in fitted:
-        outputs = (layer.weights.astype(np.int64) @ values + layer.biases) >> network.WEIGHT_BITS
+    for weights, biases in fitted:
+        own = biases[kind] if biases.ndim > 1 else biases
+        outputs = (weights.astype(np.int64) @ values + own) >> network.WEIGHT_BITS
         values = np.clip(outputs, 0, network.ACTIVITY_LIMIT)
     return outputs.astype(np.int32)
 
@@ -101,12 +104,13 @@ def test_the_largest_sums(weight, value):
     units = network.MOST_UNITS
     bias = network.BIAS_LIMIT if weight * value > 0 else -network.BIAS_LIMIT
     layer = network.layer_of(np.full((units, units), weight), np.full(units, bias))
-    largest = network.Network(layer._replace(biases=abs(layer.biases)), layer, layer)
+    first = network.first_layer_of(layer.weights, np.stack([layer.biases, abs(layer.biases)]))
+    largest = network.Network(first, layer, layer)
     activities = network.activities_of(largest)
     activities.inputs[:] = value
     with np.errstate(over="raise"):
-        ask(largest, activities)
-    assert activities.outputs.tolist() == outputs_of(largest, activities.inputs).tolist()
+        ask(largest, activities, 1)
+    assert activities.outputs.tolist() == outputs_of(largest, activities.inputs, 1).tolist()
     if weight * value > 0:
         assert activities.first.min() == network.ACTIVITY_LIMIT
 
@@ -125,9 +129,9 @@ def test_networks_learn():
     batches = [samples_of(rng, 64) for _ in range(300)]
     found = []
     for _ in range(2):
-        fit = Fit((4, 8, 8), 2, 64, np.random.RandomState(1))
+        fit = MixtureFit((4, 8, 8), 2, 64, np.random.RandomState(1))
         for number, batch in enumerate(batches):
-            fit.step(batch, Scale(0, 255), 0.02 if number < 250 else 0.002)
+            fit.learn(batch, Scale(0, 255), 0.02 if number < 250 else 0.002)
         found.append(fit.network())
     assert all(np.array_equal(a, b) for one, other in zip(*found, strict=True) for a, b in zip(one, other, strict=True))
     fitted, bits = found[0], 0.0

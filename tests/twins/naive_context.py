@@ -398,11 +398,19 @@ class Correction:
             self.sums[stripe][pair] = value - value // 8
 
 
-def layer_of(layer: Any, inputs: Sequence[int]) -> list[int]:
+def layer_of(weights: Rows, biases: Sequence[int], inputs: Sequence[int]) -> list[int]:
     return [
-        (sum(weight * value for weight, value in zip(weights, inputs, strict=True)) + bias) // 1024
-        for weights, bias in zip(layer.weights.tolist(), layer.biases.tolist(), strict=True)
+        (sum(weight * value for weight, value in zip(row, inputs, strict=True)) + bias) // 1024
+        for row, bias in zip(weights, biases, strict=True)
     ]
+
+
+def outputs_of(network: Any, inputs: Sequence[int], kind: int = 0) -> list[int]:
+    """What a network says of a question of this kind."""
+    (first, biases), second, last = network
+    one = [clamp(value, 0, 2047) for value in layer_of(first.tolist(), biases[kind].tolist(), inputs)]
+    two = [clamp(value, 0, 2047) for value in layer_of(second.weights.tolist(), second.biases.tolist(), one)]
+    return layer_of(last.weights.tolist(), last.biases.tolist(), two)
 
 
 def network_inputs(image: Image, seen: Predicted, shift: int, maximum: int, at: tuple[int, int]) -> list[int] | None:
@@ -430,9 +438,7 @@ def forecast_by(
     values = network_inputs(image, seen, shift, maximum, at)
     if values is None:
         return None
-    for layer in network[:2]:
-        values = [clamp(value, 0, 2047) for value in layer_of(layer, values)]
-    says = layer_of(network[2], values)
+    says = outputs_of(network, values)
     count = len(says) // 3
     components = []
     for weight, mean, scale in zip(says[:count], says[count : 2 * count], says[2 * count :], strict=True):

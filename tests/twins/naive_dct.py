@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import naive_context
 import numpy as np
 from naive_context import BrokenError, Counting, Mixing, Rows, clamp, hash_of
 from naive_inverses import INVERSES, enlarge_finely, sixteenths
@@ -329,6 +330,8 @@ class Blocks:
     predictor: int = 0
     diagonals: int = 0
     level: int = 0
+    network: Any = None
+    says: list[int] = field(default_factory=list)
 
     def code(self, rows: int, columns: int, coefficients: list[list[list[int]]] | None) -> list[list[list[int]]]:
         """Encode coefficients, or decode where they are None; ``predictor`` serves them, or is found out."""
@@ -336,6 +339,7 @@ class Blocks:
         self.diagonals = self.mixing.adaptive.plain(self.diagonals, 4)
         self.level = self.mixing.adaptive.plain(self.level, 4)
         self.ends: dict[tuple[int, int], int] = defaultdict(int)
+        self.rows = rows
         if 256 * self.predictor >= len(self.mean_weights):
             raise BrokenError
         found = []
@@ -344,6 +348,37 @@ class Blocks:
             for column in range(columns):
                 found[-1].append(self.block(row, column, coefficients[row][column] if coefficients else None))
         return found
+
+    def inputs(self, place: Place, fine: int, expected: int, nonzero: int) -> list[int]:
+        """What a network sees of a coefficient."""
+        component, (row, column, down, right) = self.component, place
+        step = component.table[8 * down + right]
+
+        def grown(value: int) -> int:
+            return int(math.copysign(32 * logarithm(4 * abs(value) // step), value))
+
+        sizes = component.sizes(*place)
+        around = [(-1, 0), (0, -1), (-1, -1), (-1, 1), (-2, 0), (0, -2)]
+        higher = [(1, 0), (0, 1), (1, 1), (2, 0), (0, 2)]
+        below = min(row + 1, self.rows - 1)
+        values = [
+            *(component.at(row + up, column + left, down, right) for up, left in around),
+            *(component.at(row, column, down + more, right + further) for more, further in higher),
+            *component.references(*place),
+            component.references(row, column + 1, down, right)[0],
+            component.references(below, column, down, right)[0],
+        ]
+        ends = [self.ends.get(block, 0) for block in ((row, column), (row - 1, column), (row, column - 1))]
+        return [
+            32 * logarithm(step),
+            *map(grown, sizes[1:]),
+            *map(grown, values),
+            int(math.copysign(32 * logarithm(abs(fine)), fine)),
+            *(64 * (end - down - right) for end in ends),
+            128 * ((fine + 2) % 4 - 2),
+            32 * expected,
+            16 * nonzero,
+        ]
 
     def block(self, row: int, column: int, block: list[int] | None) -> list[int]:
         found = [0] * 64
@@ -394,6 +429,7 @@ class Blocks:
             logarithm(sum(abs(number) for said in says[:-1] for number in said) // table[1]),
         ]
         hashes = [hash_of([terms[term] for term in chosen]) for chosen in self.groups]
+        self.mixing.last = 0 if self.network else 256
         digits = "1"
         for bit, wanted in enumerate(f"{end:04b}"):
             node = int(digits, 2)
@@ -451,6 +487,9 @@ class Blocks:
             last = 8
         else:
             hashes = [hash_of([terms[term] for term in chosen]) for chosen in self.contexts]
+            if self.network:
+                seen = self.inputs((row, column, down, right), fine, expected, nonzero)
+                self.says = naive_context.outputs_of(self.network, seen, index)
             sized, positive = self.category(residual, (hashes, level, index, quarter, 4 * min(15, nonzero) + quarter))
             last = 5
         if sized == 0:
@@ -460,13 +499,18 @@ class Blocks:
 
     def category(self, residual: int, where: Any) -> tuple[int, int]:
         """Zero?, sign, then whether there are more bits than one, two, three and four."""
-        if not self.mixing.decide(int(residual != 0), 0, where):
+        if not self.mixed(int(residual != 0), 0, where):
             return 0, 0
-        positive = self.mixing.decide(int(residual > 0), 1, where)
+        positive = self.mixed(int(residual > 0), 1, where)
         for bits, node in enumerate((2 + positive, 4 + positive, 6, 7), 1):
-            if not self.mixing.decide(int(abs(residual).bit_length() > bits), node, where):
+            if not self.mixed(int(abs(residual).bit_length() > bits), node, where):
                 return bits, positive
         return 5, positive
+
+    def mixed(self, bit: int, node: int, where: Any) -> int:
+        if self.network:
+            self.mixing.last = clamp(self.says[node], -2815, 2815)
+        return self.mixing.decide(bit, node, where)
 
     def counted(self, bit: int, block: int, number: int) -> int:
         """What one plain counter decides."""

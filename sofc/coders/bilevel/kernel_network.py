@@ -45,5 +45,5 @@ def fill_inputs(image: Image, y: int, x: int, inputs: Vector[np.int16]) -> None:
 def ask_network(image: Image, y: int, x: int, network: Network, activities: Activities) -> int:
     """Spec bilevel/network. The network's stretched probability for sample (y, x)."""
     fill_inputs(image, y, x, activities.inputs)
-    ask(network, activities)
+    ask(network, activities, 0)
     return max(-OUTPUT_LIMIT, min(OUTPUT_LIMIT, int(activities.outputs[0])))

@@ -6,8 +6,6 @@ all else that learns; kind 3, its network.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import numpy.typing as npt
 
@@ -17,11 +15,12 @@ from sofc.coders.bilevel.kernel_network import INPUTS
 from sofc.coders.bilevel.model import context_table, neutral_state
 from sofc.coders.bilevel.terms import MOST_TERMS, Context
 from sofc.coders.bilevel.window import NEIGHBOURS, WORDS
+from sofc.coders.network_section import Form, network_fields, network_of, network_tables
 from sofc.entropy.bit_models import Integers, TrainedModels
 from sofc.entropy.mixing import SQUASH, STRETCH_LIMIT
 from sofc.entropy.tables import Field, code_tables, decode_tables
 from sofc.errors import FormatError
-from sofc.prediction.network import BIAS_LIMIT, MOST_UNITS, WEIGHT_LIMIT, Network, layer_of
+from sofc.prediction.network import Network
 
 PLAN, BIT_MODELS, WEIGHTS, NETWORK = 0, 1, 2, 3
 HEAD = 3
@@ -35,8 +34,7 @@ WEIGHT_STEP = 10
 BLEND_STEP = 9
 BLANK_STEP = 8
 NETWORK_HEAD = 2
-BIAS_STEP = 8
-"""Biases of the network are kept in units of 2**BIAS_STEP."""
+NETWORKS = Form(INPUTS, kinds=1, outputs=1, most=1)
 
 PROBABILITIES: Integers = SQUASH[np.arange(32) * 148 - 2294 + STRETCH_LIMIT].astype(np.int64)
 """The 32 probabilities that a trained bit model may start with, in 1/65536: evenly spread when stretched."""
@@ -100,21 +98,14 @@ def unpack_state(data: bytes) -> tuple[State, int, bool]:
 
 def pack_network(network: Network) -> bytes:
     """Kind 3: two bytes (units of the first and of the second layer), then weights and biases of each layer."""
-    tables = [table.astype(np.int64) for weights, biases in network for table in (weights, biases >> BIAS_STEP)]
-    return bytes([len(network.first.biases), len(network.second.biases)]) + code_tables(tables)
+    return bytes([len(network.first.weights), len(network.second.biases)]) + code_tables(network_tables(network))
 
 
 def unpack_network(data: bytes) -> Network:
     """Inverse of pack_network. Raises FormatError."""
-    if len(data) < NETWORK_HEAD or not all(1 <= units <= MOST_UNITS for units in data[:NETWORK_HEAD]):
-        raise FormatError(f"a layer of a bilevel model's network has 1 to {MOST_UNITS} units")
-    fields = [
-        field
-        for before, after in pairwise((INPUTS, *data[:NETWORK_HEAD], 1))
-        for field in (Field.within(WEIGHT_LIMIT, after, before), Field.within(BIAS_LIMIT >> BIAS_STEP, after))
-    ]
-    tables = decode_tables(data[NETWORK_HEAD:], fields)
-    return Network(*(layer_of(tables[k], tables[k + 1] << BIAS_STEP) for k in (0, 2, 4)))
+    if len(data) < NETWORK_HEAD:
+        raise FormatError("a network of a bilevel model lacks its sizes")
+    return network_of(decode_tables(data[NETWORK_HEAD:], network_fields([*data[:NETWORK_HEAD], 1], NETWORKS)))
 
 
 def _steps(values: Integers, step: int) -> Integers:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from sofc.coders.adapting import MixingAdaptation, Weights, change_models, change_weights
 from sofc.coders.context.kernel import PLAIN_MODELS
 from sofc.coders.context.passes import Part, PassOfPlane, parts
-from sofc.coders.context.section import network_tables, unpack_mixers, unpack_plan
+from sofc.coders.context.section import NETWORKS, unpack_plan
 from sofc.coders.context.tracing import shifted
+from sofc.coders.network_section import network_tables, unpack_mixers
 from sofc.coders.plane_sections import PlaneSections, by_plane
 from sofc.coders.training import Pass, Passes
 from sofc.coders.warm_up import by_fold
@@ -49,7 +50,7 @@ class Adapt(PassOfPlane):
         """The changes of the sections."""
         everything = list(shifted(images, self.ranges))
         share = self.to_come / max(1, len(everything))
-        used, sets, weights, network = unpack_mixers(self.sections.weights)
+        used, sets, weights, network = unpack_mixers(self.sections.weights, NETWORKS)
         contexts = len(self.plan.contexts)
         ends = self.plan.starts(contexts) * BLOCK
         base = trained_symbols(self.sections.bit_models, ends, contexts)

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from sofc.coders.base import MAX_COUNTERS
 from sofc.coders.context import kernel
 from sofc.coders.context.model import PlaneModel, Prediction
-from sofc.coders.context.section import unpack_mixers, unpack_plan
+from sofc.coders.context.section import NETWORKS, unpack_plan
 from sofc.coders.gridded import GridCoder
+from sofc.coders.network_section import unpack_mixers
 from sofc.coders.plane_sections import by_plane
 from sofc.entropy.binary import OK, Coding, Reader, Writer, written
 from sofc.entropy.contexts import BLOCK
@@ -40,7 +41,7 @@ class ContextCoder(GridCoder[PlaneModel]):
         count = 0
         for plane, (own, change) in enumerate(by_plane(sections, changes)):
             plan = unpack_plan(own.plan, plane, change.plan)
-            used, sets, weights, network = unpack_mixers(own.weights, change.weights)
+            used, sets, weights, network = unpack_mixers(own.weights, NETWORKS, change.weights)
             if used > len(plan.contexts):
                 raise FormatError("the weights of a context model are for more contexts than it has")
             starts = plan.starts(len(plan.contexts)) * BLOCK

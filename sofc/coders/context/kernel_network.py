@@ -88,7 +88,7 @@ def fill_inputs(
 @inlined
 def forecast_sample(forecast: Forecast, fine: int, shift: int) -> None:
     """Spec context/network. The distribution of a sample, from the inputs."""
-    ask(forecast.network, forecast.activities)
+    ask(forecast.network, forecast.activities, 0)
     fill_logistics(forecast.activities.outputs, fine, shift, forecast.logistics)
 
 

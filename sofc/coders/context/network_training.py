@@ -11,12 +11,14 @@ import numpy as np
 from sofc.coders.context.kernel_network import INPUTS, list_inputs
 from sofc.coders.context.model import EFFORTS, NETWORK_EFFORT, NETWORK_SHAPE
 from sofc.coders.context.passes import PassOfPlane
-from sofc.coders.context.section import pack_network
+from sofc.coders.context.section import NETWORKS
 from sofc.coders.context.tracing import detect_grid, shifted, trace_image
+from sofc.coders.network_section import pack_network
 from sofc.planes import Plane
 from sofc.prediction import bank
+from sofc.prediction.mixture_fit import MixtureFit
 from sofc.prediction.network import NO_NETWORK, Network, Samples, Scale
-from sofc.prediction.network_fit import Fit
+from sofc.prediction.network_fit import in_random_order
 
 SAMPLES = 1 << 23
 """Samples of one plane that networks are fitted to at most."""
@@ -32,8 +34,6 @@ PIECE = 1 << 12
 """About so many samples of an image go into one chunk."""
 LEAST_EPOCHS, MOST_EPOCHS = 2, 8
 """Rounds over all samples, the more the fewer these are."""
-RATE, LAST_RATE = 3e-3, 2e-5
-"""Steps of the descent at the start and at the end."""
 
 
 class _Piece(NamedTuple):
@@ -58,7 +58,7 @@ class FitNetwork(PassOfPlane):
             return NO_NETWORK
         network = self._fitted([piece for planes in others for piece in self._pieces(planes)])
         saved = self._coded(held_out, NO_NETWORK) - self._coded(held_out, network)
-        return network if saved * len(everything) > len(pack_network(network)) * len(held_out) else NO_NETWORK
+        return network if saved * len(everything) > len(pack_network(network, NETWORKS)) * len(held_out) else NO_NETWORK
 
     def _coded(self, images: Sequence[list[Plane]], network: Network) -> int:
         """Bytes of images that are coded with a network, or at the same effort without one."""
@@ -76,35 +76,16 @@ class FitNetwork(PassOfPlane):
     def _fitted(self, pieces: Sequence[_Piece]) -> Network:
         """A network, fitted to these."""
         random = np.random.RandomState(1)  # whose numbers are the same for ever
-        fit = Fit(UNITS, COMPONENTS, BATCH, random)
+        fit = MixtureFit(UNITS, COMPONENTS, BATCH, random)
         scale = Scale(self.plan.prediction.shift, self.ranges[self.plane].size)
         samples = sum(piece.samples for piece in pieces)
         epochs = max(LEAST_EPOCHS, min(MOST_EPOCHS, LEAST_EPOCHS * SAMPLES // samples))
-        done = 0
-        for _ in range(epochs):
-            for chunk in _chunks(pieces, random):
-                listed = _listed(chunk, scale)
-                order = random.permutation(len(listed.values))
-                left = 1 - done / (epochs * samples)
-                rate = LAST_RATE + RATE * left * left * (3 - 2 * left)
-                for start in range(0, len(order) - BATCH + 1, BATCH):
-                    fit.step(listed.chosen(order[start : start + BATCH]), scale, rate)
-                done += sum(piece.samples for piece in chunk)
+        for rate, chunk in in_random_order([(piece.samples, piece) for piece in pieces], epochs, CHUNK, random):
+            listed = _listed(chunk, scale)
+            order = random.permutation(len(listed.values))
+            for start in range(0, len(order) - BATCH + 1, BATCH):
+                fit.learn(listed.chosen(order[start : start + BATCH]), scale, rate)
         return fit.network()
-
-
-def _chunks(pieces: Sequence[_Piece], random: np.random.RandomState) -> Iterator[list[_Piece]]:
-    """The pieces in random order, some of them at a time."""
-    chunk: list[_Piece] = []
-    samples = 0
-    for number in random.permutation(len(pieces)):
-        chunk.append(pieces[number])
-        samples += pieces[number].samples
-        if samples >= CHUNK:
-            yield chunk
-            chunk, samples = [], 0
-    if chunk:
-        yield chunk
 
 
 def _listed(pieces: Sequence[_Piece], scale: Scale) -> Samples:

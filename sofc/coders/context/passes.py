@@ -11,8 +11,8 @@ import numpy.typing as npt
 from sofc.coders.context import kernel
 from sofc.coders.context.coder import InTurn, find_grid, learn_plane
 from sofc.coders.context.model import PlaneModel, PlanePlan, Prediction
-from sofc.coders.context.section import Mixers
 from sofc.coders.context.tracing import detect_grid, shifted, trace_image
+from sofc.coders.network_section import Mixers
 from sofc.coders.warm_up import by_fold, cut_rows, grouped, learn
 from sofc.entropy.bit_models import SEEN_MASK, Symbols
 from sofc.entropy.contexts import BLOCK

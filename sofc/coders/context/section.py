@@ -6,9 +6,6 @@ its network, where it has one.
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 
@@ -16,28 +13,13 @@ from sofc.coders.context import terms
 from sofc.coders.context.kernel_network import INPUTS
 from sofc.coders.context.model import PlanePlan, Prediction
 from sofc.coders.gridded import pack_references, unpack_references
+from sofc.coders.network_section import Form
 from sofc.entropy.contexts import MOST_TERMS
 from sofc.entropy.mixing import LEVELS
-from sofc.entropy.mixture import (
-    MOST_CONTEXTS,
-    checked_counts,
-    kept_weights,
-    pack_weights,
-    unpack_weights,
-    weights_field,
-    weights_of,
-)
+from sofc.entropy.mixture import MOST_CONTEXTS
 from sofc.entropy.tables import Field, code_tables, decode_tables
 from sofc.errors import FormatError
 from sofc.prediction import bank, expected_error
-from sofc.prediction.network import (
-    BIAS_LIMIT,
-    MOST_UNITS,
-    NO_NETWORK,
-    WEIGHT_LIMIT,
-    Network,
-    layer_of,
-)
 
 Integers = npt.NDArray[np.int64]
 
@@ -102,69 +84,4 @@ def unpack_plan(data: bytes, plane: int, change: bytes = b"") -> PlanePlan:
     return PlanePlan(prediction, levels, low_bits, numbers, block_bits, bool(matches))
 
 
-FLAG = 128
-"""Added to the number of weight sets where there is a network."""
-NETWORK_HEAD = 5
-MOST_COMPONENTS = 16
-BIAS_STEP = 8
-"""Biases are kept in units of 2**BIAS_STEP."""
-
-
-class Mixers(NamedTuple):
-    """What a plane has at one effort: how many contexts, how many weight sets are averaged, their weights at the start,
-    and its network."""
-
-    contexts: int
-    sets: int
-    weights: npt.NDArray[np.int32]
-    network: Network = NO_NETWORK
-
-
-def pack_mixers(mixers: Mixers) -> bytes:
-    """Kind 2: two bytes (contexts, weight sets averaged), then what the weights differ from neutral ones. Where there
-    is a network: FLAG in the second byte, three bytes (units of its first and second layer, components of what it
-    says), then the tables of its layers before that of the weights."""
-    contexts, sets, weights, network = mixers
-    if not network.is_asked:
-        return pack_weights(contexts, sets, weights)
-    tables = [*network_tables(network), kept_weights(contexts, weights, forecast=True)]
-    return bytes([contexts, sets | FLAG, *_sizes(network)]) + code_tables(tables)
-
-
-def _sizes(network: Network) -> list[int]:
-    """Units of its layers, and components of what it says."""
-    return [len(network.first.biases), len(network.second.biases), len(network.last.biases) // 3]
-
-
-def network_tables(network: Network) -> list[Integers]:
-    """The weights and the biases of each layer, as sections keep them."""
-    pairs = ((weights, biases[:, np.newaxis] >> BIAS_STEP) for weights, biases in network)
-    return [table.astype(np.int64) for pair in pairs for table in pair]
-
-
-def pack_network(network: Network) -> bytes:
-    """What the section of the weights has more of where there is a network."""
-    return bytes(_sizes(network)) + code_tables(network_tables(network))
-
-
-def network_fields(data: bytes) -> list[Field]:
-    """The tables of a network, by the head of its section. Raises FormatError."""
-    units, deeper, components = data[2:NETWORK_HEAD]
-    if not (1 <= units <= MOST_UNITS and 1 <= deeper <= MOST_UNITS and 1 <= components <= MOST_COMPONENTS):
-        raise FormatError(f"a network has 1 to {MOST_UNITS} units a layer and says 1 to {MOST_COMPONENTS} components")
-    sizes = (INPUTS, units, deeper, 3 * components)
-    return [
-        field
-        for before, after in pairwise(sizes)
-        for field in (Field.within(WEIGHT_LIMIT, after, before), Field.within(BIAS_LIMIT >> BIAS_STEP, after))
-    ]
-
-
-def unpack_mixers(data: bytes, change: bytes = b"") -> Mixers:
-    """Inverse of pack_mixers; ``change``: what its tables differ by. Raises FormatError."""
-    if len(data) < NETWORK_HEAD or not data[1] & FLAG:
-        return Mixers(*unpack_weights(data, change))
-    contexts, sets = checked_counts(data[0], data[1] ^ FLAG)
-    *tables, kept = decode_tables(data[NETWORK_HEAD:], [*network_fields(data), weights_field(contexts)], change)
-    layers = (layer_of(*pair) for pair in zip(tables[::2], (one << BIAS_STEP for one in tables[1::2]), strict=True))
-    return Mixers(contexts, sets, weights_of(contexts, kept, forecast=True), Network(*layers))
+NETWORKS = Form(INPUTS, 1, 3, 16)

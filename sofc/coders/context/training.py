@@ -23,8 +23,9 @@ from sofc.coders.context.passes import (
     Survey,
     WarmUp,
 )
-from sofc.coders.context.section import BLOCK_BITS, Mixers, pack_mixers, pack_plan
+from sofc.coders.context.section import BLOCK_BITS, NETWORKS, pack_plan
 from sofc.coders.mixing_training import MixingTraining
+from sofc.coders.network_section import Mixers, pack_mixers
 from sofc.coders.partition import ideal_bits, partitions
 from sofc.coders.training import DEFAULT, Pass, Passes, TrainingSettings, added, sampled
 from sofc.entropy.contexts import BLOCK, context_table
@@ -74,7 +75,7 @@ class ContextTraining(MixingTraining[PlanePlan]):
 
     def pack_weights(self, effort: int, weights: Mixers) -> bytes:
         """The bytes of the section of what a plane has at an effort."""
-        return pack_mixers(weights)
+        return pack_mixers(weights, NETWORKS)
 
     def run(self) -> Passes[None]:
         """Scale, equations, errors, refined equations and errors, survey; then over a sample, to warm-up."""

@@ -23,14 +23,15 @@ from sofc.coders.dct.kernel_prediction import (
 )
 from sofc.coders.dct.model import ComponentModel, ComponentPlan, state_of
 from sofc.coders.dct.passes import recovered, warm_up
-from sofc.coders.dct.section import unpack_plan
+from sofc.coders.dct.section import NETWORKS, unpack_plan
 from sofc.coders.dct.terms import CONTEXTS
+from sofc.coders.network_section import network_tables, unpack_mixers
 from sofc.coders.plane_sections import PlaneSections, by_plane
 from sofc.coders.sparse_fit import fit_change
 from sofc.coders.training import Decoded, Pass, Passes
 from sofc.entropy.changes import pack_table_changes
 from sofc.entropy.contexts import BLOCK
-from sofc.entropy.mixture import TRAINED, trained_symbols, unpack_weights
+from sofc.entropy.mixture import TRAINED, trained_symbols
 from sofc.entropy.priors import FOLDS, History
 from sofc.jpeg.dct import SIZE
 from sofc.jpeg.origin import Origin
@@ -116,7 +117,7 @@ class Adapt:
     def collect(self, _: Iterator[list[Plane]]) -> PlaneSections:
         """The changes of the sections."""
         plan = unpack_plan(self.sections.plan)
-        used, sets, weights = unpack_weights(self.sections.weights)
+        used, sets, weights, network = unpack_mixers(self.sections.weights, NETWORKS)
         plan, of_plan = self._fit(plan)
         ends = plan.starts(len(CONTEXTS)) * BLOCK
         tables = used + 1  # the plain bit models, and those of each context
@@ -132,9 +133,10 @@ class Adapt:
             fold, packed = practised
             component = self._component(packed)
             state = state_of(used, TRAINED.states[starts[fold]], weights)
-            return warm_up(ComponentModel(plan, sets, state), state, component)
+            return warm_up(ComponentModel(plan, sets, state, network), state, component)
 
-        of_weights = change_weights(weights, used, self._practised, code, self.share)
+        before = network_tables(network) if network.is_asked else []
+        of_weights = change_weights(weights, used, self._practised, code, self.share, before)
         return PlaneSections(of_plan, of_models, of_weights)
 
     def _practised(self) -> Iterator[tuple[int, Packed]]:

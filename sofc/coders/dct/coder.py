@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.base import MAX_COUNTERS, Coder, ModelCoder
-from sofc.coders.dct import kernel, kernel_pixels, kernel_references
+from sofc.coders.dct import kernel, kernel_network, kernel_pixels, kernel_references
 from sofc.coders.dct.heads import Head, pack_heads, read_heads
 from sofc.coders.dct.kernel_prediction import (
     DIAGONALS,
@@ -302,30 +302,38 @@ def components_of(origins: Sequence[Origin]) -> Iterator[Component]:
         )
 
 
-def code_component(stream: Coding, model: ComponentModel, state: MixingState, component: Component) -> int:
-    """Code a component's coefficients by a state that goes on learning. Returns OK, TOO_LONG or BROKEN."""
+def code_component(
+    stream: Coding,
+    model: ComponentModel,
+    state: MixingState,
+    component: Component,
+    questions: kernel_network.Questions | None = None,
+) -> int:
+    """Code a component's coefficients by a state that goes on learning; ``questions``: what its network is asked is
+    noted there. Returns OK, TOO_LONG or BROKEN."""
     coding = kernel.Coding(state.mixture, state.plain, stream.stream, state.changed)
-    scratch = kernel.scratch_for(state.contexts, state.mixture.weights.shape[1], model.sets)
+    votes = state.contexts, state.mixture.weights.shape[1], model.sets
+    scratch = kernel.scratch_for(votes, kernel_network.forecast_of(model.network, questions))
     predictor = model.plan.predictor
     choices = kernel.Choices(0, 0, 0)
     if stream.encodes:
-        choices = kernel.Choices(*best_prediction(component, predictor), plain_level(component, model.sets))
+        choices = kernel.Choices(*best_prediction(component, predictor), plain_level(component, model))
     return kernel.code_blocks(stream.encodes, component, predictor, choices, model.contexts, coding, scratch)
 
 
-PLAIN_LEVEL, FINEST_PLAIN_LEVEL, SLOWEST_PLAIN_LEVEL = 8, 6, 9
-"""The level from which an encoder makes coefficients plain, that of components with the finest steps, and that of
-models of most weight sets: lower ones are faster, and cost more bytes."""
+PLAIN_LEVEL, FINEST_PLAIN_LEVEL, SLOWEST_PLAIN_LEVEL, ASKED_PLAIN_LEVEL = 8, 6, 9, 12
+"""The level from which an encoder makes coefficients plain, that of components with the finest steps, that of
+models of most weight sets, and that of those with a network: lower ones are faster, and cost more bytes."""
 MANY_BLOCKS = 1024
 """Bit models of so many blocks have learnt what those of the model were not trained for."""
 SPARED = 1 / 256
 """The share of the cost of coefficients that not to predict some of them may lose: that is faster."""
 
 
-def plain_level(component: Component, sets: int) -> int:
-    """The level from which coefficients of a component are to be plain, with a model of so many weight sets."""
-    if sets == MOST_SETS:
-        return SLOWEST_PLAIN_LEVEL
+def plain_level(component: Component, model: ComponentModel) -> int:
+    """The level from which coefficients of a component are to be plain, with this model."""
+    if model.sets == MOST_SETS:
+        return ASKED_PLAIN_LEVEL if model.network.is_asked else SLOWEST_PLAIN_LEVEL
     rows, columns, _ = component.coefficients.shape
     if rows * columns < MANY_BLOCKS:
         return PLAIN_LEVEL

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sofc.coders.dct.kernel_network import Forecast, Known, consult, fill_inputs, said
 from sofc.coders.dct.kernel_plain import (
     MOST_PLAIN,
     Coded,
@@ -62,6 +63,7 @@ from sofc.entropy.mixing import (
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Vector
 from sofc.jpeg.dct import SIDE, SIZE
+from sofc.prediction.network import is_there
 
 MOST_MIXED = 5
 """The last category of mixed coefficients: an integer says how far beyond it begins they are."""
@@ -117,12 +119,12 @@ class Scratch(NamedTuple):
     ahead: Ahead
     term: Vector[np.int64]
     votes: Votes
+    forecast: Forecast
 
 
-def scratch_for(contexts: int, lanes: int, sets: int) -> Scratch:
-    """Scratch for so many contexts, lanes of weights and weight sets."""
-    votes = votes_for(contexts, lanes, sets)
-    return Scratch(np.zeros(SIZE, np.int64), Ahead.of_block(), np.zeros(COUNT, np.int64), votes)
+def scratch_for(votes: tuple[int, int, int], forecast: Forecast) -> Scratch:
+    """Scratch for so many contexts, lanes of weights and weight sets, and what a network works in."""
+    return Scratch(np.zeros(SIZE, np.int64), Ahead.of_block(), np.zeros(COUNT, np.int64), votes_for(*votes), forecast)
 
 
 @inlined
@@ -239,19 +241,9 @@ def _expect(fine: int, total: int, inverse: int) -> Predicted:
     return Predicted(fine, (fine + 2) >> 2, (fine + 2) & 3, expected, min(LEVELS - 1, expected >> 1))
 
 
-class _Known(NamedTuple):
-    """Of a block, what is known of the coefficients before this one in the order: how many are ``nonzero``, the sum of
-    the sizes of their values (``tail``), the ``last`` of them and the one before it."""
-
-    nonzero: int
-    tail: int
-    last: int
-    before_last: int
-
-
 @inlined
 def _fill_terms(
-    component: Component, row: int, column: int, index: int, found: Predicted, known: _Known, scratch: Scratch
+    component: Component, row: int, column: int, index: int, found: Predicted, known: Known, scratch: Scratch
 ) -> None:
     """Spec dct/terms-of-coefficients. The terms of a coefficient."""
     term, inverse = scratch.term, scratch.inverses[index]
@@ -274,14 +266,18 @@ def _fill_terms(
 
 @inlined
 def _code_mixed_category(
-    encode: bool, residual: int, index: int, found: Predicted, nonzero: int, coding: Coding, votes: Votes
+    encode: bool, residual: int, index: int, found: Predicted, nonzero: int, coding: Coding, scratch: Scratch
 ) -> Coded:
     """Spec dct/coefficients. The category of a residual, with its sign, by mixed decisions."""
+    votes, forecast = scratch.votes, scratch.forecast
+    forecasts = is_there(forecast.network)
     wanted = bit_length(abs(residual))
     column = min(COLUMNS // QUARTERS - 1, nonzero) * QUARTERS + found.quarter
     decision, positive, category = ZERO, 0, 0
     while True:
         select_weights(votes, decision, found.level, index, column)
+        if forecasts:
+            votes.stretched[votes.first.shape[0]] = said(forecast, decision)
         bit = 1 if (residual > 0 if decision == SIGN else wanted > category) else 0
         bit = decide_unrefined(encode, bit, decision, coding.mixture, votes, coding.stream)
         if bit < 0:
@@ -350,18 +346,21 @@ def code_blocks(
     for index in range(SIZE):
         scratch.inverses[index] = inverse_of(component.table[index])
     votes, ahead, first_predicted = scratch.votes, scratch.ahead, ENDS[diagonals]
+    forecasts = is_there(scratch.forecast.network)
     turn_weights(predictor, number, ahead)
     for row in range(1, component.coefficients.shape[0] + 1):
         for column in range(1, component.coefficients.shape[1] + 1):
             block = component.coefficients[row - 1, column - 1]
             begin(component.around, row, column)
+            if forecasts:
+                votes.stretched[votes.first.shape[0]] = 0
             end = _code_end(encode, component, row, column, contexts.blocks, coding, scratch)
             if end < 0:
                 return TOO_LONG
             extent = extent_of(ENDS[end])
             of_sizes = ahead.weights[extent]
             look_ahead(component, row, column, min(SIDE, end), of_sizes, ahead)
-            known = _Known(0, 0, 0, 0)
+            known = Known(0, 0, 0, 0)
             for place in range(ENDS[end], SIZE):
                 index = int(ORDER[place])
                 inverse = scratch.inverses[index]
@@ -381,7 +380,10 @@ def code_blocks(
                     _fill_terms(component, row, column, index, found, known, scratch)
                     select_models(contexts.coefficients, scratch.term, votes.hashes, votes.first)
                     _mark(votes.first, coding.changed)
-                    coded = _code_mixed_category(encode, residual, index, found, known.nonzero, coding, votes)
+                    if forecasts:
+                        fill_inputs(scratch.forecast, component, row, column, index, found, known, inverse)
+                        consult(scratch.forecast, index, residual)
+                    coded = _code_mixed_category(encode, residual, index, found, known.nonzero, coding, scratch)
                 coded = _code_residual(encode, residual, coded, plain, found.mu, coding)
                 if coded.status != OK:
                     return coded.status
@@ -391,5 +393,5 @@ def code_blocks(
                 block[index] = value
                 tail = enter(component, row, column, index, known.tail)
                 enter_error(component, row, column, index, found.fine)
-                known = _Known(known.nonzero + (1 if value != 0 else 0), tail, value, known.last)
+                known = Known(known.nonzero + (1 if value != 0 else 0), tail, value, known.last)
     return OK

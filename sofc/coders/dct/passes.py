@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.dct.coder import best_predictor, code_component, components_of
+from sofc.coders.dct.kernel_network import Questions
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES, Component, Equations, accumulate
-from sofc.coders.dct.model import ComponentModel, ComponentPlan, state_of
+from sofc.coders.dct.model import NETWORK_SHAPE, ComponentModel, ComponentPlan, state_of
 from sofc.coders.dct.terms import CONTEXTS
+from sofc.coders.network_section import Mixers
 from sofc.coders.training import Decoded
 from sofc.coders.warm_up import learn
 from sofc.entropy.binary import OK, Writer
@@ -22,6 +24,7 @@ from sofc.entropy.priors import FOLDS, History, Starts
 from sofc.jpeg.known import prove, read_known
 from sofc.jpeg.origin import Origin
 from sofc.jpeg.recover import recover_planes
+from sofc.prediction.network import NO_NETWORK, Network
 
 LEAST_SHARE = 0.5
 """An image counts as a JPEG decoder's where so many samples come out of coefficients."""
@@ -126,30 +129,38 @@ class WarmUp:
     contexts: int
     sets: int
     starts: tuple[tuple[Symbols, ...], ...]
+    networks: tuple[Network, ...] = ()
 
-    def collect_decoded(self, images: Iterator[Decoded]) -> tuple[list[npt.NDArray[np.int32]], int]:
-        """The weights of each component, means over the second half of the warm-up, and the bytes of the streams."""
+    def collect_decoded(self, images: Iterator[Decoded]) -> tuple[list[Mixers], int]:
+        """What each component has: of weights means over the second half of the warm-up; and the bytes of the
+        streams."""
         images_found = filter(None, recovered(images, len(self.plans)))
         found = [(turn % FOLDS, origins) for turn, origins in enumerate(images_found)]
-        ends = [int(plan.starts(self.contexts)[-1]) * BLOCK for plan in self.plans]
+        networks = self.networks or (NO_NETWORK,) * len(self.plans)
+        shapes = [NETWORK_SHAPE if network.is_asked else (self.contexts, self.sets) for network in networks]
+        ends = [int(plan.starts(used)[-1]) * BLOCK for plan, (used, _) in zip(self.plans, shapes, strict=True)]
 
         def code(weights: Sequence[npt.NDArray[np.int32]], practised: tuple[int, list[Origin]]) -> int:
             fold, origins = practised
             total = 0
             for number, component in enumerate(components_of(origins)):
                 models = TRAINED.states[self.starts[number][fold][: ends[number]]]
-                state = state_of(self.contexts, models, weights[number])
-                total += warm_up(ComponentModel(self.plans[number], self.sets, state), state, component)
+                used, sets = shapes[number]
+                state = state_of(used, models, weights[number])
+                total += warm_up(ComponentModel(self.plans[number], sets, state, networks[number]), state, component)
             return total
 
-        weights, sizes = learn([neutral_weights(self.contexts)] * len(self.plans), lambda: found, code)
-        return weights, sum(sizes)
+        start = [neutral_weights(used, each.is_asked) for (used, _), each in zip(shapes, networks, strict=True)]
+        weights, sizes = learn(start, lambda: found, code)
+        mixers = [Mixers(*shape, own, each) for shape, own, each in zip(shapes, weights, networks, strict=True)]
+        return mixers, sum(sizes)
 
 
-def warm_up(model: ComponentModel, state: MixingState, component: Component) -> int:
-    """Code a component; the state goes on learning. Returns the bytes of its stream."""
+def warm_up(model: ComponentModel, state: MixingState, component: Component, questions: Questions | None = None) -> int:
+    """Code a component; the state goes on learning. Returns the bytes of its stream; ``questions``: as for
+    ``code_component``."""
     # Longer than any stream: learning cannot be taken back and begun anew.
     writer = Writer(64 * component.coefficients.size + 1024)
-    status = code_component(writer, model, state, component)
+    status = code_component(writer, model, state, component, questions)
     assert status == OK, "the buffer holds any stream"
     return len(writer.written())

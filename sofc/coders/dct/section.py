@@ -1,23 +1,28 @@
 """Spec dct/sections: the bytes of a dct model's sections.
 
-Kind 0, plan of a component; kind 1, its trained bit models, shared by all efforts; kind 2, its weights at one effort.
+Kind 0, plan of a component; kind 1, its trained bit models, shared by all efforts; kind 2, its weights at one effort,
+and its network, where it has one.
 """
 
 from __future__ import annotations
 
 from sofc.coders.dct.kernel import NUMBER_BITS
+from sofc.coders.dct.kernel_network import DECISIONS, INPUTS
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES
 from sofc.coders.dct.model import ComponentModel, ComponentPlan, state_of
 from sofc.coders.dct.terms import CONTEXTS
+from sofc.coders.network_section import Form, unpack_mixers
 from sofc.coders.plane_sections import PlaneSections
 from sofc.entropy.contexts import BLOCK
-from sofc.entropy.mixture import TRAINED, trained_symbols, unpack_weights
+from sofc.entropy.mixture import TRAINED, trained_symbols
 from sofc.entropy.tables import Field, code_tables, decode_tables
 from sofc.errors import FormatError
+from sofc.jpeg.dct import SIZE
 
 BLOCK_BITS = range(4, 19)
 """A context has 2**block_bits blocks of bit models."""
 WEIGHT_LIMIT = 1 << 16
+NETWORKS = Form(INPUTS, SIZE, DECISIONS, 1)
 
 
 def pack_plan(plan: ComponentPlan) -> bytes:
@@ -45,8 +50,8 @@ def unpack_plan(data: bytes, change: bytes = b"") -> ComponentPlan:
 
 def unpack_model(plan: ComponentPlan, own: PlaneSections, change: PlaneSections) -> ComponentModel:
     """A component's model at one effort; ``change``: what its sections differ by. Raises FormatError."""
-    used, sets, mixing = unpack_weights(own.weights, change.weights)
+    used, sets, mixing, network = unpack_mixers(own.weights, NETWORKS, change.weights)
     if used > len(CONTEXTS):
         raise FormatError(f"a DCT model has at most {len(CONTEXTS)} contexts, not {used}")
     symbols = trained_symbols(own.bit_models, plan.starts(len(CONTEXTS)) * BLOCK, used + 1, change.bit_models)
-    return ComponentModel(plan, sets, state_of(used, TRAINED.states[symbols], mixing))
+    return ComponentModel(plan, sets, state_of(used, TRAINED.states[symbols], mixing), network)

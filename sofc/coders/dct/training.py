@@ -10,21 +10,26 @@ import numpy.typing as npt
 
 from sofc.coders.dct.coder import DctCoder
 from sofc.coders.dct.kernel_prediction import PREDICTORS, ROWS, SIZE_BITS, WEIGHT_BITS
-from sofc.coders.dct.model import EFFORTS, ComponentPlan
+from sofc.coders.dct.model import EFFORTS, NETWORK_EFFORT, ComponentPlan
+from sofc.coders.dct.network_training import FitNetwork
 from sofc.coders.dct.passes import Equate, EstimatePriors, WarmUp
-from sofc.coders.dct.section import pack_plan
+from sofc.coders.dct.section import NETWORKS, pack_plan
 from sofc.coders.dct.terms import CONTEXTS
 from sofc.coders.mixing_training import MixingTraining
+from sofc.coders.network_section import Mixers, pack_mixers
 from sofc.coders.training import DEFAULT, Pass, Passes, TrainingSettings
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.priors import Starts
 from sofc.jpeg.dct import Integers
 from sofc.planes import PlaneRange
+from sofc.prediction.network import Network
 
 SAMPLES = 1 << 23
 """Samples of one plane that training goes through at most."""
 LEAST_SHARE = 8
 """There are no models where fewer than one in so many images came from a JPEG decoder."""
+NETWORK_SAMPLES = 1 << 25
+"""The same of fitting networks, which take more to pay."""
 BUDGET = 200_000
 """Bytes of a codebook that the trained bit models take at most."""
 BLOCK_BITS = 14
@@ -48,6 +53,7 @@ class DctTraining(MixingTraining[ComponentPlan]):
     def __init__(self, ranges: Sequence[PlaneRange], settings: TrainingSettings = DEFAULT) -> None:
         self._ranges = tuple(ranges)
         self._recovered = self._images = 0
+        self._networks: tuple[Network, ...] = ()
         shapes = {effort: EFFORTS[effort] for effort in settings.of(EFFORTS)}
         super().__init__(shapes, min(settings.counter_bytes or BUDGET, BUDGET))
 
@@ -55,14 +61,19 @@ class DctTraining(MixingTraining[ComponentPlan]):
         """The bytes of a plan's section."""
         return pack_plan(plan)
 
+    def pack_weights(self, effort: int, weights: Mixers) -> bytes:
+        """The bytes of the section of what a component has at an effort."""
+        return pack_mixers(weights, NETWORKS)
+
     def run(self) -> Passes[None]:
-        """Equations of coefficients and errors, round by round, priors, warm-up, all over one sample."""
+        """Equations of coefficients and errors, round by round, networks, priors, warm-up, all over one sample."""
         self._plans = [ComponentPlan.blank(PREDICTORS, BLOCK_BITS) for _ in self._ranges]
         for _ in range(ROUNDS):
             yield from self._predict()
             if not self._recovered or LEAST_SHARE * self._recovered < self._images:
                 self._plans = []
                 return
+        self._networks = yield from self._fit_networks()
         starts = yield from self._estimate_priors()
         yield from self._warm_up(starts)
 
@@ -84,11 +95,22 @@ class DctTraining(MixingTraining[ComponentPlan]):
         (everything,) = yield Pass((EstimatePriors(tuple(self._plans)),), SAMPLES)
         return self._worth(everything, [plan.starts(len(CONTEXTS)) * BLOCK for plan in self._plans])
 
+    def _fit_networks(self) -> Passes[tuple[Network, ...]]:
+        """The networks of components, where they save more than they take."""
+        if NETWORK_EFFORT not in self._shapes:
+            return ()
+        plans = tuple(self._plans)
+        return tuple((yield Pass(tuple(FitNetwork(plans, number) for number in range(len(plans))), NETWORK_SAMPLES)))
+
     def _warm_up(self, starts: list[Starts]) -> Passes[None]:
         """The weights of each effort. The slowest come first, so that workers end together."""
         efforts = tuple(reversed(self._shapes))
         folds = tuple(each.folds for each in starts)
-        tasks = tuple(WarmUp(tuple(self._plans), *self._shapes[effort], folds) for effort in efforts)
+        of_efforts = [self._networks if effort == NETWORK_EFFORT else () for effort in efforts]
+        tasks = tuple(
+            WarmUp(tuple(self._plans), *self._shapes[effort], folds, own)
+            for effort, own in zip(efforts, of_efforts, strict=True)
+        )
         statistics = yield Pass(tasks, SAMPLES)
         for effort, (weights, size) in zip(efforts, statistics, strict=True):
             self._weights[effort], self._bytes[effort] = weights, size
@@ -99,8 +121,10 @@ class DctTraining(MixingTraining[ComponentPlan]):
         return bool(self._plans) and 2 * self._recovered > self._images
 
     def report(self) -> list[str]:
-        """How many images JPEG decoders made, and bytes of the coefficients of the warm-up at each effort."""
-        return [f"{self._recovered} of {self._images} images came from a JPEG decoder", *super().report()]
+        """How many images JPEG decoders made, networks, and bytes of the coefficients of the warm-up at each effort."""
+        asked = sum(network.is_asked for network in self._networks)
+        networks = [f"networks at effort {NETWORK_EFFORT}: {asked}"] if asked else []
+        return [f"{self._recovered} of {self._images} images came from a JPEG decoder", *networks, *super().report()]
 
 
 def solve(equations: npt.NDArray[np.int64], bits: int) -> Integers:

@@ -25,7 +25,7 @@ from ..coding_tools import (
 )
 from ..limits import MAX_BIT_MODELS
 from ..notation import Reader, clamp, require
-from .context import Network
+from .network import Network, Shape
 
 # Spec bilevel/neighbours
 
@@ -131,7 +131,7 @@ def read_network(section: Section) -> Network:
     """Section of kind 3."""
     require(section.kind == 3, "section of another kind")
     first, second = Reader(section.data).take(2)
-    return Network.read(Decisions(section.data, 2), NETWORK_INPUTS, first, second, 1)
+    return Network.read(Decisions(section.data, 2), NETWORKS, first, second)
 
 
 def read_bilevel_model(sections: list[Section], transform_planes: int) -> list[BilevelPlan]:
@@ -163,7 +163,7 @@ SEEN: list[Place] = [
     *((0, -left) for left in range(1, 19)),
     *((-up, dx) for up in range(1, 13) for dx in range(-12, 13)),
 ]
-NETWORK_INPUTS = len(SEEN) + 2
+NETWORKS = Shape(inputs=len(SEEN) + 2, kinds=1, outputs=1, components=1)
 
 
 def network_output(network: Network, sample: Callable[[int, int], int], y: int, x: int) -> int:

@@ -8,7 +8,6 @@ from itertools import pairwise
 
 from ..codebook import Section
 from ..coding_tools import (
-    FULL_WEIGHT,
     INTEGER_BITS,
     LEVELS,
     MASK_32,
@@ -28,59 +27,21 @@ from ..coding_tools import (
     med,
     modelled_planes,
     nearest_sample,
-    read_mixers,
     read_references,
     read_slots,
     read_text_table,
-    read_weights,
     take_grid,
 )
 from ..limits import MAX_BIT_MODELS
 from ..notation import Reader, clamp, require
+from .network import Network, Shape, read_network_mixers
 
 # Spec context/network
 
-INPUTS = 48
+NETWORKS = Shape(inputs=48, kinds=1, outputs=3, components=16)
 SEEN = [(0, -1), (0, -2), (0, -3), (0, -4), *((-up, dx) for up in range(1, 5) for dx in range(-4, 5))]
 POWERS = read_text_table("powers.txt")
 SIGMOID = read_text_table("sigmoid.txt")
-
-
-@dataclass
-class Layer:
-    """Weights, a row for each output, and biases."""
-
-    weights: list[list[int]]
-    biases: list[int]
-
-    @classmethod
-    def read(cls, tables: Decisions, outputs: int, inputs: int) -> Layer:
-        return cls(tables.table(outputs, inputs, 4095), tables.column(outputs, 65536))
-
-    def outputs(self, inputs: list[int]) -> list[int]:
-        """What it says, before it is clamped."""
-        return [
-            sum(weight * value for weight, value in zip(row, inputs, strict=True)) + 256 * bias >> 10
-            for row, bias in zip(self.weights, self.biases, strict=True)
-        ]
-
-
-@dataclass
-class Network:
-    """Three layers."""
-
-    layers: list[Layer]
-
-    @classmethod
-    def read(cls, tables: Decisions, inputs: int, first: int, second: int, outputs: int) -> Network:
-        require(1 <= first <= 128 and 1 <= second <= 128, "network out of range")
-        sizes = [inputs, first, second, outputs]
-        return cls([Layer.read(tables, after, before) for before, after in pairwise(sizes)])
-
-    def outputs(self, inputs: list[int]) -> list[int]:
-        for layer in self.layers[:2]:
-            inputs = [clamp(value, 0, 2047) for value in layer.outputs(inputs)]
-        return self.layers[2].outputs(inputs)
 
 
 class Forecast:
@@ -176,18 +137,9 @@ def read_plan(data: bytes, plane: int, change: bytes = b"") -> ContextPlan:
 
 def read_mixing(plan: ContextPlan, section: Section) -> int:
     """Section of kind 2, into the plan: how many contexts are used."""
-    data = section.data
-    if len(data) < 5 or data[1] < 128:
-        used, plan.sets, plan.mixer = read_mixers(data, len(plan.contexts), section.change)
-        return used
-    used, plan.sets = data[0], data[1] - 128
-    require(1 <= used <= len(plan.contexts) and 1 <= plan.sets <= 3, "mixers out of range")
-    tables = Decisions(data, 5, section.change)
-    first, second, components = data[2:5]
-    require(1 <= components <= 16, "network out of range")
-    plan.network = Network.read(tables, INPUTS, first, second, 3 * components)
-    plan.mixer = read_weights(tables, used, 4 * FULL_WEIGHT // 10, 52428)
-    plan.has_match_model = False
+    contexts = len(plan.contexts)
+    used, plan.sets, plan.mixer, plan.network = read_network_mixers(section.data, contexts, section.change, NETWORKS)
+    plan.has_match_model = plan.has_match_model and plan.network is None
     return used
 
 

@@ -15,6 +15,7 @@ from ..coding_tools import (
     SELECTED,
     SLOT,
     STEADY,
+    STRETCH_LIMIT,
     THIRD_SET,
     UNTRAINED,
     Area,
@@ -27,17 +28,18 @@ from ..coding_tools import (
     hash_terms,
     learn,
     modelled_planes,
-    read_mixers,
     read_slots,
 )
 from ..inverses import OTHERS, fine_component, upsample_finely
 from ..limits import MAX_BIT_MODELS
 from ..notation import Reader, clamp, require
+from .network import Network, Shape, read_network_mixers
 
 # Spec dct/sections
 
 CONTEXTS = 12
 PLAIN_SLOTS = 1544
+NETWORKS = Shape(inputs=48, kinds=64, outputs=8, components=1)
 
 
 @dataclass
@@ -51,6 +53,7 @@ class DctPlan:
     models: Models = field(default_factory=list)
     sets: int = 0
     mixer: list[list[int]] = field(default_factory=list)
+    network: Network | None = None
 
 
 def read_plan(data: bytes, change: bytes = b"") -> DctPlan:
@@ -69,7 +72,7 @@ def read_dct_model(sections: list[Section], transform_planes: int) -> list[DctPl
     size = sum(SLOT * (PLAIN_SLOTS + sum(1 << bits for bits in plan.slot_bits)) for plan in plans)
     require(size <= MAX_BIT_MODELS, "too many adaptive bit models for this decoder")
     for plan, models, mixers in zip(plans, sections[count : 2 * count], sections[2 * count :], strict=True):
-        used, plan.sets, plan.mixer = read_mixers(mixers.data, CONTEXTS, mixers.change)
+        used, plan.sets, plan.mixer, plan.network = read_network_mixers(mixers.data, CONTEXTS, mixers.change, NETWORKS)
         slots = [PLAIN_SLOTS, *(1 << bits for bits in plan.slot_bits)]
         plan.plain, *plan.models = read_slots(models.data, slots, used + 1, models.change)
     return plans
@@ -395,6 +398,8 @@ class DctPlane(Mixing):
     def block(self) -> Block:
         """One block: first how many diagonals are coded, then their coefficients from the highest frequencies down."""
         block, progress = Block(), Progress()
+        if self.plan.network:
+            self.last_input = 0
         block.coded = self.coded_diagonals()
         places = [k for diagonal in range(block.coded - 1, -1, -1) for k in DIAGONALS[diagonal]]
         self.extent = sum(len(places) > most for most in (10, 21, 43))
@@ -428,14 +433,18 @@ class DctPlane(Mixing):
     def mixed_category(self, k: int, nonzero: int) -> tuple[int, int]:
         """A category up to 5, and the sign."""
         third = QUARTERS * min(nonzero, 15) + self.quarter
-        if not self.decide_bin(self.decisions, 0, k, third):
+        outputs = self.plan.network.outputs(self.seen, k) if self.plan.network else []
+
+        def decision(number: int) -> int:
+            if outputs:
+                self.last_input = clamp(outputs[number], -STRETCH_LIMIT, STRETCH_LIMIT)
+            return self.decide_bin(self.decisions, number, k, third)
+
+        if not decision(0):
             return 0, 0
-        sign = self.decide_bin(self.decisions, 1, k, third)
+        sign = decision(1)
         category = 1
-        while category < 5:
-            number = 2 * category + sign if category < 3 else 3 + category
-            if not self.decide_bin(self.decisions, number, k, third):
-                break
+        while category < 5 and decision(2 * category + sign if category < 3 else 3 + category):
             category += 1
         return category, sign
 
@@ -482,6 +491,37 @@ class DctPlane(Mixing):
             self.plain[place] = learn(self.plain[place], bit)
         return bit
 
+    # Spec dct/network
+
+    def inputs(self, k: int, block: Block, sizes: list[int], nonzero: int) -> list[int]:
+        """What the network sees of coefficient k."""
+        step, at = self.head.steps[k], len(self.blocks.known)
+        r, c = divmod(at, self.blocks.columns)
+
+        def log_steps(value: int) -> int:
+            size = 32 * log_size(4 * abs(value) // step)
+            return size if value >= 0 else -size
+
+        east = self.reference_at(r, c + 1)[k] if c + 1 < self.blocks.columns else 0
+        south = self.reference_at(min(r + 1, self.blocks.rows - 1), c)[k]
+        own = [block.values[place] for place in NEIGHBOURS[k][:5]]
+        values = [
+            *(near.values[k] for near in (self.north, self.west, self.north_west, self.north_east)),
+            self.blocks.at(r - 2, c).values[k], self.blocks.at(r, c - 2).values[k],
+            *own, self.first[k], self.second[k], east, south,
+        ]  # fmt: skip
+        fine = 32 * log_size(abs(self.fine))
+        ends = [block.coded, self.north.coded, self.west.coded]
+        return [
+            32 * log_size(sizes[0]), *map(log_steps, sizes[1:]), *map(log_steps, values),
+            fine if self.fine >= 0 else -fine, *(64 * (end - k // 8 - k % 8) for end in ends),
+            128 * (self.quarter - 2), 32 * self.expected_error, 16 * nonzero,
+        ]  # fmt: skip
+
+    def reference_at(self, r: int, c: int) -> list[int]:
+        """What the first reference gives for block (r, c)."""
+        return self.references[0].values(r, c) if self.references else NO_BLOCK.values
+
     # Spec dct/prediction
 
     def predict(self, k: int, block: Block, progress: Progress) -> int:
@@ -510,6 +550,8 @@ class DctPlane(Mixing):
         mu, self.quarter = (fine + 2) >> 2, (fine + 2) % 4
         expected_error = log_size(max(0, sum(map(mul, sizes, self.plan.sizes[row])) // (16 * step)))
         self.expected_error, self.level = expected_error, min(expected_error >> 1, LEVELS - 1)
+        if self.plan.network:
+            self.seen = self.inputs(k, block, sizes, progress.nonzero)
         terms = {
             1: k, 2: near_zero(mu), 3: clamp(fine, -40, 40) + 40, 4: expected_error,
             5: near_zero(self.north.coefficients[k]), 6: near_zero(self.west.coefficients[k]),

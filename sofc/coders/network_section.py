@@ -1,0 +1,118 @@
+"""Spec context/sections: the section of a plane's mixing weights at one effort, and of its network, if it has one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.entropy.mixture import (
+    checked_counts,
+    kept_weights,
+    pack_weights,
+    unpack_weights,
+    weights_field,
+    weights_of,
+)
+from sofc.entropy.tables import Field, code_tables, decode_tables
+from sofc.errors import FormatError
+from sofc.prediction.network import (
+    BIAS_LIMIT,
+    MOST_UNITS,
+    NO_NETWORK,
+    WEIGHT_LIMIT,
+    Network,
+    first_layer_of,
+    layer_of,
+)
+
+Integers = npt.NDArray[np.int64]
+
+FLAG = 128
+"""Added to the number of weight sets where there is a network."""
+HEAD = 5
+BIAS_STEP = 8
+"""Biases are kept in units of 2**BIAS_STEP."""
+
+
+class Form(NamedTuple):
+    """What a coder's networks have in common: numbers of ``inputs``, of ``kinds`` of questions, and of outputs for each
+    of the components, ``most`` of them, that they describe."""
+
+    inputs: int
+    kinds: int
+    outputs: int
+    most: int
+
+
+class Mixers(NamedTuple):
+    """What a plane has at one effort: how many contexts, how many weight sets are averaged, their weights at the start,
+    and its network."""
+
+    contexts: int
+    sets: int
+    weights: npt.NDArray[np.int32]
+    network: Network = NO_NETWORK
+
+
+def pack_mixers(mixers: Mixers, form: Form) -> bytes:
+    """Kind 2: two bytes (contexts, weight sets averaged), then what the weights differ from neutral ones. Where there
+    is a network: FLAG in the second byte, three bytes (units of its first and second layer, components of what it
+    says), then the tables of its layers before that of the weights."""
+    contexts, sets, weights, network = mixers
+    if not network.is_asked:
+        return pack_weights(contexts, sets, weights)
+    tables = [*network_tables(network), kept_weights(contexts, weights, forecast=True)]
+    return bytes([contexts, sets | FLAG, *_sizes(network, form)]) + code_tables(tables)
+
+
+def _sizes(network: Network, form: Form) -> list[int]:
+    """Units of its layers, and components of what it says."""
+    return [len(network.first.weights), len(network.second.biases), len(network.last.biases) // form.outputs]
+
+
+def network_tables(network: Network) -> list[Integers]:
+    """The weights and the biases of each layer, as sections keep them."""
+    first, *others = network
+    pairs = [(first.weights, first.biases.T), *((weights, biases[:, np.newaxis]) for weights, biases in others)]
+    tables = [table for weights, biases in pairs for table in (weights, biases >> BIAS_STEP)]
+    return [np.ascontiguousarray(table, np.int64) for table in tables]
+
+
+def pack_network(network: Network, form: Form) -> bytes:
+    """What the section of the weights has more of where there is a network."""
+    return bytes(_sizes(network, form)) + code_tables(network_tables(network))
+
+
+def network_fields(sizes: Sequence[int], form: Form) -> list[Field]:
+    """The tables of a network, by the units of its first and second layer and the components of what it says. Raises
+    FormatError."""
+    units, deeper, components = sizes
+    if not (1 <= units <= MOST_UNITS and 1 <= deeper <= MOST_UNITS and 1 <= components <= form.most):
+        raise FormatError(f"a network has 1 to {MOST_UNITS} units a layer and says 1 to {form.most} components")
+    layers = (form.inputs, units, deeper, form.outputs * components)
+    kinds = (form.kinds, 1, 1)
+    return [
+        field
+        for (before, after), count in zip(pairwise(layers), kinds, strict=True)
+        for field in (Field.within(WEIGHT_LIMIT, after, before), Field.within(BIAS_LIMIT >> BIAS_STEP, after, count))
+    ]
+
+
+def network_of(tables: Sequence[Integers]) -> Network:
+    """Inverse of network_tables."""
+    weights, biases = tables[::2], [one << BIAS_STEP for one in tables[1::2]]
+    others = (layer_of(each, own[:, 0]) for each, own in zip(weights[1:], biases[1:], strict=True))
+    return Network(first_layer_of(weights[0], biases[0].T), *others)
+
+
+def unpack_mixers(data: bytes, form: Form, change: bytes = b"") -> Mixers:
+    """Inverse of pack_mixers; ``change``: what its tables differ by. Raises FormatError."""
+    if len(data) < HEAD or not data[1] & FLAG:
+        return Mixers(*unpack_weights(data, change))
+    contexts, sets = checked_counts(data[0], data[1] ^ FLAG)
+    *tables, kept = decode_tables(data[HEAD:], [*network_fields(data[2:HEAD], form), weights_field(contexts)], change)
+    return Mixers(contexts, sets, weights_of(contexts, kept, forecast=True), network_of(tables))
