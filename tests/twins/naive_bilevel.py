@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from naive_context import layer_of
+from naive_context import outputs_of
 
 from sofc.entropy.mixing import SQUASH, STRETCH
 
@@ -101,10 +101,7 @@ class Surroundings:
 
     def asked(self, network: Any) -> int:
         """The stretched probability that a network says."""
-        values = self.network_inputs()
-        for layer in network[:2]:
-            values = [clamp(value, 0, 2047) for value in layer_of(layer, values)]
-        (says,) = layer_of(network[2], values)
+        (says,) = outputs_of(network, self.network_inputs())
         return clamp(says, -2303, 2303)
 
 
