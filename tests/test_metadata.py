@@ -68,6 +68,7 @@ FULL_PNG = png_with(
     chunk(b"tRNS", bytes(6)),
     chunk(b"bKGD", bytes(2)),
     chunk(b"prVt", b"private"),
+    chunk(b"prVT", b"of these very samples"),
 )
 FULL_PNG_ITEMS = [
     Metadata(MetadataKind.PNG, "gAMA", struct.pack(">I", 45455)),
@@ -80,6 +81,7 @@ FULL_PNG_ITEMS = [
     Metadata(MetadataKind.PNG, "iTXt", b"Title\0\0\0de\0Titel\0Lodsch"),
     Metadata(MetadataKind.XMP, "", XMP),
     Metadata(MetadataKind.PNG, "tRNS", bytes(6)),
+    Metadata(MetadataKind.PNG, "prVt", b"private"),
 ]
 
 
@@ -400,11 +402,14 @@ def test_split() -> None:
 
 def test_hostile_items_leave_the_samples_alone() -> None:
     size = Directory({256: Field(3, 1, b"\1\0"), 273: Field(4, 1, bytes(4)), 270: Field(3, 1, b"\1\0")})
+    size.fields |= {tag: Field(ifd.ASCII, 2, b"a\0") for tag in (34412, 33629, 51123, 65420, 34665, 34675)}
     hostile = [
         Metadata(MetadataKind.TIFF, "", ifd.write(size)),
         Metadata(MetadataKind.EXIF, "", ifd.write(size)),
         Metadata(MetadataKind.PNG, "IHDR", bytes(13)),
         Metadata(MetadataKind.PNG, "tRNS", bytes(99)),
+        Metadata(MetadataKind.PNG, "acTL", bytes(8)),
+        Metadata(MetadataKind.PNG, "priV", bytes(8)),
         Metadata(MetadataKind.PNG, "pHYs\0", b""),
         Metadata(MetadataKind.TEXT, "k" * 100, b"a\0b"),
         Metadata(MetadataKind.TEXT, "Ł", b"\xff"),

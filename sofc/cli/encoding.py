@@ -251,13 +251,15 @@ class Encoding:
         self, sources: Iterable[ImageSource], notes: list[str]
     ) -> tuple[list[Metadata], list[list[Metadata]]]:
         """What all images have, and what each has besides. What cannot be read is told in ``notes``."""
-        from sofc.metadata import is_needed_to_view, pages_item, read, split
+        from sofc.metadata import is_needed_to_view, pages_item, read, split, unkept
 
         counts = Counter(source.path for source in sources if source.path is not None)
         found: list[list[Metadata]] = []
         for path, images in counts.items():
             try:
                 found += read(path, images)
+                if not self.args.strip and (lost := unkept(path)):
+                    notes.append(lost)
             except FormatError as error:
                 notes.append(f"{str(error).removeprefix(f'{path}: ')}; it is left out")
                 self.left_out = "metadata is left out"

@@ -28,6 +28,8 @@ KINDS = {
     **{"jpegls": "JPEG-LS", "jpegdeep": "JPEG (of other than 8 bits)"},
 }
 """What is read here, as ``kind_of`` of files names it, and its usual name."""
+IN_BOXES = ("jpeg2000", "jpegxl")
+"""Those of ``KINDS`` whose boxes Pillow does not look into."""
 _AVIF_BRANDS = (b"ftypavif", b"ftypavis")
 _NOT_TURNED = b"irot\0"
 """A rotation by nothing."""
@@ -146,8 +148,8 @@ def _jpegxl(path: Path, data: bytes) -> int:
     if data.startswith(JXL):
         # The codestream is in one box, or in parts, each behind its number.
         heads = {b"jxlc": 0, b"jxlp": 4}
-        boxes = (start + heads[kind] for kind, start, _ in _boxes(data, 0, len(data)) if kind in heads)
-        start = next(boxes, len(data))
+        places = (start + heads[kind] for kind, start, _ in boxes(data, 0, len(data)) if kind in heads)
+        start = next(places, len(data))
         begin = data[start : start + jpegxl.LONGEST]
     if not begin.startswith(jpegxl.CODESTREAM):
         raise FormatError(f"{path}: the head of this JPEG XL file cannot be read")
@@ -168,7 +170,7 @@ def _jpeg2000(path: Path, data: bytes) -> tuple[int, Meaning | None]:
     start, end, meaning = 0, len(data), None
     if data.startswith(JP2):
         streams = []
-        for kind, begin, after in _boxes(data, 0, len(data)):
+        for kind, begin, after in boxes(data, 0, len(data)):
             if kind == b"jp2c":
                 streams.append((begin, after))
             elif kind == b"jp2h":
@@ -193,7 +195,7 @@ def _jpeg2000(path: Path, data: bytes) -> tuple[int, Meaning | None]:
 
 def _jp2_head(path: Path, data: bytes, begin: int, end: int) -> Meaning | None:
     meaning = None
-    for kind, start, after in _boxes(data, begin, end):
+    for kind, start, after in boxes(data, begin, end):
         if kind == b"pclr":
             raise UnsupportedError(f"{path}: this JPEG 2000 file has a palette, which its decoder applies; {KEEP}")
         if kind == b"cdef" and not _is_in_order(data[start:after]):
@@ -224,7 +226,7 @@ def _avif(path: Path, data: bytes) -> int:
     """Bits of a sample. What the decoder would do to the samples, and to more than one image, is refused."""
     if data[4:12] == b"ftypavis":
         raise UnsupportedError(f"{path}: AVIF files of several images are not read; {KEEP}")
-    head = next((data[begin:end] for kind, begin, end in _boxes(data, 0, len(data)) if kind == b"meta"), b"")
+    head = next((data[begin:end] for kind, begin, end in boxes(data, 0, len(data)) if kind == b"meta"), b"")
     for name, what in (
         (b"prem", "colours multiplied by alpha"),
         (b"clap", "a frame that cuts the image"),
@@ -241,7 +243,7 @@ def _avif(path: Path, data: bytes) -> int:
     return (12 if twelve else 10) if high else 8
 
 
-def _boxes(data: bytes, begin: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+def boxes(data: bytes, begin: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """Kind, begin and end of the content of each box of ISO base media and JPEG 2000 files."""
     while end - begin >= 8:
         size, kind, content = int.from_bytes(data[begin : begin + 4], "big"), data[begin + 4 : begin + 8], begin + 8

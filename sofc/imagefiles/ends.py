@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
@@ -67,14 +67,23 @@ def _webp(file: BinaryIO) -> int:
 
 def _gif(file: BinaryIO) -> int:
     """Behind the trailer (GIF89a, 27)."""
-    _pass_table(file, *_GIF_HEAD.unpack(file.read(_GIF_HEAD.size)))
+    for _ in gif_extensions(file, file.read(_GIF_HEAD.size)):
+        pass
+    return file.tell()
+
+
+def gif_extensions(file: BinaryIO, head: bytes) -> Iterator[tuple[int, bytes]]:
+    """Label and first block of each extension of a GIF file that was read up to its ``head``, to the trailer."""
+    _pass_table(file, *_GIF_HEAD.unpack_from(head))
     while (kind := file.read(1)) in (_GIF_EXTENSION, _GIF_PICTURE):
         if kind == _GIF_PICTURE:
             _pass_table(file, *_GIF_PLACE.unpack(file.read(_GIF_PLACE.size)))
-        file.seek(1, os.SEEK_CUR)  # what kind of extension, or the size of codes
-        while (length := file.read(1)) > b"\0":
+        label = file.read(1)  # what kind of extension, or the size of codes
+        first = file.read(int.from_bytes(file.read(1), "big"))
+        if kind == _GIF_EXTENSION and label:
+            yield label[0], first
+        while first and (length := file.read(1)) > b"\0":
             file.seek(length[0], os.SEEK_CUR)
-    return file.tell()
 
 
 def _pass_table(file: BinaryIO, flags: int) -> None:

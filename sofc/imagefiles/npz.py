@@ -13,7 +13,8 @@ from sofc.imagefiles.samples import Samples, meaning_of
 
 MAGIC = b"PK\x03\x04"
 SUFFIX = ".npz"
-_OF_ARRAYS = ".npy"
+ARRAY_SUFFIX = ".npy"
+"""Of each array in the archive."""
 
 
 def is_archive(path: Path) -> bool:
@@ -32,7 +33,7 @@ def count(path: Path) -> int:
 def load(path: Path, index: int) -> Samples:
     """Array ``index``."""
     archive, entries = _lasting.of(path)
-    name = entries[index].filename.removesuffix(_OF_ARRAYS)
+    name = entries[index].filename.removesuffix(ARRAY_SUFFIX)
     try:
         with archive.open(entries[index]) as file:  # by its place: two may have one name
             array = np.lib.format.read_array(file, allow_pickle=False)
@@ -61,6 +62,6 @@ _lasting = Lasting(_opened, lambda opened: opened[0].close())
 def _names(path: Path) -> list[str]:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
-    if not names or not all(name.endswith(_OF_ARRAYS) for name in names):
+    if not names or not all(name.endswith(ARRAY_SUFFIX) for name in names):
         raise FormatError(f"{path}: the ZIP file is no archive of numpy arrays (.npz)")
     return names

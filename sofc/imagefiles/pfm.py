@@ -12,6 +12,7 @@ from sofc.image import Meaning
 from sofc.imagefiles.samples import Samples
 
 MAGICS = (b"PF", b"Pf")
+_HEAD_BYTES = 1 << 8
 _HEAD = re.compile(rb"P([Ff])\s+(\d+)\s+(\d+)\s+([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s")
 
 
@@ -30,3 +31,10 @@ def load(path: Path) -> Samples:
     shape = (height, width) if components == 1 else (height, width, components)
     array = np.frombuffer(body, order + "f4").reshape(shape)[::-1]
     return Samples(array, None, Meaning.GRAY if components == 1 else Meaning.RGB)
+
+
+def scale(path: Path) -> float:
+    """What the head says that samples stand for, with the sign of the byte order."""
+    with path.open("rb") as file:
+        head = _HEAD.match(file.read(_HEAD_BYTES))
+    return float(head[4]) if head is not None else 1.0

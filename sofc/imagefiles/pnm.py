@@ -200,6 +200,25 @@ def largest(path: Path) -> int:
     return int(head[3]) if head is not None else 1
 
 
+def head(path: Path) -> bytes:
+    """What stands before the samples, comments among it; nothing where that cannot be read."""
+    with path.open("rb") as file:
+        data = file.read(_HEAD_BYTES)
+    if data.startswith(PAM):
+        return data.partition(_PAM_END)[0] if _PAM_END in data else b""
+    found = _GRAY_HEAD.match(data) or _BITMAP_HEAD.match(data)
+    return b"" if found is None else found[0]
+
+
+def unknown_tuple(path: Path) -> str:
+    """What a PAM file calls its pixels where that says more than how many components they have; else ""."""
+    fields = _pam_fields(head(path))
+    name, depth = fields.get(b"TUPLTYPE", b"").strip(), fields.get(b"DEPTH", b"").strip()
+    known = {*_TUPLES, (b"BLACKANDWHITE", 1)}
+    is_known = not name or (depth.isdigit() and (name, int(depth)) in known)
+    return "" if is_known else name.decode("latin-1")
+
+
 def _plain(text: bytes, bitmap: bool, count: int) -> npt.NDArray[np.uint16]:
     """The first numbers of a body. Raises ValueError where something else stands there, or what no sample can be."""
     words = re.sub(rb"#[^\n]*", b" ", text).split()

@@ -5,14 +5,16 @@ Profiles, EXIF, XMP, data sets of DICOM and heads of volumes are kept byte for b
 
 from __future__ import annotations
 
+import struct
+import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError
-from sofc.imagefiles import codecs, kind_of, pcx, sun
+from sofc.imagefiles import codecs, exact, kind_of, pcx, sun
 from sofc.imagefiles.pillow import is_of_disk
-from sofc.metadata import dicom, pillow, png, tiff, video, volume
+from sofc.metadata import blocks, boxes, dicom, heads, pillow, png, tiff, video, volume
 from sofc.metadata.palette import Palette, palette_item
 from sofc.metadata.photometric import photometric_of
 
@@ -27,6 +29,10 @@ _HOLDERS: dict[int, tuple[str, ...]] = {
 """The formats of files that have a place for items of a kind."""
 
 
+_NAMED = 12
+"""Of things that are not kept."""
+
+
 def read(path: Path, images: int) -> list[Items]:
     """The items of each of the file's ``images`` images.
 
@@ -35,7 +41,7 @@ def read(path: Path, images: int) -> list[Items]:
     kind = kind_of(path)
     try:
         if kind in ("png", "pillow", "bmp", *codecs.KINDS):
-            items = png.read(path) if kind == "png" else pillow.read(path)
+            items = png.read(path) if kind == "png" else _of_others(path, kind)
             # Frames of an animation come in colours.
             return [items if images == 1 else [item for item in items if not is_palette(item)]] * images
         if kind == "tiff":
@@ -44,16 +50,47 @@ def read(path: Path, images: int) -> list[Items]:
             return [dicom.read(path)] * images
         if kind in ("sun", "pcx"):
             colours = (sun if kind == "sun" else pcx).palette(path)
-            return [[] if colours is None else [palette_item(Palette(colours))]]
+            items = [] if colours is None else [palette_item(Palette(colours))]
+            return [[*items, *heads.read(path, kind)]]
         if kind == "nifti":
             return [volume.read(path)] * images
         if kind == "y4m":
             return [video.read(path)] * images
-    except (ValueError, LookupError, EOFError, OSError) as error:
+        if kind == "npz":
+            return heads.read_names(path)
+        return [heads.read(path, kind)] * images
+    except (ValueError, LookupError, EOFError, OSError, zipfile.BadZipFile) as error:
         if is_of_disk(error):
             raise
         raise FormatError(f"{path}: its metadata cannot be read: {error}") from error
-    return [[]] * images
+
+
+def _of_others(path: Path, kind: str) -> Items:
+    """What Pillow finds, and what it does not look for."""
+    if kind in codecs.IN_BOXES:
+        items = boxes.read(path)
+        known = {(item.kind, item.key) for item in items}
+        return items + [item for item in pillow.read(path) if (item.kind, item.key) not in known]
+    return pillow.read(path)
+
+
+def unkept(path: Path) -> str:
+    """What of a file's metadata ``read`` makes no items of, in a sentence; "" where there is nothing. What is said of
+    samples, of further images and of what stands behind them is not among it."""
+    kind = kind_of(path)
+    try:
+        if kind == "tiff":
+            found = tiff.unkept(path)
+        elif kind == "png":
+            found = png.unkept(path)
+        elif kind in codecs.IN_BOXES:
+            found = boxes.unkept(path)
+        else:
+            found = blocks.unkept(path) if kind in ("pillow", "bmp") else heads.unkept(path, kind)
+    except (struct.error, ValueError, LookupError, EOFError, FormatError, zipfile.BadZipFile):  # as reading will say
+        return ""
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return f"of its metadata is not stored: {', '.join(found[:_NAMED])}{more}; {exact.ALL}" if found else ""
 
 
 def is_palette(item: Metadata) -> bool:

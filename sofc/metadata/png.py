@@ -29,6 +29,12 @@ _LENGTHS: dict[bytes, int | None] = {
 _FOR_SAMPLES = {b"bKGD": (2, 2, 6, 6, 1), b"sBIT": (1, 2, 3, 4, 3), b"tRNS": (2, 0, 6, 0, 0)}
 _COMPONENTS = {0: 1, 4: 2, 2: 3, 6: 4, 3: 5}
 _GRAY, _INDEXED = 0, 3
+_PROPERTY = 0x20
+"""The bit of the letters of a chunk's type that says that it is ancillary (first), private (second), and may be copied
+with samples that have changed (last)."""
+_SAMPLES = (b"IDAT", b"fdAT")
+_STRUCTURE = (b"IHDR", b"PLTE", b"tRNS", b"acTL", b"fcTL", b"iCCP", b"eXIf", b"pHYs", b"tEXt", b"zTXt", b"iTXt")
+"""Chunks that are read as samples or as items of a kind of their own."""
 _BEFORE_PALETTE = frozenset((b"cHRM", b"cICP", b"cLLI", b"gAMA", b"iCCP", b"mDCV", b"sBIT", b"sRGB"))
 _LARGEST = 1 << 26
 _LARGEST_TEXT = 1 << 20
@@ -61,8 +67,19 @@ def read(path: Path) -> list[Metadata]:
         elif kind == b"iTXt":
             items.append(_international(body))
         elif _is_kept(kind, body, components):
-            items.append(Metadata(MetadataKind.PNG, kind.decode(), body))
+            items.append(Metadata(MetadataKind.PNG, kind.decode("ascii"), body))
     return [*items, *_palette(palette.get(b"PLTE", b""), palette.get(b"tRNS", b""))]
+
+
+def unkept(path: Path) -> list[str]:
+    """The chunks that ``read`` does not keep, by their types."""
+    components, found = 0, dict[bytes, None]()
+    for kind, body in _chunks(path):
+        if kind == b"IHDR":
+            components = _COMPONENTS.get(body[9], 0)
+        elif kind not in _STRUCTURE and not _is_kept(kind, body, components):
+            found[kind] = None
+    return [f"chunk {kind.decode('latin-1')}" for kind in found]
 
 
 def put_back(data: bytes, items: Sequence[Metadata]) -> bytes:
@@ -89,7 +106,7 @@ def _chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
         file.seek(SIGNATURE_BYTES)
         while len(head := file.read(8)) == 8 and head[4:] != b"IEND":
             length = int.from_bytes(head[:4], "big")
-            if head[4:] in (b"IDAT", b"fdAT"):
+            if head[4:] in _SAMPLES:
                 file.seek(length + 4, 1)
                 continue
             body, check = file.read(length), file.read(4)
@@ -147,7 +164,12 @@ def _is_international(body: bytes) -> bool:
 def _is_kept(kind: bytes, body: bytes, components: int) -> bool:
     if kind in _FOR_SAMPLES:
         return components > 0 and len(body) == _FOR_SAMPLES[kind][components - 1] > 0
-    return kind in _LENGTHS and _LENGTHS[kind] in (None, len(body))
+    return _LENGTHS[kind] in (None, len(body)) if kind in _LENGTHS else _is_free(kind)
+
+
+def _is_free(kind: bytes) -> bool:
+    """Whether a chunk is a program's own, and whoever does not know it may copy it (PNG, 5.4)."""
+    return kind.isalpha() and all(kind[place] & _PROPERTY for place in (0, 1, 3)) and kind not in _STRUCTURE
 
 
 def _written(item: Metadata, components: int) -> Iterator[bytes]:

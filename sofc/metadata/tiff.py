@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -49,11 +49,28 @@ WORTH_KEEPING = frozenset(
     (
         *(ORIENTATION, 286, 287, 297),  # orientation, place on the page, page number
         *(301, 318, 319),  # transfer function, white point, primaries
+        *(263, 321, 336, 337),  # of print: threshholding, halftones, range of dots, printer
+        *(280, 281, 340, 341),  # smallest and largest samples
+        *(290, 291),  # of gray: what the optical density is
+        *(18246, 18249, *range(40091, 40096)),  # Windows: ratings, title, comment, author, keywords, subject
         *(33723, 34377),  # IPTC, Photoshop
-        *(33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113),  # GeoTIFF, GDAL
+        *(33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113, 50844),  # GeoTIFF, GDAL
     )
 )
 """Other fields that are kept, as a directory of their own."""
+_PROGRAMS = range(32768, 65000)
+"""Fields that are registered for programs. Of these texts are kept: others may be places in the file."""
+_MARKS = frozenset((33471, 33560, *range(33628, 33632), 34361, 34362, 34412, 37706, 43314, 51123))
+"""But for those by which readers know files of a kind of their own, whose pages they read in other ways."""
+_STRUCTURE = frozenset(
+    (
+        *(254, 255, WIDTH, HEIGHT, BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, 264, 265, 266, 273, COMPONENTS, 278, 279),
+        *(PLANAR, 288, 289, 292, 293, 317, COLOUR_MAP, *range(322, 328), 330, INK_SET, INKS, EXTRA_SAMPLES, 339, 347),
+        *(*range(512, 516), *range(517, 522), COEFFICIENTS, SUBSAMPLING, POSITIONING, REFERENCES),
+        *range(32995, 32999),
+    )
+)
+"""Fields that say where samples are, how they are coded and what they are: these are kept as samples are."""
 _OF_COLOURS = {
     **{"cielab": (), "inks": (INK_NAMES, INKS), "cmyk": (INK_NAMES, INKS), "cfa": (33421, 33422)},
     **{"ycbcr": (COEFFICIENTS, REFERENCES), "ycbcr-narrow": (COEFFICIENTS, REFERENCES)},
@@ -63,6 +80,8 @@ _NARROW = (16, 235, 128, 240, 128, 240)
 """Black and white of YCbCr as video has it, where the samples of 8 bits do not use their range."""
 _UPRIGHT = {ORIENTATION: Field(ifd.SHORT, 1, b"\1\0")}
 """What holds without saying."""
+_OF_TEXT = (ifd.ASCII, 1, 7)
+"""Types in which programs write texts: that of texts, and bytes."""
 # Descriptions that say how the pages of one certain file are to be read.
 _IMAGEJ, _OME, _SHAPES = "ImageJ=", "<OME ", '{"shape"'
 
@@ -88,7 +107,7 @@ def _items(stream: BinaryIO, offset: int | None) -> list[Metadata]:
     if exif := {tag: inner for tag, inner in directory.inner.items() if tag in (ifd.EXIF, ifd.GPS) and inner}:
         items.append(Metadata(MetadataKind.EXIF, "", ifd.write(Directory(inner=exif))))
     for tag, name in TEXTS.items():
-        if tag in fields and fields[tag].type == ifd.ASCII:
+        if tag in fields and fields[tag].type in _OF_TEXT:
             items.append(text_item(name, _decoded(fields[tag].value.rstrip(b"\0"))))
     if all(tag in fields and len(fields[tag].value) == 8 for tag in (X_RESOLUTION, Y_RESOLUTION)):
         x, y = (struct.unpack("<II", fields[tag].value) for tag in (X_RESOLUTION, Y_RESOLUTION))
@@ -98,11 +117,44 @@ def _items(stream: BinaryIO, offset: int | None) -> list[Metadata]:
         items.append(palette_item(palette))
     photometric = _photometric(fields)
     items += photometric_item(photometric)
-    kept = {*WORTH_KEEPING, *_OF_COLOURS.get(photometric.colours, ())}
-    others = {tag: one for tag, one in fields.items() if tag in kept and one != _UPRIGHT.get(tag)}
+    kept = _kept_fields(photometric)
+    others = {tag: one for tag, one in fields.items() if _is_kept(tag, one, kept) and one != _UPRIGHT.get(tag)}
     if others:
         items.append(Metadata(MetadataKind.TIFF, "", ifd.write(Directory(others))))
     return items
+
+
+def unkept(path: Path) -> list[str]:
+    """The fields of the pages that ``read`` does not keep, by their numbers."""
+    with open_file(path) as file:
+        offsets = {page.offset for series in file.series for page in series.pages if page is not None}
+    found: set[int] = set()
+    with path.open("rb") as stream:
+        for offset in offsets:
+            fields = ifd.read(stream, offset).fields
+            kept = {*_kept_fields(_photometric(fields)), ICC, XMP, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT}
+            texts = {tag for tag in TEXTS if tag in fields and fields[tag].type in _OF_TEXT}
+            found.update(tag for tag, one in fields.items() if not (_is_kept(tag, one, kept) or tag in texts))
+    return [_name_of(tag) for tag in sorted(found - _STRUCTURE)]
+
+
+def _name_of(tag: int) -> str:
+    """A field's number, and its name where tifffile knows that."""
+    import tifffile
+
+    name = tifffile.TIFF.TAGS.get(tag)
+    return f"field {tag}" if name is None else f"field {tag} ({name})"
+
+
+def _kept_fields(photometric: Photometric) -> frozenset[int]:
+    """Further fields that are kept where the samples stand for this."""
+    return WORTH_KEEPING.union(_OF_COLOURS.get(photometric.colours, ()))
+
+
+def _is_kept(tag: int, one: Field, kept: Collection[int]) -> bool:
+    """Whether a field is one of ``kept`` or a text of a program's own."""
+    is_free = tag in _PROGRAMS and tag not in _MARKS and tag not in TEXTS
+    return tag in kept or (is_free and one.type == ifd.ASCII)
 
 
 def _photometric(fields: Mapping[int, Field]) -> Photometric:
@@ -233,14 +285,14 @@ def _put_back(directory: Directory, items: Sequence[Metadata], pages: int) -> No
     photometric = photometric_of(items)
     if photometric is None or not photometric.fits(_first(directory.fields, COMPONENTS, 1)):
         photometric = Photometric("")
-    allowed = {*WORTH_KEEPING, *_OF_COLOURS.get(photometric.colours, ())}
+    allowed = _kept_fields(photometric)
     for item in items:
         if (palette := palette_of(item)) is not None:
             fields |= _colour_map(directory.fields, palette)
         elif item.kind in (MetadataKind.EXIF, MetadataKind.TIFF):
             inside = _untrusted(item)
             for tag, one in inside.fields.items():
-                if tag in allowed or (tag in TEXTS and one.type == ifd.ASCII):
+                if _is_kept(tag, one, allowed) or (tag in TEXTS and one.type == ifd.ASCII):
                     fields.setdefault(tag, one)
             if item.kind == MetadataKind.EXIF:
                 directory.inner |= {tag: inside.inner[tag] for tag in (ifd.EXIF, ifd.GPS) if tag in inside.inner}
