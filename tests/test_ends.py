@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, features
 
 from sofc.errors import SofcError
@@ -112,6 +115,13 @@ def test_boxes_may_have_long_sizes(tmp_path: Path) -> None:
     path, data = tmp_path / "a", made("AVIF", {})
     path.write_bytes(data + b"\0\0\0\1free" + (18).to_bytes(8, "big") + b"ab" + data)
     assert bytes_behind(path) == len(data)
+
+
+def archive_of(**arrays: Any) -> bytes:
+    """An NPZ file."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
 
 
 def ways() -> dict[str, bytes]:
@@ -236,3 +246,96 @@ def test_damaged_jpeg_xl_has_no_end(tmp_path: Path) -> None:
     for place in range(2, 40):
         path.write_bytes(bytes([*data[:place], 0x80, *data[place + 1 :]]))
         list(remarks(path))
+
+
+def test_archive_before_another_is_named(tmp_path: Path) -> None:
+    """Of two the last one counts, by its directory at the end."""
+    path, first, second = tmp_path / "a.npz", archive_of(a=COLOURS), archive_of(b=COLOURS[..., 0])
+    path.write_bytes(first)
+    assert not list(remarks(path))
+    path.write_bytes(first + second)
+    assert np.array_equal(load(sources([path])[0]).array, COLOURS[..., 0])
+    assert f"{len(first)} bytes before or between its arrays" in next(iter(remarks(path)))
+    with zipfile.ZipFile(path, "w") as archive, archive.open("a.npy", "w", force_zip64=True) as file:
+        np.lib.format.write_array(file, COLOURS)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = b"more"
+    assert not list(remarks(path)) and bytes_behind(path) == 0
+    path.write_bytes(path.read_bytes() + b"behind")
+    assert bytes_behind(path) == 6
+
+
+def exr_file(flags: int, parts: int = 1) -> bytes:
+    """EXR data of two chunks a part, in tiles or rows, the places of which are known, with no more in its heads than is
+    looked at."""
+    kind = b"tiledimage" if flags & 0x200 else b"scanlineimage"
+    attribute = b"type\0string\0" + struct.pack("<I", len(kind)) + kind + b"\0"
+    data = b"v/1\1" + struct.pack("<I", 2 | flags) + attribute * parts + b"\0" * (flags >= 0x1000)
+    head = struct.Struct("<" + "i" * (flags >= 0x1000) + ("4i" if flags & 0x200 else "i"))
+    chunks = [head.pack(*[0] * (head.size // 4)) + struct.pack("<i", size) + b"x" * size for size in (5, 9) * parts]
+    start = len(data) + 8 * len(chunks)
+    places = [start + sum(map(len, chunks[:number])) for number in range(len(chunks))]
+    return data + struct.pack(f"<{len(places)}Q", *reversed(places)) + b"".join(chunks)
+
+
+@pytest.mark.parametrize(("flags", "parts"), [(0, 1), (0x200, 1), (0x1000, 1), (0x1200, 1), (0x1000, 2)])
+def test_exr_files(tmp_path: Path, flags: int, parts: int) -> None:
+    path, data = tmp_path / "a.exr", exr_file(flags, parts)
+    for rest in (b"", bytes(3), b"more", data):
+        path.write_bytes(data + rest)
+        assert bytes_behind(path) == len(rest.rstrip(b"\0"))
+    for end in range(len(data)):
+        path.write_bytes(data[:end])
+        assert bytes_behind(path) == 0
+
+
+TIFF_LAYOUTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"bigtiff": True, "byteorder": ">"},
+    {"tile": (16, 16), "compression": "deflate"},
+    {"rowsperstrip": 2, "compression": "deflate", "description": "a" * 999},
+    {"imagej": True},
+    {"extratags": [(42113, 2, 2, "1", True), (33550, 12, 3, (1.0, 1.0, 0.0), True)]},
+)
+
+
+@pytest.mark.parametrize("settings", TIFF_LAYOUTS)
+def test_tiff_files(tmp_path: Path, settings: dict[str, Any]) -> None:
+    path, stack = tmp_path / "a.tif", np.stack([COLOURS[..., 0]] * 3)
+    tifffile.imwrite(path, stack, photometric="minisblack", **settings)
+    data = path.read_bytes()
+    for rest in (b"", bytes(99), b"repeated", b"more than what is spare, " * 3, made("PNG", {})):
+        path.write_bytes(data + rest)
+        expected = len(rest.rstrip(b"\0")) if len(rest) > 64 else 0
+        found = bytes_behind(path)
+        assert found == 0 if not expected else expected <= found <= expected + 64  # what tifffile left is among it
+        assert any(f" {found} bytes behind its end" in one for one in remarks(path)) is bool(expected)
+    for end in range(0, len(data), 7):
+        path.write_bytes(data[:end])
+        assert bytes_behind(path) == 0
+
+
+def test_tiff_file_whose_parts_are_not_known_has_no_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    for field in ((65000, 4, 1, 8, True), (37500, 7, 5, b"maker", True)):
+        tifffile.imwrite(path, COLOURS[..., 0], extratags=[field])
+        path.write_bytes(path.read_bytes() + b"that the field may lead to" * 3)
+        assert bytes_behind(path) == 0
+
+
+def test_parts_of_tiff_files_that_inner_directories_lead_to(tmp_path: Path) -> None:
+    """EXIF data, and pages that only SubIFDs lead to, are none of what stands behind."""
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(COLOURS, subifds=2, photometric="rgb")
+        for step in (2, 4):
+            writer.write(COLOURS[::step, ::step], subfiletype=1, photometric="rgb")
+    assert bytes_behind(path) == 0
+    data = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        entry = file.pages.first.tags[305].offset  # Software
+    data[entry : entry + 12] = struct.pack("<HHII", 34665, 4, 1, len(data))
+    comment = b"a comment of the user that stands far behind"
+    data += struct.pack("<HHHII", 1, 37510, 7, len(comment), len(data) + 18) + bytes(4) + comment
+    path.write_bytes(data)
+    assert bytes_behind(path) == 0

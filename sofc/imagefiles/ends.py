@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import os
 import struct
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
 
 from sofc.errors import FormatError
-from sofc.imagefiles import codestreams, fits, ico, jpegxl, pcx, pnm, sgi, signatures, sun
+from sofc.imagefiles import codestreams, exr, fits, ico, jpegxl, npz, pcx, pnm, sgi, signatures, sun, tiff_end
 
 _PNG_SIGNATURE_BYTES, _PNG_HEAD = 8, struct.Struct(">I4s")
 _PNG_CHECK_BYTES, _PNG_END = 4, b"IEND"
@@ -25,6 +26,8 @@ _BOX_HEAD, _LONG_BOX, _SAMPLE_BOXES = struct.Struct(">I4s"), struct.Struct(">Q")
 _QOI_HEAD_BYTES, _QOI_END = 14, bytes(7) + b"\1"
 _TGA_HEAD, _TGA_RUNS = struct.Struct("<3BHHB4H2B"), 8  # kinds from which on samples stand in runs
 _TGA_AREAS, _TGA_FOOTER = struct.Struct("<II"), b"TRUEVISION-XFILE.\0"
+_UNKNOWN = (struct.error, ValueError, LookupError, FormatError, ImportError, zipfile.BadZipFile)
+"""What the framing of a file raises that does not lead to an end."""
 
 
 def behind(path: Path, kind: str) -> int:
@@ -36,7 +39,14 @@ def behind(path: Path, kind: str) -> int:
     with path.open("rb") as file:
         try:
             end = _READERS[name].end(path) if name in _READERS else _ENDS[name](file)
-        except (struct.error, ValueError, FormatError, ImportError):  # as loading will say, of what is damaged
+        except (
+            struct.error,
+            ValueError,
+            LookupError,
+            FormatError,
+            ImportError,
+            zipfile.BadZipFile,
+        ):  # as loading will say, of what is damaged
             return 0
         if end >= _size(file):
             return 0
@@ -45,7 +55,7 @@ def behind(path: Path, kind: str) -> int:
         while piece := file.read(1 << 20):
             if used := len(piece.rstrip(b"\0")):
                 rest = file.tell() - len(piece) + used - end
-    return rest
+    return rest if rest > _SPARE_BYTES.get(name, 0) else 0
 
 
 def _png(file: BinaryIO) -> int:
@@ -172,6 +182,9 @@ _ENDS: dict[str, Callable[[BinaryIO], int]] = {
 }
 """By what files call themselves, or who reads those that do not: through Pillow no others than TGA files."""
 _READERS: dict[str, ModuleType] = {
-    **{"SGI": sgi, "Sun raster": sun, "pcx": pcx, "FITS": fits, "Windows icon": ico, "PNM": pnm}
+    **{"SGI": sgi, "Sun raster": sun, "pcx": pcx, "FITS": fits, "Windows icon": ico, "PNM": pnm},
+    **{"OpenEXR": exr, "ZIP": npz, "TIFF": tiff_end, "BigTIFF": tiff_end},
 }
 """Those of formats whose readers tell the end."""
+_SPARE_BYTES = dict.fromkeys(("TIFF", "BigTIFF"), tiff_end.SPARE_BYTES)
+"""How many may stand there that are of the last part."""

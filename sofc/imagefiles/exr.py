@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,40 @@ from sofc.imagefiles.exact import KEEP
 from sofc.imagefiles.samples import Samples, meaning_of
 
 MAGIC = b"v/1\x01"
+_VERSION_END, _TILES, _PARTS = 8, 0x200, 0x1000
+"""Of version and flags: where they end, and those of one part in tiles, and of several parts."""
 _ORDERS = (("R", "G", "B", "A"), ("R", "G", "B"), ("Y", "A"), ("Y",), ("Z",))
 """Channels of pictures, in the order of components; others come in the order of their names."""
+
+
+def end(path: Path) -> int:
+    """Where the last chunk ends (OpenEXR File Layout). Raises FormatError where places of chunks are missing."""
+    data = path.read_bytes()
+    (flags,) = struct.unpack_from("<I", data, len(MAGIC))
+    place, in_tiles = _VERSION_END, bool(flags & _TILES)
+    while True:  # over the heads of all parts
+        while data[place]:
+            name, kind = place, data.index(b"\0", place) + 1
+            value = data.index(b"\0", kind) + 1
+            (size,) = struct.unpack_from("<I", data, value)
+            is_type = data.startswith(b"type\0", name)
+            in_tiles |= is_type and data.startswith(b"tiledimage", value + 4)
+            place = value + 4 + size
+        place += 1
+        if not flags & _PARTS or not data[place]:
+            break
+    place += bool(flags & _PARTS)
+    head = struct.Struct("<" + "i" * bool(flags & _PARTS) + ("4i" if in_tiles else "i") + "i")
+    first, last = len(data), 0
+    while place < first:  # the table of places, behind which the first chunk stands
+        (start,) = struct.unpack_from("<Q", data, place)
+        if not start:
+            raise FormatError(f"{path}: the EXR file is not complete")
+        *_, size = head.unpack_from(data, start)
+        place, first, last = place + 8, min(first, start), max(last, start + head.size + size)
+    if last < place:
+        raise FormatError(f"{path}: the EXR file is cut off")
+    return last
 
 
 def load(path: Path) -> Samples:

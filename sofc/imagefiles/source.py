@@ -324,7 +324,7 @@ _SEVERAL: dict[str, ModuleType] = {"npz": npz, "fits": fits, "ico": ico, "y4m": 
 """Readers of files of one or more."""
 
 
-_REMARKING: dict[str, ModuleType] = {"dicom": dicom, "fits": fits, "nifti": nifti, "npy": stacks}
+_REMARKING: dict[str, ModuleType] = {"dicom": dicom, "fits": fits, "nifti": nifti, "npy": stacks, "npz": npz}
 """Readers that say what of a file is not stored."""
 
 

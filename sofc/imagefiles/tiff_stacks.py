@@ -22,7 +22,7 @@ _TELLING = frozenset(
     (256, 257, 258, 259, 262, 266, 274, 277, 278, 284, 317, 320, 322, 323, 338, 339, 347, 530, 531, 532, 32997)
 )
 """Fields that say what samples are, and how they are coded."""
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """Bytes of a value, by its type."""
 _MOST_BYTES = 1 << 20
 """Of a field that is looked at."""
@@ -125,7 +125,7 @@ def _fields(file: tifffile.TiffFile, start: int) -> dict[int, bytes]:
         code, kind, values = head.unpack_from(entries, place)
         if code in _TELLING:
             value = entries[place + head.size : place + tiff.tagsize]
-            size = _SIZES.get(kind, 0) * values
+            size = SIZES.get(kind, 0) * values
             if room < size <= _MOST_BYTES:
                 data.seek(int.from_bytes(value, "little" if order == "<" else "big"))
                 value = data.read(size)
