@@ -130,6 +130,17 @@ def test_palettes_and_back(folder: Path, name: str, colours: int) -> None:
             assert np.array_equal(np.asarray(again.convert(wanted.mode)), np.asarray(wanted))
 
 
+def test_palette_of_8_bits_in_a_tiff(folder: Path) -> None:
+    """Old programs wrote such, and libtiff shows them as they were meant (tif_getimage.c, checkcmap)."""
+    colours = np.arange(768, dtype=np.uint16).reshape(256, 3) // 3
+    tifffile.imwrite("a.tif", GRAY, photometric="palette", colormap=colours.T)
+    assert main(["encode", "--coder", "raw", "a.tif"]) == 0
+    for output in ("b.png", "b.tif"):
+        assert main(["decode", "a.sofc", "-o", output]) == 0
+        with Image.open(output) as image:
+            assert np.array_equal(np.asarray(image.convert("RGB")), colours[GRAY])
+
+
 def test_palette_of_16_bits(folder: Path) -> None:
     colour_map = np.random.default_rng(3).integers(0, 65536, (3, 256)).astype(np.uint16)
     indices = np.arange(300, dtype=np.uint16).reshape(12, 25).astype(np.uint8)

@@ -133,6 +133,8 @@ def left_out(file_format: str, items: Iterable[Metadata]) -> list[str]:
     words = [f"{MetadataKind(kind).name} metadata" for kind in dict.fromkeys(item.kind for item in lost)]
     if (photometric := photometric_of(lost)) is not None:
         words.append(f"what its components are ({photometric.text}), so that it shows another picture")
+    if any(item.kind == MetadataKind.PNG and item.key == "tRNS" for item in lost):
+        words.append("the colour that is transparent, so that it shows another picture")
     return words
 
 

@@ -327,7 +327,11 @@ def _palette(fields: Mapping[int, Field]) -> Palette | None:
     if int.from_bytes(kind, "little") != INDEXED or COLOUR_MAP not in fields:
         return None
     colours = np.frombuffer(fields[COLOUR_MAP].value, "<u2").astype(np.uint16)
-    return None if len(colours) % 3 else Palette(narrowed(colours.reshape(3, -1).T))
+    if len(colours) % 3:
+        return None
+    entries = colours.reshape(3, -1).T
+    # Old programs wrote 8 bits where the standard has 16: who shows such files, as libtiff does, takes them so.
+    return Palette(entries.astype(np.uint8) if entries.size and entries.max() < 256 else narrowed(entries))
 
 
 def _colour_map(fields: Mapping[int, Field], palette: Palette) -> dict[int, Field]:
