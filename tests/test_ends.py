@@ -339,3 +339,25 @@ def test_parts_of_tiff_files_that_inner_directories_lead_to(tmp_path: Path) -> N
     data += struct.pack("<HHHII", 1, 37510, 7, len(comment), len(data) + 18) + bytes(4) + comment
     path.write_bytes(data)
     assert bytes_behind(path) == 0
+
+
+def test_fields_that_claim_more_than_the_file_take_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    for version, data in (
+        (42, struct.pack("<HHHIII", 1, 700, 7, 1 << 31, 8, 0)),
+        (43, struct.pack("<Q", 1 << 60)),
+        (43, struct.pack("<QHHQQQ", 1, 700, 16, 1 << 58, 16, 0)),
+    ):
+        head = struct.pack("<2sHI", b"II", version, 8) if version == 42 else struct.pack("<2sHHHQ", b"II", 43, 8, 0, 16)
+        path.write_bytes(head + data + b"more" * 99)
+        assert bytes_behind(path) == 0
+
+
+def test_starts_of_pictures_that_lead_through_a_jpeg_file_are_gone_along_once(tmp_path: Path) -> None:
+    """Each segment holds a start from which the segments behind it follow each other."""
+    path = tmp_path / "a.jpg"
+    data = made("JPEG", {})
+    path.write_bytes(data + b"\xff\xe0\0\4\xff\xd8" * 50_000)  # took minutes
+    assert [one for one in remarks(path) if "300000 bytes behind its pictures" in one]
+    path.write_bytes(data + b"\xff\xd8" + b"\xff\xe0\0\4\xff\xd8" * 9 + data[2:])
+    assert any("holds 2 pictures" in one for one in remarks(path))

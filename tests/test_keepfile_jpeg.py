@@ -26,8 +26,9 @@ from sofc.container.typical import typical_heads
 from sofc.errors import CodebookError, FormatError, SofcError
 from sofc.image import PixelFormat
 from sofc.jpeg.freedom import Said
+from sofc.jpeg.headers import Heads
 from sofc.jpeg.stream import Coded, Picture, heads_of, read_picture, write_picture
-from sofc.keepfile import keep_coefficients, restore, restore_items
+from sofc.keepfile import jpeg, keep_coefficients, restore, restore_items
 
 RANDOM = np.random.default_rng(8)
 ROWS, COLUMNS = 45, 70
@@ -458,3 +459,21 @@ def test_reader_of_a_kept_jpeg_file(tmp_path: Path) -> None:
         assert np.array_equal(pickle.loads(pickle.dumps(reader))[-1], read(data))
         with pytest.raises(sofc.UsageError, match="there is no image 1"):
             reader.read_image(1)
+
+
+@pytest.mark.parametrize("piece", [b"\xff\xd8\xff", b"\xff\xe0\0\4\xff\xd8", b"\xff\xd8\xff\xda\0\x08\1\1\0\0\x3f\0"])
+def test_starts_that_all_lead_through_the_file_take_no_square_time(piece: bytes, monkeypatch: Any) -> None:
+    passed = []
+
+    class Counted(Heads):
+        def next_scan(self, data: bytes, start: int) -> Any:
+            before = self.passed
+            found = super().next_scan(data, start)
+            passed.append(self.passed - before)
+            return found
+
+    monkeypatch.setattr(jpeg, "Heads", Counted)
+    data = b"\xff\xd8" + piece * 1500
+    search = jpeg.Search(data, lambda picture: None)
+    assert search.parts() == (Literal(data),)
+    assert sum(passed) <= jpeg.FEW_MARKS + jpeg.MARKS_A_BYTE * len(data) + len(data)

@@ -25,9 +25,9 @@ def remarks(path: Path) -> Iterator[str]:
     data = path.read_bytes()
     end = first = end_of(data)
     pictures = 1
-    begin = end
+    begin, chains = end, _Chains(data)
     while (begin := data.find(START, begin)) >= 0:
-        if _is_picture(data, begin):
+        if chains.is_picture(begin):
             pictures += 1
             begin = end = end_of(data, begin)
         else:  # three bytes that are there by chance
@@ -41,22 +41,36 @@ def remarks(path: Path) -> Iterator[str]:
         yield f"the JPEG file has {len(rest)} bytes behind its pictures, such as a video, which are not stored; {ALL}"
 
 
-def _is_picture(data: bytes, begin: int) -> bool:
-    """Whether segments follow each other from the start that is there on, and lead over a frame to a scan."""
-    place, has_frame = begin + 2, False
-    while place + 4 <= len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
-        if marker == 0xFF:  # a fill byte
-            place += 1
-            continue
-        if marker == _SCAN:
-            return has_frame
-        size = int.from_bytes(data[place + 2 : place + 4], "big")
-        if marker < _FIRST_FRAME or _START <= marker <= _END or size < 2:
-            return False
-        has_frame |= _FIRST_FRAME <= marker <= _LAST_FRAME and marker not in _NO_FRAMES
-        place += 2 + size
-    return False
+class _Chains:
+    """Segments that follow each other. A file can have as many starts as bytes that lead into one chain, which is gone
+    along once."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._leads_to_scan: dict[int, bool] = {}
+
+    def is_picture(self, begin: int) -> bool:
+        """Whether segments follow each other from the start that is there on, and lead over a frame to a scan."""
+        data, place, has_frame, passed, leads = self._data, begin + 2, False, [], False
+        while place + 4 <= len(data) and data[place] == 0xFF:
+            if place in self._leads_to_scan:
+                leads = self._leads_to_scan[place]
+                break
+            passed.append(place)
+            marker = data[place + 1]
+            if marker == 0xFF:  # a fill byte
+                place += 1
+                continue
+            if marker == _SCAN:
+                leads = True
+                break
+            size = int.from_bytes(data[place + 2 : place + 4], "big")
+            if marker < _FIRST_FRAME or _START <= marker <= _END or size < 2:
+                break
+            has_frame |= _FIRST_FRAME <= marker <= _LAST_FRAME and marker not in _NO_FRAMES
+            place += 2 + size
+        self._leads_to_scan |= dict.fromkeys(passed, leads)
+        return leads and has_frame
 
 
 def _kinds(head: bytes) -> tuple[tuple[str, bool], ...]:

@@ -60,6 +60,7 @@ def _plain_end(page: Any) -> int:
 
 def _ends(file: BinaryIO, path: Path) -> Iterator[int]:
     layout, first = _layout(file, path)
+    most = path.stat().st_size
     ahead, seen = [first], set[int]()
     while ahead:
         if (place := ahead.pop()) in seen or not place:
@@ -70,6 +71,8 @@ def _ends(file: BinaryIO, path: Path) -> Iterator[int]:
         file.seek(place)
         (count,) = layout.fields.unpack(file.read(layout.fields.size))
         width = layout.entry.size + layout.place.size
+        if count * width > most:
+            raise FormatError(f"{path}: a directory of the TIFF file is cut off")
         entries = file.read(count * width)
         (following,) = layout.place.unpack(file.read(layout.place.size))
         ahead.append(following)
@@ -82,6 +85,8 @@ def _ends(file: BinaryIO, path: Path) -> Iterator[int]:
             if size > layout.place.size:
                 (at,) = layout.place.unpack(value)
                 yield at + size
+                if at + size > most:
+                    raise FormatError(f"{path}: field {tag} of the TIFF file is cut off")
                 file.seek(at)
                 value = file.read(size)
             if tag == _MAKER_NOTE or _may_lead_further(tag, kind):

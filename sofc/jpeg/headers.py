@@ -141,14 +141,14 @@ class Scan:
 
 class Heads:
     """Reads marker segments, and knows what they put in force. ``tables``: an abbreviated stream of tables that came
-    before, or nothing."""
+    before, or nothing. ``passed``: how many marks were gone over."""
 
     def __init__(self, tables: bytes = b"") -> None:
         self.frame: Frame | None = None
         self._steps: dict[int, Integers] = {}
         self._codes: dict[int, bytes] = {}
         self._conditions = list(USUAL_CONDITIONS)
-        self._restart = 0
+        self._restart = self.passed = 0
         if tables:
             self.next_scan(tables, 0)
 
@@ -168,6 +168,7 @@ class Heads:
         place = start
         while (found := data.find(b"\xff", place)) >= 0 and found + 1 < len(data):
             skipped, place, marker = found > place, found, data[found + 1]
+            self.passed += 1
             is_none = marker < 0xC0 or marker in _RESTART_MARKERS
             if self.frame is None and (skipped or is_none):
                 return None

@@ -96,13 +96,13 @@ class Shape:
 
 
 def read_picture(
-    data: bytes, content: npt.NDArray[np.uint8], start: int, tables: bytes = b""
+    data: bytes, content: npt.NDArray[np.uint8], start: int, heads: Heads | None = None
 ) -> tuple[Picture, int] | None:
     """The picture whose stream begins at ``start``, and where its last coded data ends; None where there is none.
 
-    ``content`` is ``data`` as an array; ``tables``: an abbreviated stream of tables that it goes by.
+    ``content`` is ``data`` as an array; ``heads`` know tables that came before.
     """
-    heads = Heads(tables)
+    heads = heads or Heads()
     scans: list[Coded] = []
     end = start
     blocks: npt.NDArray[np.int32] | None = None

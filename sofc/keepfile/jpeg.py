@@ -15,6 +15,7 @@ from sofc.entropy.binary import OK, Reader, Writer
 from sofc.errors import FormatError, LimitError
 from sofc.imagefiles.source import JPEG
 from sofc.jpeg.freedom import FLAGS, Said
+from sofc.jpeg.headers import Heads
 from sofc.jpeg.stream import Coded, Picture, blocks_of, empty_picture, heads_of, read_picture, write_picture
 from sofc.keepfile.coefficients import CoefficientCoder
 from sofc.keepfile.data import Data
@@ -31,6 +32,10 @@ LEAST_BYTES = 64
 """Coded data of a stream that is worth to be taken apart."""
 MOST_STARTS = 1 << 10
 """Places in a file where a stream could begin and none does, after which it is no use to read around each."""
+
+FEW_MARKS, MARKS_A_BYTE = 1 << 18, 2
+"""Marks that are gone over in vain in a file, and for each of its bytes: streams may seem to begin everywhere, of which
+each leads through all of the file."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Search:
         self._code = code
         self._tables = list(dict.fromkeys(_tables_in(data)))
         self._room = min(MOST_BLOCKS, blocks_of(len(data)))
+        self._patience = FEW_MARKS + MARKS_A_BYTE * len(data)
 
     def parts(self) -> tuple[Part, ...]:
         """Parts that make the file."""
@@ -63,7 +69,7 @@ class Search:
         parts: list[Part] = []
         content = np.frombuffer(bytearray(data), np.uint8)
         position = 0
-        while depth < MOST_DEPTH and (place := data.find(JPEG, place)) >= 0:
+        while depth < MOST_DEPTH and self._patience > 0 and (place := data.find(JPEG, place)) >= 0:
             if lengths := _fragments(data, place):
                 end = place + sum(lengths) + ITEM_BYTES * (len(lengths) - 1)
                 before = self.pictures
@@ -96,8 +102,11 @@ class Search:
     def _read(self, data: bytes, content: npt.NDArray[np.uint8], place: int) -> tuple[bytes, Picture, int] | None:
         """The stream at a place, the tables that it needs, and where it ends; None where that is too short or large."""
         best: tuple[bytes, Picture, int] | None = None
+        patience = self._patience
         for tables in (b"", *self._tables):
-            found = read_picture(data, content, place, tables)
+            heads = Heads(tables)
+            found = read_picture(data, content, place, heads)
+            self._patience -= heads.passed
             if found is not None and (best is None or found[0].units > best[1].units):
                 best = tables, *found
             if best is not None and best[1].is_whole:
@@ -111,6 +120,7 @@ class Search:
             # Streams that follow most often go by the same.
             self._tables.remove(tables)
             self._tables.insert(0, tables)
+        self._patience = patience
         return best
 
 
@@ -140,7 +150,7 @@ def _tables_in(data: bytes) -> Iterator[bytes]:
         start = -1
         while (start := data.find(begin, start + 1)) >= 0:
             place = start + 2
-            while data[place : place + 2] in (b"\xff\xdb", b"\xff\xc4", b"\xff\xdd"):
+            while data[place : place + 2] in (b"\xff\xdb", b"\xff\xc4", b"\xff\xdd") and place - start <= MAX_TABLES:
                 place += 2 + max(2, int.from_bytes(data[place + 2 : place + 4], "big"))
             if data[place : place + 2] == b"\xff\xd9" and place + 2 - start <= MAX_TABLES:
                 yield data[start : place + 2]
