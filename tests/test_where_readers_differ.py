@@ -16,7 +16,7 @@ from test_encapsulated import J2K, write
 
 from sofc.cli.__main__ import main
 from sofc.errors import FormatError, UnsupportedError
-from sofc.imagefiles import ImageSource, each, each_in_file, load, remarks, sources, tiff_doubts
+from sofc.imagefiles import ImageSource, each, each_in_file, jpegxl, load, remarks, sources, tiff_doubts
 from sofc.jpeg.soundness import complaint
 
 imagecodecs = pytest.importorskip("imagecodecs")
@@ -434,3 +434,26 @@ def test_forms_that_are_not_known_are_not_called_damaged(tmp_path: Path) -> None
     with pytest.raises(UnsupportedError, match=r"no IDX file.*unpacked") as of_gzip:
         arrays(tmp_path / "a.gz")
     assert "damaged" not in f"{of_bmp.value} {of_gzip.value}"
+
+
+def test_jpeg_xl_of_colours_multiplied_by_alpha_is_refused(tmp_path: Path) -> None:
+    """libjxl gives them as they are, and files of other formats would have them for colours that are not."""
+    image = np.arange(9 * 11 * 4, dtype=np.uint16).reshape(9, 11, 4)
+    data = imagecodecs.jpegxl_encode(image, lossless=True, bitspersample=12)
+    path, head, found = tmp_path / "a.jxl", jpegxl.read_head(data), set()
+    for bit in range(16, 80):
+        changed = bytearray(data)
+        changed[bit // 8] ^= 1 << bit % 8
+        now = jpegxl.read_head(bytes(changed))
+        for expected, what in (
+            (head._replace(is_associated=True), "colours multiplied by alpha"),
+            (head._replace(is_alpha=False), "other components"),
+        ):
+            if now == expected:
+                found.add(what)
+                path.write_bytes(changed)
+                with pytest.raises(UnsupportedError, match=what):
+                    load(sources([path])[0])
+    assert len(found) == 2
+    path.write_bytes(data)
+    assert np.array_equal(load(sources([path])[0]).array, image)
