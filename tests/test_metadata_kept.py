@@ -239,3 +239,29 @@ def test_it_is_said_once_and_not_where_nothing_is_to_be_kept(tmp_path: Path, cap
 def test_damaged_files_have_nothing_to_name(tmp_path: Path, data: bytes) -> None:
     for end in range(0, len(data), 13):
         named(tmp_path / "a", data[:end])
+
+
+def test_slices_and_frames_come_back_as_pages_of_one_file(tmp_path: Path) -> None:
+    stack = np.stack([GRAY, GRAY + 1, GRAY + 2])
+    cards = ("SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 3", "NAXIS1  = 17", "NAXIS2  = 12", "NAXIS3  = 3", "END")
+    frames = [Image.fromarray(frame) for frame in stack]
+    file, archive = io.BytesIO(), io.BytesIO()
+    np.save(file, stack)
+    np.savez(archive, *stack)
+    fits = "".join(card.ljust(80) for card in cards).encode().ljust(2880) + stack.tobytes().ljust(2880, b"\0")
+    for name, data, pages in (
+        ("a.npy", file.getvalue(), 3),
+        ("b.fits", fits, 3),
+        ("c.png", as_pillow_writes("PNG", GRAY, save_all=True, append_images=frames[1:]), 3),
+        ("d.webp", as_pillow_writes("WEBP", lossless=True, save_all=True, append_images=frames[:1]), 2),
+        ("e.npz", archive.getvalue(), 0),  # arrays are images of their own
+    ):
+        (tmp_path / name).write_bytes(data)
+        assert main(["encode", "--coder", "raw", str(tmp_path / name)]) == 0
+        assert main(["decode", str((tmp_path / name).with_suffix(".sofc")), "--out-dir", str(tmp_path / "back")]) == 0
+        back = (tmp_path / "back" / name).with_suffix(".tif")
+        assert back.exists() is bool(pages)
+        if pages:
+            with tifffile.TiffFile(back) as written:
+                assert len(written.pages) == pages
+                assert pages == 2 or all(map(np.array_equal, (page.asarray() for page in written.pages), stack))

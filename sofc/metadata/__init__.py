@@ -29,6 +29,8 @@ _HOLDERS: dict[int, tuple[str, ...]] = {
 """The formats of files that have a place for items of a kind."""
 
 
+_OF_PAGES = ("tiff", "dicom", "nifti", "fits", "npy", "png", "pillow")
+"""Kinds of files whose images are pages, slices or frames of one, as against icons and archives of arrays."""
 _NAMED = 12
 """Of things that are not kept."""
 
@@ -105,7 +107,7 @@ def is_needed_to_view(item: Metadata) -> bool:
 
 def pages_item(path: Path, images: int) -> list[Metadata]:
     """The item that says that the images of this file are to come back as one file; none where they are not."""
-    return [Metadata(MetadataKind.PAGES, "", b"")] if images > 1 and kind_of(path) in ("tiff", "dicom") else []
+    return [Metadata(MetadataKind.PAGES, "", b"")] if images > 1 and kind_of(path) in _OF_PAGES else []
 
 
 def split(items: Sequence[Items]) -> tuple[Items, list[Items]]:
