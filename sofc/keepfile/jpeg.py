@@ -33,9 +33,9 @@ LEAST_BYTES = 64
 MOST_STARTS = 1 << 10
 """Places in a file where a stream could begin and none does, after which it is no use to read around each."""
 
-FEW_MARKS, MARKS_A_BYTE = 1 << 18, 2
-"""Marks that are gone over in vain in a file, and for each of its bytes: streams may seem to begin everywhere, of which
-each leads through all of the file."""
+FEW_MARKS, BYTES_A_MARK = 1 << 16, 16
+"""Marks that are gone over in vain in a file, and bytes for each further one: streams may seem to begin everywhere, of
+which each leads through all of the file."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Search:
         self._code = code
         self._tables = list(dict.fromkeys(_tables_in(data)))
         self._room = min(MOST_BLOCKS, blocks_of(len(data)))
-        self._patience = FEW_MARKS + MARKS_A_BYTE * len(data)
+        self._patience = FEW_MARKS + len(data) // BYTES_A_MARK
 
     def parts(self) -> tuple[Part, ...]:
         """Parts that make the file."""
@@ -146,14 +146,18 @@ def _joined(data: bytes, place: int, lengths: list[int]) -> bytes:
 
 def _tables_in(data: bytes) -> Iterator[bytes]:
     """Abbreviated streams of tables (T.81, B.5), as TIFF files have them for all their tiles."""
+    ends: dict[int, int] = {}  # where the segments behind a place end: one chain may be that of many starts
     for begin in (b"\xff\xd8\xff\xdb", b"\xff\xd8\xff\xc4"):
         start = -1
         while (start := data.find(begin, start + 1)) >= 0:
-            place = start + 2
-            while data[place : place + 2] in (b"\xff\xdb", b"\xff\xc4", b"\xff\xdd") and place - start <= MAX_TABLES:
+            place, passed = start + 2, []
+            while place not in ends and data[place : place + 2] in (b"\xff\xdb", b"\xff\xc4", b"\xff\xdd"):
+                passed.append(place)
                 place += 2 + max(2, int.from_bytes(data[place + 2 : place + 4], "big"))
-            if data[place : place + 2] == b"\xff\xd9" and place + 2 - start <= MAX_TABLES:
-                yield data[start : place + 2]
+            end = ends.get(place, place)
+            ends.update(dict.fromkeys(passed, end))
+            if data[end : end + 2] == b"\xff\xd9" and end + 2 - start <= MAX_TABLES:
+                yield data[start : end + 2]
 
 
 def _record(one: Coded) -> CodedScan:
