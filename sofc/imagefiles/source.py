@@ -250,7 +250,7 @@ def remarks(path: Path) -> Iterator[str]:
         with _reading(path), opened(path) as image:
             shown, read = getattr(image, "n_frames", 1), frames.count(image)
             if read > 1:
-                yield f"how long each of the {read} frames is shown, and how often all are, is not stored; {exact.ALL}"
+                yield f"how long each of the {read} frames is shown is not stored, nor how often all are; {exact.ALL}"
             elif shown > read:
                 yield (
                     f"the input has {shown} images, of which only the first can be read here; the others are not kept; "
