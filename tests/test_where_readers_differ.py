@@ -447,7 +447,7 @@ def test_jpeg_xl_of_colours_multiplied_by_alpha_is_refused(tmp_path: Path) -> No
         now = jpegxl.read_head(bytes(changed))
         for expected, what in (
             (head._replace(is_associated=True), "colours multiplied by alpha"),
-            (head._replace(is_alpha=False), "other components"),
+            (head._replace(is_alpha=False), "that is no alpha"),
         ):
             if now == expected:
                 found.add(what)

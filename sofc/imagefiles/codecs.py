@@ -158,7 +158,8 @@ def _jpegxl(path: Path, data: bytes) -> int:
         (head.more, "a preview, or several images"),
         (head.orientation != 1, "an orientation, by which decoders turn it"),
         (head.floating, "floating-point samples"),
-        (head.extra_components > 1 or not head.is_alpha, "other components than colours and alpha"),
+        (head.extra_components > 1, "more components than colours and alpha"),
+        (not head.is_alpha, "a component behind its colours that is no alpha"),
         (head.is_associated, "colours multiplied by alpha"),
     ):
         if found:
