@@ -34,6 +34,8 @@ from sofc.jpeg.subsampling import FACTORS, REPEATED_FACTORS, match
 from sofc.jpeg.tables import table_beside
 from sofc.jpeg.trial import (
     CONVINCING,
+    OBVIOUS,
+    OBVIOUS_BLOCKS,
     Candidate,
     Look,
     Trial,
@@ -68,12 +70,21 @@ def find_chrominance(planes: Sequence[Bounded], first: Origin) -> list[Origin]:
     """How the planes of chrominance came about, if luminance came about like that: hardly ever by different sampling,
     so that they tell of it together."""
     together, may_differ = _find_alike(planes, first)
-    if not may_differ:
+    # So many blocks together may be those of one of them alone.
+    if not may_differ or all(
+        _is_obvious(*each, OBVIOUS_BLOCKS // len(planes)) for each in zip(planes, together, strict=True)
+    ):
         return together
     apart = [origin for plane in planes for origin in _find_alike([plane], first)[0]]
     if len({_sides(origin.grid) for origin in apart}) > 1:
         return together
-    return min(together, apart, key=lambda origins: _bits(planes, origins))
+    return min(together, apart, key=lambda origins: _judged(planes, origins).bits)
+
+
+def _is_obvious(plane: Bounded, origin: Origin, blocks: int) -> bool:
+    """Whether so many blocks of a plane come out whole, and such a share, that it was enlarged like that."""
+    judged = _judged([plane], [origin])
+    return judged.exact >= max(blocks, OBVIOUS.get(origin.grid[:2], 2) * judged.busy)
 
 
 def _sides(grid: Grid) -> tuple[int, ...]:
@@ -167,12 +178,12 @@ def _cut_out(planes: Sequence[Bounded], best: Trial) -> list[Origin]:
         return origins
     widened = [sides.widened(plane) for plane in planes]
     cut = [sides.of_plane(origin) for origin in best.at(sides.widened_grid(grid)).origins_of(widened)]
-    return cut if _bits(planes, cut) < CUT_GAIN * _bits(planes, origins) else origins
+    return cut if _judged(planes, cut).bits < CUT_GAIN * _judged(planes, origins).bits else origins
 
 
-def _bits(planes: Sequence[Bounded], origins: Sequence[Origin]) -> float:
-    """About what planes take that came about so."""
+def _judged(planes: Sequence[Bounded], origins: Sequence[Origin]) -> Judged:
+    """What planes take, about, that came about so, and how many of their blocks come out whole."""
     counts = np.zeros(COUNTS, np.int64)
     for plane, origin in zip(planes, origins, strict=True):
-        judge(plane, origin.draw(plane.samples.shape)[0], origin.coefficients, origin.grid, counts)
-    return Judged.of(counts).bits
+        judge(plane, origin.draw_and_keep(plane.samples.shape), origin.coefficients, origin.grid, counts)
+    return Judged.of(counts)

@@ -233,12 +233,13 @@ def _averaged(plane: Bounded, grid: Grid) -> Shrunk:
         (first + np.arange(size)) // factor
         for first, size, factor in zip(own[2:4], plane.samples.shape, own[:2], strict=True)
     )
-    weights = _sureness(plane)
-    total, count, known = np.zeros((3, int(rows[-1]) + 1, int(columns[-1]) + 1))
-    at = np.broadcast_arrays(rows[:, None], columns)
-    np.add.at(total, tuple(at), weights * plane.samples)
-    np.add.at(count, tuple(at), weights)
-    np.maximum.at(known, tuple(at), plane.known.astype(np.float64))
+    places = (int(columns[-1]) + 1) * rows[:, None] + columns
+    weights, shape = _sureness(plane), (int(rows[-1]) + 1, int(columns[-1]) + 1)
+    total, count, known = (
+        np.bincount(places.reshape(-1), each.reshape(-1), shape[0] * shape[1]).reshape(shape)
+        for each in (weights * plane.samples, weights, plane.known)
+    )
+    known = np.minimum(known, 1)
     return Shrunk(np.floor(total / count * (1 << GUESS_BITS) + 0.5).astype(np.int32), known)
 
 
