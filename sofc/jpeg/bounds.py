@@ -130,29 +130,58 @@ def clipped(samples: Sequence[Plane]) -> Mask:
 def painted(samples: Sequence[Plane]) -> Mask:
     """Where an image was painted over after it was decoded, or a frame was put around it: one colour goes on, and
     there is no way from it to its surroundings. Three channels, or gray."""
-    colours = samples[0]
-    for sample in samples[1:]:
-        colours = colours << 8 | sample
-    change = np.abs(np.diff(samples[0], axis=1))
-    for sample in samples[1:]:
-        np.maximum(change, np.abs(np.diff(sample, axis=1)), out=change)
-    covered: Mask = np.zeros(colours.shape, np.bool_)
+    covered, colours = np.zeros(samples[0].shape, np.uint8), np.empty_like(samples[0])
+    change = np.zeros_like(colours)
+    compare_colours(Channels(samples[0], samples[len(samples) // 2], samples[-1]), colours, change)
     # Few places have such a change beside them: colours are counted there, and looked at in all of the image later.
     row, column = np.nonzero(change >= PAINTED_CONTRAST)
     row, column = np.tile(row, 2), np.concatenate([column, column + 1])
-    down, right = (np.minimum(place + 1, size - 1) for place, size in zip((row, column), covered.shape, strict=True))
+    down, right = np.minimum(row + 1, covered.shape[0] - 1), np.minimum(column + 1, covered.shape[1] - 1)
     here = colours[row, column]
     is_flat = ((here == colours[down, column]) & (down > row)) | ((here == colours[row, right]) & (right > column))
     found, counts = np.unique(here[is_flat], return_counts=True)
-    for colour in found[np.argsort(-counts, kind="stable")[:MOST_PAINTS]]:
-        mask = colours == colour
-        beside = change[mask[:, 1:] != mask[:, :-1]]
-        if 2 * np.count_nonzero(beside >= PAINTED_CONTRAST) < len(beside):
-            continue
-        goes_on = mask[1:, :-1] & mask[:-1, :-1] | mask[:-1, 1:] & mask[:-1, :-1]
-        if np.count_nonzero(goes_on) >= LEAST_PAINTED:
-            covered |= mask
-    return covered
+    for colour in found[np.argsort(-counts, kind="stable")[:MOST_PAINTS]].tolist():
+        cover_painted(colours, change, colour, covered)
+    return covered.view(np.bool_)
+
+
+@kernel
+def compare_colours(samples: Channels, colours: Table[np.int32], change: Table[np.int32]) -> int:
+    """Fill in the ``colours`` of samples, and by how much each differs at most from that on its right. Returns 0."""
+    rows, width = colours.shape
+    for y in range(rows):
+        red, green, blue = samples.first[y], samples.second[y], samples.third[y]
+        for x in range(width):
+            colours[y, x] = (red[x] << 16) | (green[x] << 8) | blue[x]
+        for x in range(width - 1):
+            apart = max(abs(red[x + 1] - red[x]), abs(green[x + 1] - green[x]))
+            change[y, x] = max(apart, abs(blue[x + 1] - blue[x]))
+    return 0
+
+
+@kernel
+def cover_painted(colours: Table[np.int32], change: Table[np.int32], colour: int, covered: Table[np.uint8]) -> int:
+    """Set ``covered`` where there is a colour, if it goes on in enough places and most of what lies beside it in rows
+    is of clearly another. ``change``: as ``compare_colours`` has it. Returns at how many places it goes on, 0 where it
+    covers nothing."""
+    rows, width = colours.shape
+    beside = clear = count = 0
+    for y in range(rows):
+        for x in range(width):
+            is_here = colours[y, x] == colour
+            is_next = x + 1 < width and colours[y, x + 1] == colour
+            if x + 1 < width and is_here != is_next:
+                beside += 1
+                clear += 1 if change[y, x] >= PAINTED_CONTRAST else 0
+            if is_here and x + 1 < width and y + 1 < rows and (is_next or colours[y + 1, x] == colour):
+                count += 1
+    if 2 * clear < beside or count < LEAST_PAINTED:
+        return 0
+    for y in range(rows):
+        for x in range(width):
+            if colours[y, x] == colour:
+                covered[y, x] = 1
+    return count
 
 
 @kernel

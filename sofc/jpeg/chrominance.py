@@ -29,9 +29,9 @@ from sofc.jpeg.dct import (
     Grid,
 )
 from sofc.jpeg.origin import Origin, Steps
-from sofc.jpeg.steps import GUESS_NOISE, fit
+from sofc.jpeg.steps import GUESS_NOISE, LEAST_EVIDENCE, fit
 from sofc.jpeg.subsampling import FACTORS, REPEATED_FACTORS, match
-from sofc.jpeg.tables import table_beside
+from sofc.jpeg.tables import table_beside, with_equal_mean
 from sofc.jpeg.trial import (
     CONVINCING,
     OBVIOUS,
@@ -141,9 +141,11 @@ def _obvious(
             break
     if best is None or best.exact < OBVIOUS_AT_ALL:
         return None
-    others = look.candidates(hint, [best.origins[0].grid], sights)[1:]
+    place = best.origins[0].grid
     if best.share >= CONVINCING:
-        others = [one for one in others if not one.is_guess]
+        others = [Candidate(LEAST_EVIDENCE, False, place, table, look) for table in with_equal_mean(hint)[1:]]
+    else:
+        others = look.candidates(hint, [place], sights)[1:]
     best = min((best, *filter(None, [best_of(others, best)])), key=lambda trial: trial.bits)
     return best if best.is_obviously_enlarged else None
 

@@ -87,13 +87,14 @@ class Memory(NamedTuple):
     highest: Table[np.int64]
 
 
-MEMORY = 1 << 13
-"""So many colours are kept at most, each at a place of its own, where another may take it."""
+MEMORY, NO_COLOUR = 1 << 13, -1
+"""So many colours are kept at most, each at a place of its own, where another may take it; what is at a free one."""
 
 
 def memory() -> Memory:
     """An empty one."""
-    colours, found, lowest, highest = np.full((4, MEMORY, 3), -1, np.int64)
+    colours, found, lowest, highest = np.empty((4, MEMORY, 3), np.int64)
+    colours[:] = NO_COLOUR
     return Memory(colours, Hints(found, np.zeros((MEMORY, 3), np.uint8)), lowest, highest)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -44,7 +45,12 @@ def is_inverted(table: Steps) -> bool:
 
     Inverted, a block has 8 * 255 less its mean: no multiple of a step, unless that divides 8 as quality 75's does.
     """
-    tables, _ = known_tables()
+    return _is_inverted(table.tobytes())
+
+
+@lru_cache(maxsize=64)
+def _is_inverted(content: bytes) -> bool:
+    tables, table = known_tables()[0], np.frombuffer(content, np.int64)
     alike = (tables[:, 1:] == table[1:]).sum(axis=1)
     return bool(alike.max() >= ALIKE and not (tables[alike == alike.max(), 0] <= table[0]).any())
 

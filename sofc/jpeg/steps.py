@@ -213,16 +213,20 @@ def transform(guess: Table[np.int32], blocks: int, room: Looked) -> int:
 
 
 @kernel
-def weigh(found: Table[np.int32], likelihoods: Likelihoods, gains: Table[np.int32], tails: Table[np.int32]) -> int:
-    """Add to ``gains`` (64, steps) what ``likelihoods`` say of coefficients of blocks (blocks, 64).
+def weigh(
+    found: Table[np.int32], blocks: int, likelihoods: Likelihoods, gains: Table[np.int32], tails: Table[np.int32]
+) -> int:
+    """Fill ``gains`` (64, steps) with what ``likelihoods`` say of the coefficients of the first ``blocks``.
 
-    The coefficients are in 1/2**FINE_BITS. ``tails`` (64, steps), zeros, is filled with by how much gains differ
-    from there on: to steps more than twice as large, of which it is nearest to 0, a coefficient says the same.
-    Returns 0.
+    The coefficients are in 1/2**FINE_BITS. ``tails`` (64, steps) is filled with by how much gains differ from there on:
+    to steps more than twice as large, of which it is nearest to 0, a coefficient says the same. Returns 0.
     """
     sizes, steps = likelihoods.near.shape
     farthest = likelihoods.far.shape[0] - 1
-    for block in range(found.shape[0]):
+    for i in range(SIZE):
+        for step in range(steps):
+            gains[i, step] = tails[i, step] = 0
+    for block in range(blocks):
         for i in range(SIZE):
             size = abs(int(found[block, i])) >> (FINE_BITS - REST_BITS)
             gained = gains[i]
@@ -268,11 +272,15 @@ class Sight(NamedTuple):
         Blocks with more unknown samples are passed over, nearly flat ones, and of those that are alike all but
         one. Shape (blocks, 64).
         """
+        room = self.room(top, left, most)
+        return room.found[: look(self, top, left, most_unknown, room)]
+
+    def room(self, top: int, left: int, most: int) -> Looked:
+        """Where these are looked at."""
         rows, width = self.guess.shape
         count = max(0, rows - top) // SIDE * (max(0, width - left) // SIDE)
         places, found = np.empty((count, 2), np.int64), np.empty((min(count, most), SIZE), np.int32)
-        room = Looked(places, found, np.empty(len(found), np.int64), np.empty((2, SIZE), np.int64))
-        return found[: look(self, top, left, most_unknown, room)]
+        return Looked(places, found, np.empty(len(found), np.int64), np.empty((2, SIZE), np.int64))
 
 
 @kernel
@@ -304,9 +312,69 @@ def add_up(sight: Sight, unknown: Table[np.uint8]) -> int:
 
 def gains_of(found: npt.NDArray[np.int32], most: int = LARGEST_STEP, noise: float = NOISE) -> Gains:
     """How much each step up to ``most`` explains of coefficients of blocks, but for ``noise``."""
-    gains: Gains = np.zeros((SIZE, most + 1), np.int32)
-    weigh(found, _likelihoods(most, noise), gains, np.zeros_like(gains))
+    gains, tails = np.empty((2, SIZE, most + 1), np.int32)
+    weigh(found, len(found), _likelihoods(most, noise), gains, tails)
     return gains
+
+
+@kernel
+def explain(gains: Table[np.int32], tables: Table[np.int64], explained: Vector[np.int64]) -> int:
+    """Fill in what each of ``tables`` (tables, 64) explains by ``gains`` (64, steps): steps beyond those nothing.
+    Returns the most that one does, 0 at least."""
+    steps, most = gains.shape[1], 0
+    for number in range(tables.shape[0]):
+        total = 0
+        for i in range(SIZE):
+            step = tables[number, i]
+            total += gains[i, step if step < steps else 0]
+        explained[number] = total
+        most = max(most, total)
+    return most
+
+
+class Weighing(NamedTuple):
+    """How places of the grid are weighed: ``room``, where their blocks are looked at, ``likelihoods``, scratch
+    ``gains`` and ``tails`` (64, steps), and the standard ``tables`` (tables, 64) with scratch for what each has
+    ``explained``; ``blocks`` (1,): of how many coefficients were looked at."""
+
+    room: Looked
+    likelihoods: Likelihoods
+    gains: Table[np.int32]
+    tails: Table[np.int32]
+    tables: Table[np.int64]
+    explained: Vector[np.int64]
+    blocks: Vector[np.int64]
+
+    @classmethod
+    def of(cls, sight: Sight, most: int) -> Weighing:
+        """That of a plane, of so many blocks at most."""
+        gains, tails = np.empty((2, SIZE, MOST_STEP + 1), np.int32)
+        tables = standard_tables()
+        own = np.empty(len(tables), np.int64), np.zeros(1, np.int64)
+        return cls(sight.room(0, 0, most), _likelihoods(MOST_STEP, NOISE), gains, tails, tables, *own)
+
+
+@kernel
+def weigh_place(sight: Sight, place: int, most_unknown: int, weighing: Weighing) -> int:
+    """How much a table explains at best of blocks that lie as the number of a place says, with so many unknown samples
+    each at most."""
+    room, gains = weighing.room, weighing.gains
+    blocks = look(sight, -(place // SIDE) % SIDE, -place % SIDE, most_unknown, room)
+    weighing.blocks[0] = blocks
+    weigh(room.found, blocks, weighing.likelihoods, gains, weighing.tails)
+    return evidence(gains, weighing.tables, weighing.explained)
+
+
+@kernel
+def evidence(gains: Table[np.int32], tables: Table[np.int64], explained: Vector[np.int64]) -> int:
+    """How much one of the tables explains at best, or steps each by itself. ``explained``: as ``explain`` has it."""
+    free = 0
+    for i in range(SIZE):
+        most = STEP_BITS * UNIT
+        for step in range(1, gains.shape[1]):
+            most = max(most, int(gains[i, step]))
+        free += most - STEP_BITS * UNIT
+    return max(free, explain(gains, tables, explained) - TABLE_BITS * UNIT)
 
 
 @cache
@@ -328,7 +396,7 @@ def likely_tables(found: npt.NDArray[np.int32], noise: float, hint: Steps | None
     first of these with other steps where such explain clearly more of the blocks that it fits."""
     gains = gains_of(found, noise=noise)
     known, is_for_chrominance = known_tables()
-    explained = _explained(gains, _places_of_known(gains.shape[1])) - TABLE_BITS * UNIT
+    explained = _explained(gains, known) - TABLE_BITS * UNIT
     if hint is None:
         # Luminance hardly ever has a table that is meant for chrominance.
         explained[is_for_chrominance] -= TABLE_BITS * UNIT
@@ -338,9 +406,7 @@ def likely_tables(found: npt.NDArray[np.int32], noise: float, hint: Steps | None
     if hint is not None:
         hints = with_equal_mean(hint)
         likely = [one for one in likely if all((one.table != table).any() for table in hints)]
-        likely[:0] = [
-            Likely(int(_explained(gains, _places_of(table[None], gains.shape[1]))[0]), table) for table in hints
-        ]
+        likely[:0] = [Likely(*each) for each in zip(_explained(gains, np.stack(hints)).tolist(), hints, strict=True)]
     fitting = _fitting(found, first, noise)
     if len(fitting) < len(found):
         gains = gains_of(fitting, noise=noise)
@@ -403,32 +469,11 @@ def _explained_each(gains: Gains, table: Steps) -> Gains:
     return result
 
 
-def _explained(gains: Gains, places: npt.NDArray[np.intp]) -> Gains:
-    """What each of the tables explains whose ``places`` these are."""
-    result: Gains = gains.reshape(-1).take(places).sum(axis=1)
-    return result
-
-
-def _places_of(tables: npt.NDArray[np.int64], steps: int) -> npt.NDArray[np.intp]:
-    """Where the steps of tables stand in gains for so many; beyond those weighed, that of none."""
-    places: npt.NDArray[np.intp] = np.where(tables < steps, tables, 0) + steps * np.arange(SIZE)
-    return places
-
-
-@cache
-def _places_of_known(steps: int) -> npt.NDArray[np.intp]:
-    return _places_of(known_tables()[0], steps)
-
-
-@cache
-def _places_of_standard(steps: int) -> npt.NDArray[np.intp]:
-    return _places_of(standard_tables(), steps)
-
-
-def evidence(gains: Gains) -> int:
-    """How much a table explains at best."""
-    free = np.maximum(0, gains[:, 1:].max(axis=1) - STEP_BITS * UNIT).sum()
-    return max(int(free), int(_explained(gains, _places_of_standard(gains.shape[1])).max()) - TABLE_BITS * UNIT)
+def _explained(gains: Gains, tables: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """What each of the tables explains."""
+    explained = np.empty(len(tables), np.int64)
+    explain(gains, tables, explained)
+    return explained
 
 
 Explain = Callable[[int, int, int], tuple[int, int]]
@@ -474,20 +519,14 @@ def _places_beside(place: int) -> list[int]:
 def find_places(sight: Sight) -> list[tuple[int, int]]:
     """Places of a plane's first sample in the grid of 8 x 8 that steps make likely, the likeliest first."""
 
-    known: dict[int, tuple[npt.NDArray[np.int32], int]] = {}
-    nothing = np.zeros((0, SIZE), np.int32), 0
+    weighing = {most: Weighing.of(sight, most) for most in (SAMPLE_BLOCKS, MORE_BLOCKS)}
 
     @cache
-    def explain(place: int, most: int, most_unknown: int) -> tuple[int, int]:
-        top, left = divmod(place, SIDE)
-        found = sight.blocks(-top % SIDE, -left % SIDE, most, most_unknown)
-        before, explained = known.get(place, nothing)
-        if not np.array_equal(found, before):  # of small images they often are the same
-            explained = evidence(gains_of(found, MOST_STEP))
-            known[place] = found, explained
-        return explained, len(found)
+    def weighed(place: int, most: int, most_unknown: int) -> tuple[int, int]:
+        room = weighing[most]
+        return weigh_place(sight, place, most_unknown, room), int(room.blocks[0])
 
-    obvious = _obvious_place(sight.guess, explain)
+    obvious = _obvious_place(sight.guess, weighed)
     if obvious is not None:
         return [divmod(obvious, SIDE)]
     explained = np.zeros(SIZE, np.int64)
@@ -504,7 +543,7 @@ def find_places(sight: Sight) -> list[tuple[int, int]]:
             places = np.argsort(-explained, kind="stable")[:LIKELY_PLACES]
             explained[np.setdiff1d(np.arange(SIZE), places)] = 0
         for place in places:
-            explained[place], count = explain(int(place), most, most_unknown)
+            explained[place], count = weighed(int(place), most, most_unknown)
             seen = max(seen, count)
         order = np.argsort(-explained, kind="stable")[:MOST_PLACES]
         largest, next_largest = explained[order[:2]]

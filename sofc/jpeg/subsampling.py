@@ -239,8 +239,8 @@ def _averaged(plane: Bounded, grid: Grid) -> Shrunk:
         np.bincount(places.reshape(-1), each.reshape(-1), shape[0] * shape[1]).reshape(shape)
         for each in (weights * plane.samples, weights, plane.known)
     )
-    known = np.minimum(known, 1)
-    return Shrunk(np.floor(total / count * (1 << GUESS_BITS) + 0.5).astype(np.int32), known)
+    sure: Reals = np.minimum(known, 1.0)
+    return Shrunk(np.floor(total / count * (1 << GUESS_BITS) + 0.5).astype(np.int32), sure)
 
 
 def _halved(plane: Reals, weights: Reals, first: int) -> Halved:

@@ -590,8 +590,8 @@ def test_blocks_that_say_nothing_new_are_passed_over():
 @pytest.mark.parametrize(("top", "left", "most"), [(0, 0, 8), (0, 5, SIZE), (3, 2, SIZE)])
 def test_the_grid_is_looked_for_until_it_is_obvious(monkeypatch, top, left, most):
     """Of an image cut off nowhere only the first place, those half a block off and those beside it are looked at."""
-    looked, blocks = [], steps.Sight.blocks
-    monkeypatch.setattr(steps.Sight, "blocks", lambda *given: looked.append(given[1:3]) or blocks(*given))
+    looked, weigh = [], steps.weigh_place
+    monkeypatch.setattr(steps, "weigh_place", lambda *given: looked.append(given[1]) or weigh(*given))
     contrasting = np.clip(128 + 3 * (picture(3, (160, 176), 1).astype(int) - 128), 1, 254).astype(np.uint8)
     plane = through_jpeg(contrasting, 50, "gray")[0][top:, left:]
     sight = steps.Sight.of(guesses(plane), (plane == 0) | (plane == dct.LARGEST))
@@ -606,7 +606,7 @@ def test_weigh(seed, most):
     found = (rng.normal(size=(5, SIZE)) * rng.choice([1, 9, 400]) * (1 << steps.FINE_BITS)).astype(np.int32)
     likelihoods = steps._likelihoods(most, steps.NOISE)
     gains = np.zeros((SIZE, most + 1), np.int32)
-    steps.weigh(found, likelihoods, gains, np.zeros_like(gains))
+    steps.weigh(found, len(found), likelihoods, gains, np.zeros_like(gains))
     expected = np.zeros_like(gains)
     for block in np.abs(found) >> (steps.FINE_BITS - steps.REST_BITS):
         for k, size in enumerate(block):
@@ -618,6 +618,27 @@ def test_weigh(seed, most):
                 away = min(int(size) % unit, -int(size) % unit, steps.FARTHEST)
                 expected[k, step] += likelihoods.far[away, step]
     np.testing.assert_array_equal(gains, expected)
+
+
+@settings(max_examples=FEW)
+@given(SEEDS)
+def test_weigh_place(seed):
+    """What a place explains is the most that a standard table does of its blocks, or that steps do one by one."""
+    rng = np.random.default_rng(seed)
+    plane = np.repeat(rng.integers(0, 256, (40, 12)), 4, axis=1).astype(np.int32)
+    sight = steps.Sight.of(plane << steps.GUESS_BITS, rng.random(plane.shape) < 0.03)
+    place, most_unknown = int(rng.integers(SIZE)), int(rng.choice([0, 12]))
+    weighing = steps.Weighing.of(sight, 9)
+    found = sight.blocks(-(place // SIDE) % SIDE, -place % SIDE, 9, most_unknown)
+    gains = steps.gains_of(found, steps.MOST_STEP).tolist()
+    free = sum(max(0, max(line[1:]) - steps.STEP_BITS * steps.UNIT) for line in gains)
+    explained = [
+        sum(line[step] for line, step in zip(gains, table, strict=True) if step < len(line))
+        for table in steps.standard_tables().tolist()
+    ]
+    expected = max(free, max(explained) - steps.TABLE_BITS * steps.UNIT)
+    assert steps.weigh_place(sight, place, most_unknown, weighing) == expected
+    assert weighing.blocks[0] == len(found)
 
 
 @settings(max_examples=FEW)
@@ -634,7 +655,10 @@ def test_steps_show(seed):
     np.testing.assert_array_equal(likely[0].table, true)
     assert likely[0].evidence > steps.LEAST_EVIDENCE
     found = np.rint(rng.uniform(-200, 200, (count, SIZE)) * (1 << steps.FINE_BITS)).astype(np.int32)
-    assert steps.evidence(steps.gains_of(found, steps.MOST_STEP)) < steps.LEAST_EVIDENCE
+    tables = steps.standard_tables()
+    explained = np.empty(len(tables), np.int64)
+    gains = steps.gains_of(found, steps.MOST_STEP)
+    assert steps.evidence(gains, tables, explained) < steps.LEAST_EVIDENCE
 
 
 def halved(plane, weights, first):
