@@ -130,13 +130,14 @@ def clipped(samples: Sequence[Plane]) -> Mask:
 def painted(samples: Sequence[Plane]) -> Mask:
     """Where an image was painted over after it was decoded, or a frame was put around it: one colour goes on, and
     there is no way from it to its surroundings. Three channels, or gray."""
-    covered, colours = np.zeros(samples[0].shape, np.uint8), np.empty_like(samples[0])
+    rows, width = samples[0].shape
+    covered, colours = np.zeros((rows, width), np.uint8), np.empty_like(samples[0])
     change = np.zeros_like(colours)
     compare_colours(Channels(samples[0], samples[len(samples) // 2], samples[-1]), colours, change)
     # Few places have such a change beside them: colours are counted there, and looked at in all of the image later.
     row, column = np.nonzero(change >= PAINTED_CONTRAST)
     row, column = np.tile(row, 2), np.concatenate([column, column + 1])
-    down, right = np.minimum(row + 1, covered.shape[0] - 1), np.minimum(column + 1, covered.shape[1] - 1)
+    down, right = np.minimum(row + 1, rows - 1), np.minimum(column + 1, width - 1)
     here = colours[row, column]
     is_flat = ((here == colours[down, column]) & (down > row)) | ((here == colours[row, right]) & (right > column))
     found, counts = np.unique(here[is_flat], return_counts=True)

@@ -42,6 +42,7 @@ from sofc.jpeg.trial import (
     bands_of,
     best_of,
     blocks_in,
+    middle_of,
 )
 
 LEAST_MATCH, REPEATED = 0.5, 0.97
@@ -96,8 +97,7 @@ def _find_alike(planes: Sequence[Bounded], first: Origin) -> tuple[list[Origin],
     """How planes came about that were sampled alike, and whether they may have been sampled otherwise."""
     hint = table_beside(first.table)
     bands = list(bands_of(planes))
-    first_of_middle = len(bands) // 2 // len(planes) * len(planes)
-    middle = bands[first_of_middle : first_of_middle + len(planes)]
+    middle = middle_of(planes, bands)
     grids = [Grid(*factors, *first.grid.corner) for factors in FACTORS]
     inverse = first.decoder.inverse
     kind, *others = UPSAMPLINGS_OF.get(inverse, (REPLICATED, TRIANGLE))

@@ -249,14 +249,27 @@ def exact_of(look: Look, tables: Sequence[Steps]) -> float:
 
 def bands_of(planes: Sequence[Bounded]) -> Iterator[Bounded]:
     """Bands of rows from all over planes, where these are large; they begin where blocks of 16 rows do."""
-    rows, width = planes[0].samples.shape
-    height = max(LEAST_BAND, TRIAL_SAMPLES // (BANDS * width)) & ~15
+    rows, height = len(planes[0].samples), _band_height(planes)
     if rows <= BANDS * height:
         yield from planes
         return
     for band in range(BANDS):
         top = (rows - height) * band // (BANDS - 1) & ~15
         yield from (plane.part(slice(top, top + height)) for plane in planes)
+
+
+def middle_of(planes: Sequence[Bounded], bands: Sequence[Bounded]) -> Sequence[Bounded]:
+    """Of each plane a band from its middle: one of ``bands`` where ``bands_of`` gave such, else cut out."""
+    if len(bands) > len(planes):
+        first = len(bands) // 2 // len(planes) * len(planes)
+        return bands[first : first + len(planes)]
+    rows, height = len(planes[0].samples), _band_height(planes)
+    top = max(0, rows - height) // 2 & ~15
+    return [plane.part(slice(top, top + height)) for plane in planes] if rows > height else planes
+
+
+def _band_height(planes: Sequence[Bounded]) -> int:
+    return max(LEAST_BAND, TRIAL_SAMPLES // (BANDS * planes[0].samples.shape[1])) & ~15
 
 
 def _busiest(plane: Bounded, component: Shrunk, grid: Grid) -> tuple[Bounded, Shrunk]:
