@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sofc.jpeg.blockwise import BIT_PARTS, COUNTS, ENOUGH_KNOWN, Judged, blocks_of, judge
+from sofc.jpeg.blockwise import (
+    BIT_PARTS,
+    COUNTS,
+    ENOUGH_KNOWN,
+    Judged,
+    blocks_of,
+    coefficient_bits,
+    judge,
+    mark_whole,
+)
 from sofc.jpeg.bounds import Bounded
 from sofc.jpeg.dct import Grid
 from sofc.jpeg.solve import FREE
@@ -74,6 +83,23 @@ def test_judging_blocks(seed, grid, rows, width):
         expected += naive.judged(plain(plane), drawn.tolist(), coefficients.tolist(), grid)
     assert counts[0] / BIT_PARTS == pytest.approx(expected[0], abs=counts.sum() / BIT_PARTS)
     assert counts[1:].tolist() == expected[1:].tolist()
+
+
+@settings(max_examples=FEW)
+@given(**CASES)
+def test_whole_blocks(seed, grid, rows, width):
+    """A sample is marked if no sample of its block leaves its bounds; coefficients take what ``judge`` counts."""
+    rng = np.random.default_rng(seed)
+    plane = some_plane(rng, rows, width)
+    drawn = np.where(rng.random((rows, width)) < 0.02, plane.highest + 3, plane.samples).astype(np.int32)
+    whole = np.full((rows, width), 7, np.uint8)
+    mark_whole(plane, drawn, grid, whole)
+    assert whole.tolist() == naive.whole(plain(plane), drawn.tolist(), grid)
+    blocks = (grid.top + rows - 1) // (8 * grid.down) + 1, (grid.left + width - 1) // (8 * grid.across) + 1
+    coefficients = (rng.integers(-3000, 3000, (*blocks, 64)) * (rng.random((*blocks, 64)) < 0.02)).astype(np.int32)
+    counts = np.zeros(COUNTS, np.int64)
+    judge(plane, plane.samples, coefficients, grid, counts)
+    assert coefficient_bits(coefficients) == counts[0]
 
 
 @pytest.mark.parametrize("known", [ENOUGH_KNOWN - 1, ENOUGH_KNOWN])

@@ -136,3 +136,12 @@ def test_steps_of_1_are_not_found_of_drawings():
         found = recover_planes([np.ascontiguousarray(plane)], 1)
         shares.append(0.0 if found is None else found.share)
     assert max(shares) < 0.9
+
+
+def test_squares_add_up() -> None:
+    """Those of all blocks, for each frequency by itself."""
+    coefficients = np.random.default_rng(4).integers(-30000, 30000, (3, 5, SIZE)).astype(np.int32)
+    squares = np.ones(SIZE, np.int64)
+    nearest_plane.add_squares(coefficients, squares)
+    expected = [1 + sum(int(block[i]) ** 2 for row in coefficients for block in row) for i in range(SIZE)]
+    assert squares.tolist() == expected

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.jpeg.blockwise import BIT_PARTS, MOST_SIZE, SIZE_BITS, blocks_of, whole_blocks
+from sofc.jpeg.blockwise import BIT_PARTS, blocks_of, coefficient_bits, mark_whole
 from sofc.jpeg.bounds import Bounded, Mask, Seen, around, bounded, clipped
 from sofc.jpeg.colour import reached
 from sofc.jpeg.cross_component import informed
@@ -54,8 +54,7 @@ class Drawn(NamedTuple):
         missed: Mask = np.logical_or.reduce([a != b for a, b in zip(made, seen.samples, strict=True)]) & ~seen.covered
         bits = float(MISSED_BITS * np.count_nonzero(missed))
         for origin in origins:
-            sizes = np.minimum(np.abs(origin.coefficients[origin.coefficients != 0]), MOST_SIZE)
-            bits += float(SIZE_BITS[sizes].sum()) / BIT_PARTS
+            bits += coefficient_bits(origin.coefficients) / BIT_PARTS
         return cls(list(origins), planes, missed, bits)
 
 
@@ -117,11 +116,9 @@ def _sure(planes: Sequence[Bounded], drawn: Drawn) -> list[Mask]:
 
 def sure_of(plane: Bounded, drawn: Plane, grid: Grid) -> Mask:
     """Where all samples of a block come out of its coefficients."""
-    down, across, top, left = grid[:4]
-    rows, width = drawn.shape
-    whole = whole_blocks((drawn >= plane.lowest) & (drawn <= plane.highest), grid)
-    blocks = np.repeat(np.repeat(whole, SIDE * down, axis=0), SIDE * across, axis=1)
-    return blocks[top : top + rows, left : left + width]
+    whole = np.empty(drawn.shape, np.uint8)
+    mark_whole(plane, drawn, grid, whole)
+    return whole.view(np.bool_)
 
 
 def mended(plane: Bounded, origin: Origin) -> Origin:

@@ -196,12 +196,35 @@ class Judged(NamedTuple):
         return cls(bits / BIT_PARTS, missed, exact, busy)
 
 
-def whole_blocks(mask: npt.NDArray[np.bool_], grid: Grid) -> npt.NDArray[np.bool_]:
-    """Which blocks of a component have all their samples in the mask of a plane: (rows of blocks, blocks in a row)."""
-    down, across, top, left = grid[:4]
-    height, breadth = SIDE * down, SIDE * across
-    rows, width = mask.shape
-    border = (top, -(top + rows) % height), (left, -(left + width) % breadth)
-    padded = np.pad(mask, border, constant_values=True)
-    blocks = padded.reshape(padded.shape[0] // height, height, padded.shape[1] // breadth, breadth)
-    return np.asarray(blocks.all(axis=(1, 3)))
+@kernel
+def mark_whole(plane: Bounded, drawn: Table[np.int32], grid: Grid, whole: Table[np.uint8]) -> int:
+    """Set ``whole`` to 1 where all samples of the block of a component that a sample of the plane lies in are within
+    their bounds as they are ``drawn``, else to 0. Returns 0."""
+    top, left = grid.top, grid.left
+    height, breadth = SIDE * grid.down, SIDE * grid.across
+    rows, width = drawn.shape
+    for row in range((top + rows - 1) // height + 1):
+        first_row, end_row = max(0, row * height - top), min(rows, (row + 1) * height - top)
+        for column in range((left + width - 1) // breadth + 1):
+            first, end = max(0, column * breadth - left), min(width, (column + 1) * breadth - left)
+            wrong = np.int32(0)
+            for y in range(first_row, end_row):
+                for x in range(first, end):
+                    sample = drawn[y, x]
+                    wrong |= np.int32(sample - plane.lowest[y, x]) | np.int32(plane.highest[y, x] - sample)
+            for y in range(first_row, end_row):
+                for x in range(first, end):
+                    whole[y, x] = 0 if wrong < 0 else 1
+    return 0
+
+
+@kernel
+def coefficient_bits(coefficients: Cube[np.int32]) -> int:
+    """About what coefficients take, in 1/BIT_PARTS bits."""
+    bits = 0
+    for row in range(coefficients.shape[0]):
+        for column in range(coefficients.shape[1]):
+            for i in range(SIZE):
+                size = abs(int(coefficients[row, column, i]))
+                bits += SIZE_BITS[min(size, MOST_SIZE)] if size != 0 else 0
+    return bits

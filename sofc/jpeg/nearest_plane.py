@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.jit.decorators import inlined, kernel
-from sofc.jit.types import Table, Vector
+from sofc.jit.types import Cube, Table, Vector
 from sofc.jpeg.dct import COSINES, SIDE, SIZE, patterns
 from sofc.jpeg.solve import (
     BASIS_BITS,
@@ -405,10 +405,21 @@ def round_blocks(
     return helped
 
 
+@kernel
+def add_squares(coefficients: Cube[np.int32], squares: Vector[np.int64]) -> int:
+    """Add the squares of all coefficients of each frequency to ``squares`` (64,). Returns 0."""
+    for row in range(coefficients.shape[0]):
+        for column in range(coefficients.shape[1]):
+            for i in range(SIZE):
+                squares[i] += np.int64(coefficients[row, column, i]) * np.int64(coefficients[row, column, i])
+    return 0
+
+
 def round_surest(guessed: Guessed, inversion: Inversion, found: Solved) -> None:
     """Change coefficients of blocks of which samples are wrong, so that fewer are."""
-    values = found.coefficients.reshape(-1, SIZE).astype(np.float64)
-    squares, are_few = np.einsum("bi,bi->i", values, values) / len(values), len(values) <= FEW_BLOCKS
+    total, blocks = np.zeros(SIZE, np.int64), found.wrong.size
+    add_squares(found.coefficients, total)
+    squares, are_few = total / blocks, blocks <= FEW_BLOCKS
     is_zero = squares == 0
     if are_few:
         highest = DIAGONAL_OF[~is_zero].max(initial=0)

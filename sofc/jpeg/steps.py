@@ -485,14 +485,28 @@ def _by_edges(guess: Plane) -> list[int]:
     """The numbers of all places of the grid: first those where, in the middle of a plane, neighbours on either side of
     blocks most often differ more than those beside them do."""
     top, left = (max(0, size - EDGES) // 2 & -SIDE for size in guess.shape)
-    middle = guess[top : top + EDGES, left : left + EDGES]
-    counts = []
-    for lines in (middle, middle.T):
-        change = np.abs(np.diff(lines, axis=0))
-        is_edge = change[1:-1] > np.maximum(change[:-2], change[2:])
-        places = -np.arange(2, 2 + len(is_edge)) % SIDE
-        counts.append(np.bincount(places, np.count_nonzero(is_edge, axis=1), SIDE))
+    counts = np.zeros((2, SIDE), np.int64)
+    count_edges(guess, top, left, counts)
     return [int(place) for place in np.argsort(-np.add.outer(*counts).ravel(), kind="stable")]
+
+
+@kernel
+def count_edges(guess: Table[np.int32], top: int, left: int, counts: Table[np.int64]) -> int:
+    """Add to ``counts`` (2, 8), in EDGES rows and columns from such on, the edges above rows and those before columns,
+    each at the place of the grid where a block begins there. Returns 0."""
+    end, last = min(top + EDGES, guess.shape[0]), min(left + EDGES, guess.shape[1])
+    for y in range(top, end):
+        for x in range(left, last):
+            here = guess[y, x]
+            if top + 2 <= y < end - 1:
+                change = abs(here - guess[y - 1, x])
+                if change > abs(guess[y - 1, x] - guess[y - 2, x]) and change > abs(guess[y + 1, x] - here):
+                    counts[0, (top - y) % SIDE] += 1
+            if left + 2 <= x < last - 1:
+                change = abs(here - guess[y, x - 1])
+                if change > abs(guess[y, x - 1] - guess[y, x - 2]) and change > abs(guess[y, x + 1] - here):
+                    counts[1, (left - x) % SIDE] += 1
+    return 0
 
 
 def _obvious_place(guess: Plane, explain: Explain) -> int | None:

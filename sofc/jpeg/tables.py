@@ -125,4 +125,5 @@ def table_beside(luminance: Steps) -> Steps:
 def with_equal_mean(table: Steps) -> list[Steps]:
     """A table, and, where it is a standard one of chrominance, what libjpeg 9 has in its place."""
     equal = _equal_means()
-    return [table, *equal[(equal[:, 1:] == table[1:]).all(axis=1)]][:2]
+    others = equal[(equal[:, 1:] == table[1:]).all(axis=1) & (equal[:, 0] != table[0])]
+    return [table, *others[:1]]

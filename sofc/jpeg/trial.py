@@ -269,7 +269,8 @@ def middle_of(planes: Sequence[Bounded], bands: Sequence[Bounded]) -> Sequence[B
 
 
 def _band_height(planes: Sequence[Bounded]) -> int:
-    return max(LEAST_BAND, TRIAL_SAMPLES // (BANDS * planes[0].samples.shape[1])) & ~15
+    width = planes[0].samples.shape[1]
+    return int(max(LEAST_BAND, TRIAL_SAMPLES // (BANDS * width))) & ~15
 
 
 def _busiest(plane: Bounded, component: Shrunk, grid: Grid) -> tuple[Bounded, Shrunk]:

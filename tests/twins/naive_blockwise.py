@@ -86,3 +86,16 @@ def judged(plane, drawn, coefficients, grid):
             if any(block[1:]):
                 busy.add((row, column))
     return bits, missed, len(busy - wrong), len(busy), len(busy - wrong - unknown), len(busy - unknown)
+
+
+def whole(plane, drawn, grid):
+    """1 for each sample in whose block all come out, else 0."""
+    _, lowest, highest, _ = plane
+    down, across, top, left = grid[:4]
+    places = {
+        (y, x): ((top + y) // (8 * down), (left + x) // (8 * across))
+        for y, line in enumerate(drawn)
+        for x in range(len(line))
+    }
+    wrong = {block for (y, x), block in places.items() if not lowest[y][x] <= drawn[y][x] <= highest[y][x]}
+    return [[0 if places[y, x] in wrong else 1 for x in range(len(line))] for y, line in enumerate(drawn)]
