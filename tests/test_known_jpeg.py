@@ -19,8 +19,8 @@ from sofc.jpeg import known, recover
 from sofc.jpeg.colour import CONVERSIONS, reached
 from sofc.jpeg.dct import ACCURATE, REPLICATED, Decoder, Grid
 from sofc.jpeg.known import prove, read_known
-from sofc.jpeg.settle import settled
-from sofc.jpeg.solve import Guessed, Inversion, Solved
+from sofc.jpeg.settle import MISSED_BITS, Tried, best_table, settled
+from sofc.jpeg.solve import Guessed, Inversion, Solved, scratch
 from sofc.jpeg.tables import completed, known_tables, table_beside
 from sofc.transforms.components import LATTICE
 
@@ -330,6 +330,20 @@ def test_steps_near_known_ones_are_settled():
     true, found = known.origins[0], sought.origins[0]
     seen = true.coefficients.any(axis=(0, 1))
     np.testing.assert_array_equal(found.table[seen], true.table[seen])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_table_that_takes_least_is_chosen(seed):
+    """Of samples that do not come out by each and of what each costs, the first of those with the least of both."""
+    rng = np.random.default_rng(seed)
+    samples = np.clip(np.cumsum(rng.integers(-9, 10, (8, 40)), axis=1) + 128, 0, 255).astype(np.int32)
+    blocks = Guessed(samples << 4, samples, samples)
+    tables = rng.integers(1, 30, (5, 64))
+    costs = rng.integers(0, 200, 5).astype(np.float64)
+    missed = [Solved.of(blocks, Inversion.of(table, ACCURATE)).missed for table in tables]
+    bits = [MISSED_BITS * count + cost for count, cost in zip(missed, costs.tolist(), strict=True)]
+    tried = Tried.of(tables, ACCURATE, costs)
+    assert best_table(blocks, tried, np.zeros(64, np.int32), scratch()) == bits.index(min(bits))
 
 
 @COMPILED
