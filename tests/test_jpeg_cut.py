@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from sofc.jpeg import chrominance
+from sofc.jpeg.blockwise import Judged
 from sofc.jpeg.bounds import Bounded
 from sofc.jpeg.cut import Sides
 from sofc.jpeg.dct import Grid
@@ -105,6 +106,10 @@ def test_components_go_on_beyond_the_same_sides(further, other, monkeypatch):
         return (together, True) if len(some) == 2 else ([next(apart)], False)
 
     monkeypatch.setattr(chrominance, "_find_alike", find_alike)
-    monkeypatch.setattr(chrominance, "_bits", lambda planes, origins: -sum(origin.grid.below for origin in origins))
+
+    def judged(some, origins):
+        return Judged(-sum(origin.grid.below for origin in origins), missed=0, exact=0, busy=1)
+
+    monkeypatch.setattr(chrominance, "_judged", judged)
     found = chrominance.find_chrominance(planes, together[0])
     assert [origin.grid for origin in found] == [further if alike else here] * 2

@@ -131,10 +131,12 @@ class _Edges(NamedTuple):
         """Those across an axis."""
         size, length = planes[0].shape[axis], planes[0].shape[1 - axis]
         changing = _changing(_lines(planes, axis))
-        # The run that ends at a line is what is counted up to there less the least of what was up to any line before.
-        count = np.pad((changing - RUN_SHARE).cumsum(axis=1), ((0, 0), (1, 0), (0, 0)))
-        longest = (count - np.minimum.accumulate(count, axis=1)).max(axis=(0, 1))
+        run = best = np.zeros(changing.shape[::2])
+        for line in range(changing.shape[1]):
+            run = np.maximum(0, run + changing[:, line] - RUN_SHARE)
+            best = np.maximum(best, run)
         step = -(-length // MOST_LINES)
+        longest = best.max(axis=0)
         longest[: LEAST_AWAY - 1] = longest[size - LEAST_AWAY :] = 0
         order = np.argsort(-longest, kind="stable")[:MOST_EDGES]
         order = order[longest[order] >= (LEAST_SHARE - RUN_SHARE) * LEAST_LENGTH / step]

@@ -40,17 +40,18 @@ def _kernels() -> list[list[KernelUse]]:
     from sofc.coders.dct.kernel_prediction import weigh_predictors
     from sofc.coders.dct.kernel_references import refer, sample
     from sofc.entropy.mixture import put_back
-    from sofc.jpeg.blockwise import bound_blocks, judge
-    from sofc.jpeg.bounds import bound_planes, fill
+    from sofc.jpeg.blockwise import bound_blocks, coefficient_bits, judge, mark_whole
+    from sofc.jpeg.bounds import bound_planes, compare_colours, cover_painted, fill
     from sofc.jpeg.cross_component import inform, match_drawn
     from sofc.jpeg.dct import enlarge
     from sofc.jpeg.descent import descend
     from sofc.jpeg.fine import draw_fine, enlarge_fine
     from sofc.jpeg.inverses import draw
-    from sofc.jpeg.nearest_plane import round_blocks
+    from sofc.jpeg.nearest_plane import add_squares, round_blocks
     from sofc.jpeg.scaled import draw_scaled
+    from sofc.jpeg.settle import best_table
     from sofc.jpeg.solve import solve, solve_again
-    from sofc.jpeg.steps import add_up, look, weigh
+    from sofc.jpeg.steps import add_up, count_edges, explain, look, weigh, weigh_place
     from sofc.jpeg.subsampling import shrink, shrink_rows
 
     coding: list[KernelUse] = [
@@ -65,9 +66,11 @@ def _kernels() -> list[list[KernelUse]]:
         draw_fine,
         enlarge_fine,
     ]
-    looking: list[KernelUse] = [add_up, look, weigh, shrink, shrink_rows, bound_blocks, judge, match_drawn]
-    bounding: list[KernelUse] = [bound_planes, fill, inform]
-    return [coding, [weigh_predictors, solve, solve_again, round_blocks, descend, *looking, *bounding]]
+    looking: list[KernelUse] = [add_up, look, weigh, weigh_place, count_edges, explain, shrink, shrink_rows]
+    judging: list[KernelUse] = [bound_blocks, judge, mark_whole, coefficient_bits, match_drawn]
+    solving: list[KernelUse] = [solve, solve_again, best_table, add_squares, round_blocks, descend]
+    bounding: list[KernelUse] = [bound_planes, compare_colours, cover_painted, fill, inform]
+    return [coding, [weigh_predictors, *looking, *judging, *solving, *bounding]]
 
 
 CODER = Descriptor(
