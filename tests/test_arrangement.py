@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -37,6 +39,7 @@ from sofc.band.demosaic import Demosaic
 from sofc.band.division import Division
 from sofc.band.inset import Inset
 from sofc.band.mapping import Mapping
+from sofc.band.overlay import Overlay
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
 from sofc.band.steps import Form, Step
 from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
@@ -172,6 +175,28 @@ def test_insets_do_what_the_text_says(data: st.DataObject, form: Form, seed: int
     assert decoded == [plane.ravel().tolist() for plane in joined]
 
 
+@given(st.data(), forms(), st.integers(0, 99))
+def test_overlays_do_what_the_text_says(data: st.DataObject, form: Form, seed: int) -> None:
+    most = (1 << form.bits) - 1
+    colour = tuple(data.draw(st.integers(0, most)) for _ in range(form.components))
+    overlay = Overlay(colour)
+    of_opacity, of_below = overlay.forms(form)
+    (opacity,), below = random_planes(of_opacity, seed), random_planes(of_below, seed + 1)
+    mixed = overlay.undo(([opacity], below), form)
+    for value, plane, under in zip(colour, mixed, below, strict=True):
+        both = zip(under.ravel().tolist(), opacity.ravel().tolist(), strict=True)
+        exact = [Fraction(t * (most - o) + value * o, most) for t, o in both]
+        assert plane.ravel().tolist() == [math.floor(one + Fraction(1, 2)) for one in exact]
+    arrangement = Divided(overlay, PART, PART)
+    stream = pack_arrangement(arrangement)
+    assert unpack_arrangement(stream, form) == arrangement
+    assert f"opacity of the colour {colour[0]}" in describe(arrangement)
+    parts = iter([[opacity], below])
+    decoder = SmallDecoder([stream, b"", b""], lambda *_: [plane.ravel().tolist() for plane in next(parts)])
+    decoded = decoder.decode(SmallForm(form.components, form.bits, Area(form.rows, form.width, form.image_rows)))
+    assert decoded == [plane.ravel().tolist() for plane in mixed]
+
+
 @given(st.lists(st.integers(0, 20), max_size=20), forms())
 def test_any_numbers_are_an_arrangement_or_an_error_to_both_decoders(numbers: list[int], form: Form) -> None:
     stream = bytes(numbers)
@@ -258,6 +283,38 @@ def test_insets_together_are_no_larger_than_the_image(is_first: bool) -> None:
     small = SmallDecoder([nested(3), *[b""] * 3], lambda *given: [[0] * given[-1].area.size])
     with pytest.raises(SmallFormatError, match="too large"):
         small.decode(SmallForm(1, 8, Area(4, 6, 4)))
+
+
+def test_no_overlay_has_a_colour_that_images_cannot_have() -> None:
+    form = Form(2, 4, 8, 5, 4)
+    stream = pack_arrangement(Divided(Overlay((15, 16)), PART, PART))
+    with pytest.raises(sofc.FormatError, match="overlay of a colour"):
+        unpack_arrangement(stream, form)
+    small = SmallDecoder([stream, b"", b""], lambda *_: pytest.fail("parts are read"))
+    with pytest.raises(SmallFormatError, match="colour out of range"):
+        small.decode(SmallForm(2, 4, Area(8, 5, 4)))
+
+
+def test_opacities_and_insets_together_are_no_larger_than_the_image() -> None:
+    form = Form(2, 8, 4, 6, 4)
+
+    def nested(overlays: int, rows: int) -> bytes:
+        found: Divided = Divided(Inset(0, 0, rows, 6), PART, PART)
+        for _ in range(overlays):
+            found = Divided(Overlay((1, 2)), PART, found)
+        return pack_arrangement(found)
+
+    for overlays, rows, is_right in ((1, 2, True), (1, 3, False), (2, 1, False)):
+        streams = [nested(overlays, rows), *[b""] * (2 + overlays)]
+        small = SmallDecoder(streams, lambda *given: [[0] * given[-1].area.size] * given[-1].components)
+        if is_right:
+            assert len(parts_of(unpack_arrangement(nested(overlays, rows), form))) == 2 + overlays
+            small.decode(SmallForm(2, 8, Area(4, 6, 4)))
+            continue
+        with pytest.raises(sofc.FormatError, match="larger than its image"):
+            unpack_arrangement(nested(overlays, rows), form)
+        with pytest.raises(SmallFormatError, match="too large"):
+            small.decode(SmallForm(2, 8, Area(4, 6, 4)))
 
 
 @pytest.mark.parametrize("is_first", [True, False])

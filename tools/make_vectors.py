@@ -32,6 +32,7 @@ from sofc.band.demosaic import Demosaic
 from sofc.band.division import Division
 from sofc.band.inset import Inset
 from sofc.band.mapping import Mapping
+from sofc.band.overlay import Overlay
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
 from sofc.band.steps import Form
 from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
@@ -351,6 +352,7 @@ def arrangements() -> Iterator[tuple[str, sofc.ImageHeader, Arrangement]]:
     for axis in range(2):
         yield f"divide-{axis}", header(9, 10, 3), Divided(Division(axis, 4), colour, Stepped(Orient(2), colour))
     yield "inset", header(9, 10, 3), Divided(Inset(2, 5, 7, 4), colour, Stepped(Orient(2), colour))
+    yield "overlay", header(9, 10, 3), Divided(Overlay((250, 3, 128)), part, Stepped(Orient(2), colour))
     yield (
         "several",
         header(14, 10, 4, 16),

@@ -27,6 +27,7 @@ from sofc.band.arranging import (
     wholes_of,
 )
 from sofc.band.mapping import Mapping
+from sofc.band.overlays import find_overlay
 from sofc.band.regions import Region, Regions, find_regions
 from sofc.band.selection import Selection
 from sofc.band.shown import Shown, show_origin
@@ -41,6 +42,9 @@ LEAST_SAMPLES = 256
 """To say the arrangement of fewer takes too many bytes."""
 MOST_AROUND = MOST_STEPS + 2
 """Of what stands around a view, so many entries at most are counted as its."""
+LEAST_ROOM = 16
+"""What was laid over an image is looked for where so many entries are left: overlays are as many as components at most,
+as their opacities take no more samples than the image has."""
 SURELY_LESS = 0.9
 """Where regions take so much less than a piece of the whole says, that is not coded."""
 
@@ -67,7 +71,9 @@ def code_traced(view: View, traced: Sequence[Way], selection: Selection, numbers
     shown = [Shown([], view, list(traced))]
     regions = find_regions(view, shown, selection, MAX_ENTRIES)
     whole = _code_shown(shown, None, view, selection, numbers)
-    return whole if regions is None else min(whole, _code_regions(regions, selection, numbers), key=_size)
+    if regions is not None:
+        whole = min(whole, _code_regions(regions, selection, numbers), key=_size)
+    return _code_overlaid(view, shown[0], whole, selection, numbers)
 
 
 def find(view: View, selection: Selection, *, signed: bool) -> Found:
@@ -130,7 +136,33 @@ def _code_whole(view: View, selection: Selection, numbers: Mapped[bytes, int], j
         if _size(divided) < SURELY_LESS * judged.size(view, selection):
             return divided
     whole = _code_shown(shown, ways, view, selection, numbers)
-    return whole if regions is None else min(whole, divided, key=_size)
+    if regions is not None:
+        whole = min(whole, divided, key=_size)
+    return _code_overlaid(view, shown[0], whole, selection, numbers) if judged.entries >= LEAST_ROOM else whole
+
+
+def _code_overlaid(
+    view: View,
+    shown: Shown,
+    coded: Coded,
+    selection: Selection,
+    numbers: Mapped[bytes, int],
+    most: int | None = None,
+) -> Coded:
+    """Planes as they are ``coded``, or, where that is smaller, as what was laid over an image whose origin shows, and
+    that image, of which the same may be said: of as many colours at ``most`` as it has components."""
+    most = view.form.components if most is None else most
+    if not most or view.form.images > 1 or not selection.arranges:
+        return coded
+    found = find_overlay(view, shown, selection)
+    if found is None:
+        return coded
+    opacity = found.opacity
+    of_opacity = selection.for_format(opacity.form.format, numbers)
+    first, first_streams = _code_shown([Shown([], opacity, [])], None, opacity, of_opacity, numbers)
+    below = _code_shown([found.shown], None, found.below, selection, numbers)
+    rest, rest_streams = _code_overlaid(found.below, found.shown, below, selection, numbers, most - 1)
+    return min(coded, (Divided(found.overlay, first, rest), first_streams + rest_streams), key=_size)
 
 
 def _code_regions(regions: Regions, selection: Selection, numbers: Mapped[bytes, int]) -> Coded:

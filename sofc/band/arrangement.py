@@ -14,6 +14,7 @@ from typing import NamedTuple
 from sofc.band.demosaic import Demosaic
 from sofc.band.division import Division
 from sofc.band.inset import Inset
+from sofc.band.overlay import Overlay
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
 from sofc.band.steps import Form, Step, require
 from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
@@ -29,7 +30,7 @@ STEPS: dict[int, type[Step]] = {
     for step in (Choose, Scale, Turn, SwapBytes, ReverseBits, Tile, Orient, MoveAxis, Repeat, Stretch, Demosaic)
 }
 CODED, SPLIT = 0, 1
-DIVISIONS: dict[int, type[Division | Inset]] = {13: Division, 14: Inset}
+DIVISIONS: dict[int, type[Division | Inset | Overlay]] = {13: Division, 14: Inset, 15: Overlay}
 
 
 class Part(NamedTuple):
@@ -52,7 +53,7 @@ class Split(NamedTuple):
 class Divided(NamedTuple):
     """An image that is divided, and how both are arranged."""
 
-    division: Division | Inset
+    division: Division | Inset | Overlay
     first: Arrangement
     rest: Arrangement
 
@@ -102,7 +103,7 @@ def unpack_arrangement(stream: bytes, form: Form) -> Arrangement:
 
 
 class _Left(NamedTuple):
-    """How many entries of an arrangement may still come, and how many samples of insets."""
+    """How many entries of an arrangement may still come, and how many samples of insets and opacities."""
 
     entries: int
     samples: int
@@ -124,10 +125,10 @@ def _unpack(numbers: Iterator[int], form: Form, left: _Left) -> tuple[Arrangemen
             rest, left = _unpack(numbers, replace(form, components=form.components - count), left)
             return Split(count, first, rest), left
         if number in DIVISIONS:
-            division = DIVISIONS[number].read(numbers)
+            division = DIVISIONS[number].read(numbers, form)
             forms = division.forms(form)
             more = sum(each.samples for each in forms) - form.samples
-            require(more <= left.samples, "the insets of an arrangement are larger than its image")
+            require(more <= left.samples, "the insets and overlays of an arrangement are larger than its image")
             first, left = _unpack(numbers, forms[0], left._replace(samples=left.samples - more))
             rest, left = _unpack(numbers, forms[1], left)
             return Divided(division, first, rest), left

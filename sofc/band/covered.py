@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.band.arranging import View
 from sofc.band.borders import MOST_LEFT
+from sofc.band.drawn import drawn_in, missed_of
 from sofc.band.inset import Inset
-from sofc.band.placing_steps import Orient
 from sofc.band.selection import Selection
 from sofc.band.shown import Shown, show_origin
 from sofc.band.steps import Step
-from sofc.band.ways import Way
 from sofc.planes import Plane
 
 FEW_MISSED = 8
@@ -30,31 +28,20 @@ SURE_SHARE = 0.85
 def covered_part(shown: Shown) -> Inset | None:
     """The rectangle outside of which an image comes out of its origin, but for few samples; None where none is known,
     or it was found after turning the image."""
-    missed = _missed(shown)
+    missed = missed_of(shown)
     return None if missed is None else _around(missed, FEW_MISSED)
 
 
 def left_beside(shown: Shown, inset: Inset) -> float:
     """How many times as many samples do not come out of an image's origin where an inset has nothing to do with that as
     do in all of it, of as many: 0 where no origin is known, or it was found after turning the image."""
-    missed = _missed(shown)
+    missed = missed_of(shown)
     if missed is None or not missed.any():
         return 0.0
     top, left = max(0, inset.top - MOST_LEFT), max(0, inset.left - MOST_LEFT)
     beside = np.ones_like(missed)
     beside[top : inset.top + inset.rows + MOST_LEFT, left : inset.left + inset.width + MOST_LEFT] = False
     return float(missed[beside].mean() / missed.mean()) if beside.any() else 0.0
-
-
-def _missed(shown: Shown) -> npt.NDArray[np.bool_] | None:
-    """Which samples of an image do not come out of its origin."""
-    if not shown.traced or any(isinstance(step, Orient) for step in shown.steps):
-        return None
-    way = shown.traced[0]
-    missed: npt.NDArray[np.bool_] = np.logical_or.reduce(
-        [drawn != plane for drawn, plane in zip(_drawn(way), _found_planes(way), strict=True)]
-    )
-    return missed
 
 
 def uncovered(view: View, inset: Inset, steps: Sequence[Step], selection: Selection) -> tuple[Inset, View]:
@@ -86,11 +73,7 @@ def _drawn_in(view: View, inset: Inset, steps: Sequence[Step], selection: Select
     shown = show_origin(stepped, selection, were_asked=False)[0]
     if shown.share < SURE_SHARE:
         return None
-    every = [*steps, *shown.steps]
-    forms = list(accumulate(every, lambda form, step: step.core(form), initial=view.form))
-    planes: Sequence[Plane] = _drawn_samples(shown.traced[0])
-    for step, form in zip(reversed(every), reversed(forms[:-1]), strict=True):
-        planes = step.undo(planes, form)
+    planes = drawn_in(view.form, shown._replace(steps=[*steps, *shown.steps]))
     inside, _ = inset.apply(planes, view.form)
     return View(inset.undo((inside, view.planes), view.form), view.form)
 
@@ -114,28 +97,6 @@ def _around(mask: npt.NDArray[np.bool_], least: int) -> Inset | None:
         return None
     top, left = int(rows[0]), int(columns[0])
     return Inset(top, left, int(rows[-1]) + 1 - top, int(columns[-1]) + 1 - left)
-
-
-def _drawn(way: Way) -> list[Plane]:
-    """What decoders make of the origins of planes."""
-    assert way.found is not None, "it was traced"
-    shape = way.view.planes[0].shape
-    return [origin.draw(shape)[0] for each in way.found.origins for origin in each.origins]
-
-
-def _found_planes(way: Way) -> list[Plane]:
-    """The planes as they are coded by their origins."""
-    assert way.found is not None, "it was traced"
-    return [plane for each in way.found.origins for plane in each.planes]
-
-
-def _drawn_samples(way: Way) -> list[Plane]:
-    """The samples that follow from the origins of planes."""
-    assert way.transformed is not None, "it was traced"
-    drawn = _drawn(way)
-    if not way.transform.corrections:
-        return drawn
-    return way.transform.inverse([*drawn, *way.transform.uncorrected(way.transformed[len(drawn) :])])
 
 
 def _colours_around(view: View, inset: Inset) -> tuple[list[int], list[int], float]:

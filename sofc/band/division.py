@@ -20,7 +20,7 @@ class Division:
     place: int
 
     @classmethod
-    def read(cls, numbers: Iterator[int]) -> Division:
+    def read(cls, numbers: Iterator[int], _: Form) -> Division:
         return cls(next(numbers), next(numbers))
 
     def arguments(self) -> Sequence[int]:

@@ -21,7 +21,7 @@ class Inset:
     width: int
 
     @classmethod
-    def read(cls, numbers: Iterator[int]) -> Inset:
+    def read(cls, numbers: Iterator[int], _: Form) -> Inset:
         return cls(next(numbers), next(numbers), next(numbers), next(numbers))
 
     def arguments(self) -> Sequence[int]:

@@ -54,11 +54,11 @@ class Arrangement:
         self.streams = streams[1:]
         self.decode_part = decode_part
         self.entries = 0
-        self.inset_samples = 0
+        self.more_samples = 0
 
     def decode(self, form: Form) -> Planes:
         """The planes of the whole band."""
-        self.inset_samples = form.components * form.area.rows * form.area.width
+        self.more_samples = form.components * form.area.rows * form.area.width
         planes = self.planes(form)
         self.reader.end()
         require(not self.streams, "streams are left over")
@@ -91,6 +91,7 @@ class Arrangement:
             12: self.demosaic,
             13: self.divide,
             14: self.inset,
+            15: self.overlay,
         }
         if number not in steps:
             raise FormatError("reserved step")
@@ -125,6 +126,26 @@ class Arrangement:
                 plane.append(samples[at])
         return planes
 
+    def take(self, core: Form) -> None:
+        """Count the samples of an inset, or of an opacity."""
+        self.more_samples -= core.components * core.area.rows * core.area.width
+        require(self.more_samples >= 0, "insets and opacities are too large")
+
+    # Spec arrangement/overlay
+
+    def overlay(self, form: Form) -> Planes:
+        most = (1 << form.bits) - 1
+        colour = [self.reader.varint() for _ in range(form.components)]
+        require(max(colour) <= most, "colour out of range")
+        core = replace(form, components=1)
+        self.take(core)
+        (opacity,) = self.planes(core)
+        below = self.planes(form)
+        return [
+            [(2 * (t * (most - o) + value * o) + most) // (2 * most) for t, o in zip(plane, opacity, strict=True)]
+            for value, plane in zip(colour, below, strict=True)
+        ]
+
     # Spec arrangement/inset
 
     def inset(self, form: Form) -> Planes:
@@ -132,8 +153,7 @@ class Arrangement:
         require(height >= 1 and top + height <= form.area.image_rows, "inset out of range")
         require(breadth >= 1 and left + breadth <= form.area.width, "inset out of range")
         core = form.core(height, breadth, form.components)
-        self.inset_samples -= core.components * core.area.rows * core.area.width
-        require(self.inset_samples >= 0, "insets are too large")
+        self.take(core)
         first = self.planes(core)
         planes = self.planes(form)
         for at, (image, y, x) in enumerate(form.places()):

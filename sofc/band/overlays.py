@@ -1,0 +1,177 @@
+"""What was laid over colours that came of blocks, as letters, lines, arrows and watermarks: an encoder's affair.
+
+Samples that do not come out of the blocks may be a mixture of those that do and of one colour. What is known of the
+mixture tells of the image below, which tells of the mixture: both are sought by turns.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.band.arranging import View
+from sofc.band.drawn import Mask, drawn_in
+from sofc.band.overlay import Overlay
+from sofc.band.selection import Selection
+from sofc.band.shown import Shown, show_after
+from sofc.planes import Plane
+
+LEAST_SHARE, LEAST_FAR, FAR = 0.8, 64, 12
+"""An overlay is looked for where so much of an image, at least, follows from its origin, and so many samples are so far
+from what follows."""
+LEAST_MIXED = 0.2
+"""Share of these that are mixtures of one colour and of what follows, at least."""
+TURNS = 4
+"""How often the image below is sought anew, at most."""
+COLOURS = 3
+UNSETTLED = 4
+"""So far around what is missing and no mixture nothing is sure."""
+RADII = 2, 5, 12, 40
+"""An image is guessed from what is known so far around, the nearest first."""
+NEARLY = 0.25
+"""An opacity is told from the usual one and from none if it differs by more than this of the usual one."""
+Reals = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
+
+
+class Overlaid(NamedTuple):
+    """An overlay, its opacity, and the image below, as it is ``shown``."""
+
+    overlay: Overlay
+    opacity: View
+    below: View
+    shown: Shown
+
+
+class _Mixed(NamedTuple):
+    """An image as a mixture: an overlay, its opacity and the planes ``below``, which are the image's where it is none.
+
+    ``missed``: where samples do not follow from the origin; ``left``: where they are no mixture, either.
+    """
+
+    overlay: Overlay
+    opacity: Plane
+    below: list[Plane]
+    missed: Mask
+    left: Mask
+
+
+def find_overlay(view: View, shown: Shown, selection: Selection) -> Overlaid | None:
+    """What was laid over an image of which ``shown`` is known; None where that does not explain what is missing, or it
+    has not three components: one tells opacities from what is below too poorly."""
+    best: _Mixed | None = None
+    after = shown
+    for _ in range(TURNS if view.form.components == COLOURS else 0):
+        mixed = _mixed(view, drawn_in(view.form, after)) if after.traced and after.share >= LEAST_SHARE else None
+        if mixed is None or (best is not None and np.count_nonzero(mixed.left) >= np.count_nonzero(best.left)):
+            break
+        best = mixed
+        after = show_after(_guessed(view, best), shown.steps, selection)
+    if best is None:
+        return None
+    below = View(best.below, view.form)
+    opacity = View([best.opacity], best.overlay.forms(view.form)[0])
+    return Overlaid(best.overlay, opacity, below, show_after(below, shown.steps, selection))
+
+
+def _mixed(view: View, drawn: list[Plane]) -> _Mixed | None:
+    """An image as a mixture of what follows from its origin and of the colour that explains most."""
+    most = (1 << view.form.bits) - 1
+    distance = np.max([np.abs(one - two) for one, two in zip(view.planes, drawn, strict=True)], axis=0)
+    missed = distance > 0
+    is_far = distance[missed] >= FAR
+    if np.count_nonzero(is_far) < LEAST_FAR:
+        return None
+    seen, follows = (np.stack([plane[missed] for plane in planes]).astype(np.int64) for planes in (view.planes, drawn))
+    places = view.form.bits * np.arange(len(seen))
+    colours, counts = np.unique((seen[:, is_far] << places[:, None]).sum(axis=0), return_counts=True)
+    commonest = tuple((colours[counts.argmax()] >> places & most).tolist())
+    possible = dict.fromkeys((commonest, (0,) * len(seen), (most,) * len(seen)))
+    ranges = [opacities(seen, follows, colour, most) for colour in possible]
+    mixed = [np.count_nonzero((lowest <= highest) & is_far) for lowest, highest in ranges]
+    best = int(np.argmax(mixed))
+    if mixed[best] < LEAST_MIXED * np.count_nonzero(is_far):
+        return None
+    opacity = np.zeros(missed.shape, np.int32)
+    opacity[missed] = _chosen(*ranges[best], most)
+    below = [np.where(opacity > 0, own, plane) for own, plane in zip(drawn, view.planes, strict=True)]
+    return _Mixed(Overlay(list(possible)[best]), opacity, below, missed, missed & (opacity == 0))
+
+
+def opacities(seen: Numbers, below: Numbers, colour: tuple[int, ...], most: int) -> tuple[Numbers, Numbers]:
+    """From which opacity, at least 1, to which a colour makes of what is ``below`` what is ``seen``, (components,
+    places) both, of samples up to ``most``: where none does, the first is greater than the last."""
+    lowest, highest = np.ones(seen.shape[1], np.int64), np.full(seen.shape[1], most, np.int64)
+    for value, here, under in zip(colour, seen, below, strict=True):
+        way = 2 * np.abs(value - under)
+        gone = np.where(value >= under, here - under, under - here)
+        # Rounding to the nearest: most * (2 * gone - 1) < way * opacity < most * (2 * gone + 1), both of which are odd.
+        low, high = (most * (2 * gone + off) // np.maximum(1, way) for off in (-1, 1))
+        lowest = np.maximum(lowest, np.where(way > 0, low + 1, np.where(gone == 0, 1, most + 1)))
+        highest = np.minimum(highest, np.where(way > 0, high, most))
+    return lowest, highest
+
+
+def _chosen(lowest: Numbers, highest: Numbers, most: int) -> Numbers:
+    """Opacities within bounds, as few different ones as may be; 0 where no opacity is."""
+    chosen = np.zeros(len(lowest), np.int64)
+    is_open = lowest <= highest
+    while is_open.any():
+        begins, ends = (np.bincount(each[is_open], minlength=most + 2) for each in (lowest, highest + 1))
+        value = int(np.cumsum(begins - ends).argmax())
+        here = is_open & (lowest <= value) & (value <= highest)
+        chosen[here] = value
+        is_open &= ~here
+    return chosen
+
+
+def _guessed(view: View, mixed: _Mixed) -> View:
+    """The image below a mixture, as far as it can be guessed: where all around comes out, or is as translucent as most
+    of it is, that is known. Elsewhere it is about as translucent, or not covered, as what is around tells, or hidden:
+    which is what one colour far from others says to those who look for the origin of three components."""
+    most = (1 << view.form.bits) - 1
+    usual = int(np.bincount(mixed.opacity[mixed.opacity > 0]).argmax())
+    is_settled = _sums(mixed.left, UNSETTLED) == 0
+    sure = (_sums(mixed.missed, 1) == 0) | is_settled
+    if usual < most:
+        sure |= mixed.opacity == usual
+    around = [_from_around(plane, sure) for plane in mixed.below]
+    ways = [value - plane for value, plane in zip(mixed.overlay.colour, around, strict=True)]
+    gone = [plane - other for plane, other in zip(view.planes, around, strict=True)]
+    projected = sum(one * way for one, way in zip(gone, ways, strict=True))
+    share = projected / np.maximum(1, sum(way * way for way in ways)) * most / usual
+    is_usual, is_free = np.abs(share - 1) < NEARLY, share < NEARLY
+    hidden = most if 2 * np.mean(view.planes) < most else 0
+    guessed = []
+    for value, plane, own in zip(mixed.overlay.colour, view.planes, mixed.below, strict=True):
+        guess = np.where(is_free, plane, hidden)
+        if usual < most:
+            uncovered = (most * plane - usual * value + (most - usual) // 2) // (most - usual)
+            guess = np.where(is_usual, np.clip(uncovered, 0, most), guess)
+        guessed.append(np.where(sure, own, guess).astype(np.int32))
+    return View(guessed, view.form)
+
+
+def _from_around(plane: Plane, known: Mask) -> Reals:
+    """A plane, where it is not known what is known around it is about."""
+    result = np.where(known, plane, plane[known].mean() if known.any() else 0.0)
+    is_open = ~known
+    for radius in RADII:
+        count = _sums(known, radius)
+        here = is_open & (count > radius)
+        result[here] = _sums(np.where(known, plane, 0), radius)[here] / count[here]
+        is_open &= ~here
+    return result
+
+
+def _sums(plane: npt.NDArray[np.generic], radius: int) -> Numbers:
+    """The sum of samples so far around each."""
+    result = plane.astype(np.int64)
+    for axis, size in enumerate(plane.shape):
+        total = np.insert(np.cumsum(result, axis=axis), 0, 0, axis=axis)
+        places = np.arange(size)
+        last, first = np.minimum(places + radius + 1, size), np.maximum(places - radius, 0)
+        result = total.take(last, axis) - total.take(first, axis)
+    return result
