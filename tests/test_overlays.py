@@ -86,6 +86,17 @@ def test_a_watermark_costs_what_it_does_alone() -> None:
 
 
 @COMPILED
+@pytest.mark.parametrize("colour", [(255, 255, 0), (30, 200, 255)])
+def test_a_gray_picture_under_a_colour_is_found(colour: tuple[int, ...]) -> None:
+    """Also where two components are equal everywhere, and could be one."""
+    gray = decoded(pale(150, 180, 1)[..., :1].repeat(3, axis=2), 60)
+    data = encode(mixed := laid_over(gray, colour, rings(1.5)))
+    arrangement = arrangement_of(data, mixed)
+    assert isinstance(arrangement, Divided) and arrangement.division == Overlay(colour)
+    assert len(data) < 1.1 * (len(encode(gray)) + len(encode(rings(1.5).astype(np.uint8))))
+
+
+@COMPILED
 def test_two_colours_are_found() -> None:
     left, right = rings(1.5), rings(1.5)
     left[:, 85:], right[:, :85] = 0, 0

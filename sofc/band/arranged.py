@@ -22,6 +22,7 @@ from sofc.band.arranging import (
     View,
     find_arrangement,
     is_demosaiced,
+    is_merged,
     is_narrowed,
     is_tiled,
     wholes_of,
@@ -61,6 +62,7 @@ def code_arranged(
     if isinstance(found, View):
         return _code_whole(view, selection, numbers, judged)
     is_doubtful = selection.is_trained or is_narrowed(found) or is_demosaiced(found) or is_tiled(found)
+    is_doubtful |= is_merged(found) and bool(judged.of(view, selection)[0][0].traced)
     if is_doubtful and judged.size(view, selection) <= _estimate_parts(found, selection, numbers, judged):
         return _code_whole(view, selection, numbers, judged)
     return _code(found, selection, numbers, judged)

@@ -114,6 +114,11 @@ def is_narrowed(found: Found) -> bool:
     return isinstance(found, Taken) and isinstance(found.step, Scale) and found.step.factor == 1
 
 
+def is_merged(found: Found) -> bool:
+    """Whether two components of three are equal: those that a colour was laid over may be so, and no less one image."""
+    return isinstance(found, Taken) and isinstance(found.step, Choose) and isinstance(found.core, Parted)
+
+
 def is_demosaiced(found: Found) -> bool:
     """Whether a mosaic was found: samples that are means by chance may take less as they are."""
     return isinstance(found, Taken) and (isinstance(found.step, Demosaic) or is_demosaiced(found.core))

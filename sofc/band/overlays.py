@@ -25,7 +25,8 @@ LEAST_MIXED = 0.2
 """Share of these that are mixtures of one colour and of what follows, at least."""
 TURNS = 4
 """How often the image below is sought anew, at most."""
-COLOURS = 3
+COLOURS, MOST_TINTED = 3, 0.2
+"""Components that tell a mixture; share of the samples of an image, at most, that have a colour where others are gray."""
 UNSETTLED = 4
 """So far around what is missing and no mixture nothing is sure."""
 RADII = 2, 5, 12, 40
@@ -61,19 +62,36 @@ class _Mixed(NamedTuple):
 def find_overlay(view: View, shown: Shown, selection: Selection) -> Overlaid | None:
     """What was laid over an image of which ``shown`` is known; None where that does not explain what is missing, or it
     has not three components: one tells opacities from what is below too poorly."""
+    if view.form.components != COLOURS:
+        return None
     best: _Mixed | None = None
-    after = shown
-    for _ in range(TURNS if view.form.components == COLOURS else 0):
+    after = _gray_shown(view, shown, selection)
+    for _ in range(TURNS):
         mixed = _mixed(view, drawn_in(view.form, after)) if after.traced and after.share >= LEAST_SHARE else None
         if mixed is None or (best is not None and np.count_nonzero(mixed.left) >= np.count_nonzero(best.left)):
             break
         best = mixed
-        after = show_after(_guessed(view, best), shown.steps, selection)
+        after = show_after(_guessed(view, best), after.steps, selection)
     if best is None:
         return None
     below = View(best.below, view.form)
     opacity = View([best.opacity], best.overlay.forms(view.form)[0])
-    return Overlaid(best.overlay, opacity, below, show_after(below, shown.steps, selection))
+    return Overlaid(best.overlay, opacity, below, show_after(below, after.steps, selection))
+
+
+def _gray_shown(view: View, shown: Shown, selection: Selection) -> Shown:
+    """What is shown of an image that is gray but for what was laid over it: what the others tell of colour is wrong."""
+    is_tinted: Mask = np.logical_or.reduce([plane != view.planes[0] for plane in view.planes])
+    if not shown.traced or not 0 < is_tinted.mean() < MOST_TINTED:
+        return shown
+    hidden = [np.where(is_tinted, _hiding(view), plane).astype(np.int32) for plane in view.planes]
+    return show_after(View(hidden, view.form), [], selection)
+
+
+def _hiding(view: View) -> int:
+    """A sample of the one colour that says, far from others, to those who look for an origin that it was laid over."""
+    most = (1 << view.form.bits) - 1
+    return most if 2 * np.mean(view.planes) < most else 0
 
 
 def _mixed(view: View, drawn: list[Plane]) -> _Mixed | None:
@@ -129,8 +147,7 @@ def _chosen(lowest: Numbers, highest: Numbers, most: int) -> Numbers:
 
 def _guessed(view: View, mixed: _Mixed) -> View:
     """The image below a mixture, as far as it can be guessed: where all around comes out, or is as translucent as most
-    of it is, that is known. Elsewhere it is about as translucent, or not covered, as what is around tells, or hidden:
-    which is what one colour far from others says to those who look for the origin of three components."""
+    of it is, that is known. Elsewhere what is around tells whether it is that, too, or not covered, or hidden."""
     most = (1 << view.form.bits) - 1
     usual = int(np.bincount(mixed.opacity[mixed.opacity > 0]).argmax())
     is_settled = _sums(mixed.left, UNSETTLED) == 0
@@ -143,7 +160,7 @@ def _guessed(view: View, mixed: _Mixed) -> View:
     projected = sum(one * way for one, way in zip(gone, ways, strict=True))
     share = projected / np.maximum(1, sum(way * way for way in ways)) * most / usual
     is_usual, is_free = np.abs(share - 1) < NEARLY, share < NEARLY
-    hidden = most if 2 * np.mean(view.planes) < most else 0
+    hidden = _hiding(view)
     guessed = []
     for value, plane, own in zip(mixed.overlay.colour, view.planes, mixed.below, strict=True):
         guess = np.where(is_free, plane, hidden)
