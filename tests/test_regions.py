@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
+import PIL.ImageFilter
 import pytest
 from helpers import chunks_of
 
@@ -264,6 +265,18 @@ LEGEND = np.random.default_rng(4).choice(np.uint8([0, 90, 255]), (12, 16, 3)).re
 
 def test_a_legend_over_a_picture_costs_little() -> None:
     assert len(encode(pasted(LARGE, (120, 40, LEGEND)))) < 1.12 * (len(encode(LARGE)) + len(encode(LEGEND)))
+
+
+def test_what_was_blurred_is_an_inset_without_borders() -> None:
+    """Blurred more and more from its border on."""
+    y, x = np.mgrid[:80, :90]
+    strength = np.minimum(np.minimum(y, 79 - y), np.minimum(x, 89 - x)).clip(0, 8)[..., None] / 8
+    soft = np.asarray(PIL.Image.fromarray(LARGE[90:170, 70:160]).filter(PIL.ImageFilter.GaussianBlur(6)))
+    mixed = np.rint(LARGE[90:170, 70:160] * (1 - strength) + soft * strength).astype(np.uint8)
+    image = pasted(LARGE, (90, 70, mixed))
+    data = encode(image)
+    assert any(isinstance(one, Inset) for one in divisions_in(arrangement_of(data, image)))
+    assert len(data) < 1.1 * (len(encode(LARGE)) + len(encode(mixed)))
 
 
 def test_how_a_picture_is_turned_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:

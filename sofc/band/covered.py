@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.band.arranging import View
-from sofc.band.borders import MOST_LEFT
+from sofc.band.borders import MARGIN, MOST_LEFT
 from sofc.band.drawn import drawn_in, missed_of
 from sofc.band.inset import Inset
 from sofc.band.selection import Selection
@@ -21,6 +21,9 @@ FEW_MISSED = 8
 
 PLAIN = 0.9
 """Where so much of what is beside an inset has one colour, it stands on that."""
+MANY, MOSTLY, MOST_CHANGED = 0.25, 0.5, 0.5
+"""Rows and columns of a rectangle that was changed have so many samples that do not come out, at least, of those of the
+worst; the rectangle has such a share of them, and an image at most such a share of rectangles."""
 SURE_SHARE = 0.85
 """Share of the samples beside an inset that follow from an origin, at least, where it is sure what is below."""
 
@@ -30,6 +33,25 @@ def covered_part(shown: Shown) -> Inset | None:
     or it was found after turning the image."""
     missed = missed_of(shown)
     return None if missed is None else _around(missed, FEW_MISSED)
+
+
+def changed_part(shown: Shown) -> Inset | None:
+    """The rectangle in which most samples do not come out of the image's origin, with whatever borders, as where faces
+    were blurred: all of it was changed. None where there is none such, or it is most of the image."""
+    missed = missed_of(shown)
+    if missed is None:
+        return None
+    ranges = []
+    for axis in (1, 0):
+        counts = np.count_nonzero(missed, axis=axis)
+        changed = np.flatnonzero(counts >= max(FEW_MISSED, MANY * counts.max()))
+        runs = np.split(changed, np.flatnonzero(np.diff(changed) > 1) + 1)
+        longest = max(runs, key=len)
+        ranges.append((int(longest[0]) if longest.size else 0, len(longest)))
+    (top, rows), (left, width) = ranges
+    if min(rows, width) < MARGIN or rows * width > MOST_CHANGED * missed.size:
+        return None
+    return Inset(top, left, rows, width) if missed[top : top + rows, left : left + width].mean() >= MOSTLY else None
 
 
 def left_beside(shown: Shown, inset: Inset) -> float:

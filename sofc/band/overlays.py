@@ -26,7 +26,7 @@ LEAST_MIXED = 0.2
 TURNS = 4
 """How often the image below is sought anew, at most."""
 COLOURS, MOST_TINTED = 3, 0.2
-"""Components that tell a mixture; share of the samples of an image, at most, that have a colour where others are gray."""
+"""Components that tell a mixture; share of samples, at most, that have a colour where others are gray."""
 UNSETTLED = 4
 """So far around what is missing and no mixture nothing is sure."""
 RADII = 2, 5, 12, 40

@@ -11,7 +11,7 @@ import numpy as np
 
 from sofc.band.arranging import View
 from sofc.band.borders import find_border, find_gap, find_inset
-from sofc.band.covered import covered_part, left_beside, uncovered
+from sofc.band.covered import changed_part, covered_part, left_beside, uncovered
 from sofc.band.division import Division
 from sofc.band.inset import Inset
 from sofc.band.pieces import STEP, telling_place, variety
@@ -134,8 +134,10 @@ def _divisions(region: Region, most: int, taken: Sequence[Inset]) -> Iterator[Di
         if border is not None:
             yield border
     if shown.share < INSET_SHARE:
-        part = covered_part(shown)
-        inset = find_inset(view.planes, part) or (None if part is None else find_inset(view.planes))
+        part, changed = covered_part(shown), changed_part(shown)
+        inset = find_inset(view.planes, part) or (part and find_inset(view.planes))
+        if changed is not None and (inset is None or not inset.covers_most_of(changed)):
+            inset = changed
         if inset is not None and not any(other.covers_most_of(inset) for other in taken):
             yield inset
 
