@@ -183,13 +183,13 @@ def _unlike(piece: View, shown: Shown, transform: Transform) -> list[tuple[Step,
 
     def share(step: Step) -> float:
         planes = transform.forward(piece.after(step).planes)
-        return most_enlarged(planes, [now.factors]).share if transform.suits(planes) else 0
+        return most_enlarged(planes, possible) if transform.suits(planes) else 0
 
     # Means of what was inverted are no multiples of a step that does not divide 8.
     means = [] if origin is None else [int(one.origins[0].table[0]) for one in origin.origins]
     tried = (Orient(2), FALLS) if all(8 % mean == 0 for mean in means) else (Orient(2),)
     found = {(step,): share(step) for step in tried}
-    return [steps for steps, one in found.items() if one >= LEAST_ENLARGED and one > now.share + CLEAR_GAIN]
+    return [steps for steps, one in found.items() if one >= LEAST_ENLARGED and one > now + CLEAR_GAIN]
 
 
 def _is_sideways(piece: View, shown: Shown, transform: Transform) -> bool:

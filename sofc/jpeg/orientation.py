@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
@@ -55,19 +54,12 @@ def _is_inverted(content: bytes) -> bool:
     return bool(alike.max() >= ALIKE and not (tables[alike == alike.max(), 0] <= table[0]).any())
 
 
-class Enlarged(NamedTuple):
-    """The share of samples of Cb and Cr that come out again if they were enlarged smoothly, and by which factors."""
-
-    share: float
-    factors: tuple[int, int]
-
-
-def most_enlarged(planes: Sequence[Plane], factors: Iterable[tuple[int, int]]) -> Enlarged:
-    """How Cb and Cr come out again if they were enlarged smoothly by the factors that suit best, of some.
+def most_enlarged(planes: Sequence[Plane], factors: Iterable[tuple[int, int]]) -> float:
+    """The share of Cb and Cr that comes out if they were enlarged smoothly by those of some factors that suit best.
 
     ``planes``: Y, Cb, Cr and their correction plane. It tells orientations apart: how samples are rounded then is not
     symmetric.
     """
     colours = bounded(planes[:3], Seen.of(planes))[1:]
     grids = [Grid(*each, *place) for each in factors if each != (1, 1) for place in np.ndindex(each)]
-    return max(Enlarged(min(match(plane, shrunk(plane, grid), grid) for plane in colours), grid[:2]) for grid in grids)
+    return max(min(match(plane, shrunk(plane, grid), grid) for plane in colours) for grid in grids)
