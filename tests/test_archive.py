@@ -465,6 +465,44 @@ def test_an_update_stores_anew_what_another_version_made(
     assert verify(folder).lost == []
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ((("format", "1"),), "it is of version 0.1 of the format, and this sofc reads 0.2 only: read it with the sofc"),
+        ((("format", "0.9"), ("sofc", "7.8")), "reads 0.2 only: read it with sofc 7.8, which made it"),
+    ],
+)
+def test_an_archive_of_another_draft_is_left_alone(
+    tree: Path, copied: Path, tmp_path: Path, rows: Any, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(copied / manifest.NAME)) as table:
+        table.execute("DELETE FROM archive")
+        table.executemany("INSERT INTO archive VALUES (?, ?)", rows)
+        table.commit()
+    (copied / manifest.CHECK).write_text(manifest._check_of(copied / manifest.NAME))
+    before, back = contents(copied), tmp_path / "back"
+    put(tmp_path / "new" / "file", b"new")
+    for arguments in (
+        ["restore", copied, "-o", back],
+        ["restore", copied, "-o", back, "--salvage"],
+        ["archive", "--verify", copied],
+        ["archive", tmp_path / "new", "-o", copied, "--update", "--forget"],
+        ["archive", tmp_path / "new", "-o", copied, "--update", "--verify"],
+    ):
+        assert main([*map(str, arguments)]) == 4
+        assert said in capsys.readouterr().err.splitlines()[-1]
+        assert contents(copied) == before and not back.exists()
+    with pytest.raises(sofc.UnsupportedError, match="this sofc reads"):
+        sofc.open_archive(copied)
+
+
+def test_units_of_another_draft_are_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = coding.UnitPlan("a", "pack", 5, ())
+    before = plan.key
+    monkeypatch.setattr(coding, "FORMAT", "0.1")
+    assert plan.key != before
+
+
 def test_a_damaged_codebook(tmp_path: Path) -> None:
     """A copy serves; where there is none either, that is said."""
     folder = tmp_path / "codebooks"

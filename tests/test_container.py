@@ -312,9 +312,6 @@ def test_codebook_with_any_bit_flipped() -> None:
     for bit in range(8 * len(data)):
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8
-        if bit // 8 == 9:  # the minor version
-            assert Codebook.from_bytes(bytes(flipped)).id != raw_codebook().id
-            continue
         with pytest.raises(SofcError):
             Codebook.from_bytes(bytes(flipped))
 

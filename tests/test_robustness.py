@@ -109,18 +109,14 @@ def test_rows_that_a_cut_file_does_not_have() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_any_flipped_bit_is_found_or_harmless(name: str) -> None:
+def test_any_flipped_bit_is_found(name: str) -> None:
     data, expected = FILES[name]()
-    harmless = set()
     for bit in range(8 * len(data)):
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8
         decoded = run_decoder([bytes(flipped)])
         assert_only_right_samples(decoded, expected)
-        if decoded.error is None:
-            assert len(decoded.images) == len(expected)
-            harmless.add(bit // 8)
-    assert harmless <= {9}  # the minor version
+        assert decoded.error is not None
     for bit in range(0, 8 * len(data), 7):
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import make_vectors
 import pytest
 from helpers import chunks_of, models_of, run_decoder
 
@@ -75,6 +76,16 @@ def test_vectors_are_coded_as_their_names_say(entry: dict[str, Any]) -> None:
     assert all(model >= FIRST_CODEBOOK_MODEL for model in models)
     coders = {codebook.models[model - FIRST_CODEBOOK_MODEL].coder for model in models}
     assert coders == {IDS[entry["file"].split("-")[0]]}
+
+
+def test_files_that_mean_something_else_need_another_number(tmp_path: Path) -> None:
+    entry = next(entry for entry in ENTRIES if entry["file"] == "raw-gray.sofc")
+    changed = entry | {"images": [entry["images"][0] | {"sha256": "0" * 64}]}
+    data = (FOLDER / entry["file"]).read_bytes()
+    for listed, minor, found in ((entry, data[9], []), (changed, data[9], [entry["file"]]), (changed, data[9] - 1, [])):
+        (tmp_path / "manifest.json").write_text(json.dumps([listed]))
+        (tmp_path / entry["file"]).write_bytes(data[:9] + bytes([minor]) + data[10:])
+        assert make_vectors.misread(tmp_path) == found
 
 
 def test_vectors_have_all_chunks_transforms_and_places_of_the_grid() -> None:

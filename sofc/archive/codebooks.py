@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sofc.archive.coding import Member, codebook_paths
 from sofc.archive.kinds import Kind
+from sofc.archive.manifest import FORMAT
 from sofc.errors import SofcError
 from sofc.places import Place, StorePath, here_all, replacing_at
 
@@ -46,7 +47,7 @@ def train_codebook(
     if sum(member.size for member in members) < LEAST_BYTES or len(members) < LEAST_FILES:
         return None
     sample = members[:: max(1, -(-len(members) // SAMPLE_FILES), -(-pixels // SAMPLE_PIXELS))]
-    how = [VERSION, effort, len(members), [member.digest for member in sample]]
+    how = [FORMAT, VERSION, effort, len(members), [member.digest for member in sample]]
     note = draft / f"{hashlib.sha256(json.dumps(how).encode()).hexdigest()[:32]}.codebook"
     if note.exists():
         found = note.read_bytes().decode("ascii") or None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from sofc.archive import unit
 from sofc.archive.crops import Crop
 from sofc.archive.kinds import COLLECTION, PACK, digest_of
+from sofc.archive.manifest import FORMAT
 from sofc.archive.reading import FindCodebook, UnitReader
 from sofc.container.original import MAX_FILE_BYTES
 from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
@@ -72,7 +73,8 @@ class UnitPlan:
     def key(self) -> str:
         """The name of the unit: what goes into it and how decides it."""
         crops = [member.crop.numbers for member in self.members if member.crop is not None]
-        how = [VERSION, self.store, self.effort, self.codebook, [member.digest for member in self.members], crops]
+        digests = [member.digest for member in self.members]
+        how = [FORMAT, VERSION, self.store, self.effort, self.codebook, digests, crops]
         return hashlib.sha256(json.dumps(how).encode()).hexdigest()[:32]
 
     @property

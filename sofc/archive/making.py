@@ -26,6 +26,7 @@ from sofc.archive.manifest import (
     digest_bytes,
     finish,
     is_archive,
+    opened,
     read,
 )
 from sofc.archive.plan import Stored, effort_of, in_units, members, with_crops, work_of
@@ -124,12 +125,15 @@ def archive(
 
 
 def _check_target(folder: Place, settings: Settings) -> None:
-    """Raise UsageError where no archive is to be made."""
+    """Raise UsageError where no archive is to be made, UnsupportedError for one of another version of the format."""
     is_begun = (folder / DRAFT / FIRST).exists()  # by a run that made it anew and did not come to its end
     if is_archive(folder):
         if not (settings.update or is_begun):
             reason = "is an archive already: bring it up to date with --update, or name another folder"
             raise UsageError(f"{folder} {reason}")
+        if settings.update:
+            with opened(folder, []):
+                pass
     elif not is_begun and not set(names_in(folder)) <= {DRAFT}:
         raise UsageError(f"{folder} holds other things: name an empty folder, or one that is not there")
 

@@ -11,18 +11,24 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
+from importlib import metadata
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from sofc.archive.kinds import digest_of
-from sofc.errors import FormatError, UsageError
-from sofc.places import Place, deliver, here, move, replacing_at
+from sofc.container import schema
+from sofc.container.chunks import other_version
+from sofc.errors import FormatError, UnsupportedError, UsageError
+from sofc.places import Place, as_of, deliver, here, move, replacing_at
 
 NAME, COPY, CHECK = "manifest.sqlite", "manifest.copy.xz", "manifest.sha256"
 NEW = ".manifest.new.sqlite"
 """A whole manifest that is to be the one, while the copy and the check are still written."""
-FORMAT = "1"
+FORMAT = f"{schema.VERSION_MAJOR}.{schema.VERSION_MINOR[schema.SIGNATURE]}"
+"""That of the sofc files in the units, which no other draft decodes."""
+_FIRST_DRAFT = "0.1"
+"""Called 1 in manifests of its time."""
 MOST_COPY_BYTES = 1 << 32
 """Of a copy, unpacked: a reader takes no larger ones."""
 _DICTIONARY = 1 << 21
@@ -155,7 +161,7 @@ class Manifest:
 
     def _rows(self, name: str) -> Iterator[tuple[Any, ...]]:
         if name == "archive":
-            yield from (("format", FORMAT),)
+            yield from (("format", FORMAT), ("sofc", metadata.version("sofc")))
         elif name == "entries":
             ordered = sorted(self.entries, key=lambda row: (row.path.encode(), row.escaped))
             yield from map(_values_of(EntryRow), ordered)
@@ -203,16 +209,20 @@ def opened(folder: Place, damage: list[str]) -> Iterator[sqlite3.Connection]:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a manifest that is sound, and that nobody changes meanwhile. Raises FormatError."""
+    """Open a manifest that is sound, and that nobody changes meanwhile. Raises FormatError, UnsupportedError for one of
+    another version of the format."""
     table = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
     try:
-        found = table.execute("SELECT value FROM archive WHERE key = 'format'").fetchone()
+        found = dict(table.execute("SELECT key, value FROM archive"))
     except sqlite3.DatabaseError as error:
         table.close()
         raise FormatError(f"{path} is no manifest of an archive: {error}") from None
-    if found != (FORMAT,):
+    version = found.get("format")
+    if version != FORMAT:
         table.close()
-        raise FormatError(f"{path} is a manifest of format {found and found[0]!r}, which is not known here")
+        version = _FIRST_DRAFT if version == "1" else version
+        maker = f"sofc {found['sofc']}, which made it" if "sofc" in found else "the sofc that made it"
+        raise UnsupportedError(f"{path}: {other_version(str(version), FORMAT, maker)}")
     return table
 
 
@@ -234,7 +244,8 @@ def sound(folder: Place, damage: list[str]) -> Iterator[Path]:
             damage.append(f"{NAME} is damaged or does not match {CHECK}: its copy {COPY} is used")
             drafts = resources.enter_context(tempfile.TemporaryDirectory())
             path = _from_copy(folder / COPY, Path(drafts) / NAME)
-        yield path
+        with as_of(folder / NAME, path):
+            yield path
 
 
 def _from_copy(copy: Place, path: Path) -> Path:

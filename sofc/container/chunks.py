@@ -49,7 +49,8 @@ _MAX_PACKED_VALUE = 1 << 24
 
 
 def pack_file_head(signature: bytes = schema.SIGNATURE) -> bytes:
-    return build(schema.FILE_HEAD_BODY, signature=signature, major=schema.VERSION_MAJOR, minor=schema.VERSION_MINOR)
+    minor = schema.VERSION_MINOR[signature]
+    return build(schema.FILE_HEAD_BODY, signature=signature, major=schema.VERSION_MAJOR, minor=minor)
 
 
 def check_signature(prefix: bytes, signature: bytes = schema.SIGNATURE) -> None:
@@ -74,11 +75,15 @@ def unpack_file_head(head: bytes, signature: bytes = schema.SIGNATURE) -> tuple[
     if len(head) < FILE_HEAD_SIZE:
         raise TruncatedError("the file ends inside its head", offset=len(head))
     fields = parse(schema.FILE_HEAD_BODY, head, b"")
-    if fields.major != schema.VERSION_MAJOR:
-        raise UnsupportedError(
-            f"version {fields.major}.{fields.minor} of the format is not known to this version of sofc", offset=8
-        )
-    return fields.major, fields.minor
+    found, known = (fields.major, fields.minor), (schema.VERSION_MAJOR, schema.VERSION_MINOR[signature])
+    if found != known:
+        raise UnsupportedError(other_version("{}.{}".format(*found), "{}.{}".format(*known)), offset=8)
+    return found
+
+
+def other_version(found: str, known: str, maker: str = "the sofc that made it") -> str:
+    """What to say of a version of the format that is not the ``known`` one. Spec container/file: drafts differ."""
+    return f"it is of version {found} of the format, and this sofc reads {known} only: read it with {maker}"
 
 
 # Bodies of an image file.

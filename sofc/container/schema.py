@@ -73,7 +73,8 @@ Count = VarInteger(MAX_STREAMS)
 SIGNATURE = b"\xabSOFC\r\n\n"
 CODEBOOK_SIGNATURE = b"\xabSOFB\r\n\n"
 VERSION_MAJOR = 0
-VERSION_MINOR = 1
+VERSION_MINOR = {SIGNATURE: 2, CODEBOOK_SIGNATURE: 1}
+"""Of image files (and archives of them) and of codebooks: each draft has its own, and readers know no other."""
 ANCILLARY = 0x20
 
 # Chunk types of an image file, in the order in which they may stand.
@@ -103,8 +104,8 @@ CHUNK = Struct(
 
 FILE_HEAD_BODY = Struct(
     "signature" / Bytes(8) * "`AB 53 4F 46 43 0D 0A 0A` for an image file, `AB 53 4F 46 42 0D 0A 0A` for a codebook.",
-    "major" / Int8ul * "Version of the format; a decoder rejects one that it does not know.",
-    "minor" / Int8ul * "Revision that an older decoder can still read.",
+    "major" / Int8ul * "Version of the format.",
+    "minor" / Int8ul * "Draft of that version.",
 )
 
 CODEBOOK_REFERENCE_BODY = Struct(

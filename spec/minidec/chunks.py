@@ -10,6 +10,7 @@ from .notation import Reader, require
 
 IMAGE_SIGNATURE = bytes.fromhex("AB534F46430D0A0A")
 CODEBOOK_SIGNATURE = bytes.fromhex("AB534F46420D0A0A")
+VERSIONS = {IMAGE_SIGNATURE: bytes([0, 2]), CODEBOOK_SIGNATURE: bytes([0, 1])}
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def read_file_head(data: bytes, signature: bytes) -> int:
     """Check the file head; gives its size."""
     require(data[:8] == signature, "another signature")
     require(len(data) >= 10, "data ends too early")
-    require(data[8] == 0, "a major version that is not known")
+    require(data[8:10] == VERSIONS[signature], "a version that is not known")
     return 10
 
 
