@@ -19,8 +19,13 @@ from sofc.errors import UsageError
 LOCAL = "local:"
 ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://(\[[0-9A-Fa-f:.]+\]|[^:/\[\]]+):[0-9]{1,5}")
 CONFIGURATION = {
-    # Nobody looks at these, which workers take a hundred times a second.
+    # Nobody looks at these, which are taken up to a hundred times a second by each worker, nanny and scheduler.
     "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.worker.memory.monitor-interval": "1s",
+    # No result is there twice.
+    "distributed.scheduler.active-memory-manager.start": False,
     # With it each array of some size is given back to the system, and its pages are made anew for the next.
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
 }
