@@ -316,3 +316,19 @@ def test_searches_are_bounded(way: int, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(remainder, "STEPS_A_BYTE", 0)
     with pytest.raises(LimitError):
         Session().take_apart(compressed, data)
+
+
+@pytest.mark.parametrize(("steps", "tries"), [(1, 1), (1 << 40, len(remainder._STARTS))])
+def test_no_effort_is_tried_after_too_many_steps(monkeypatch: pytest.MonkeyPatch, steps: int, tries: int) -> None:
+    data = bytes(1 << 12) + b"some more" * 40
+    monkeypatch.setattr(remainder, "_STEPS", steps)
+    monkeypatch.setattr(remainder, "_STEPS_A_BYTE", 0)
+    tried: list[Effort] = []
+    sample = remainder._Encoder.sample
+    monkeypatch.setattr(
+        remainder._Encoder, "sample", lambda self, size: tried.append(self.effort) or sample(self, size)
+    )
+    packed = zlib.compress(data, 6)[2:-4]
+    apart = Session().take_apart(packed, data)
+    assert Session().make_again(apart, data) == packed
+    assert tried[0] == remainder._STARTS[0] and (len(tried) == 1 if tries == 1 else len(tried) >= tries)

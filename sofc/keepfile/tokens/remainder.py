@@ -283,12 +283,15 @@ class _Decoder(_Coding):
 
 
 _STARTS = (
-    *(Effort(CHAIN_OF_3, depth, LONGEST, 0, 0, 0) for depth in (8, 128, 1024)),
-    *(Effort(CHAIN_OF_4, depth, LONGEST, 1, probes, 0) for depth in (12, 35, 300) for probes in (0, 1)),
+    Effort(CHAIN_OF_3, 8, LONGEST, 0, 0, 0),
+    *(Effort(CHAIN_OF_4, depth, LONGEST, 1, probes, 0) for depth in (12, 35) for probes in (0, 1)),
     Effort(TREE, 64, LONGEST, 0, 2, 0),
     Effort(TREE, 64, LONGEST, 0, 64, 2),
+    Effort(CHAIN_OF_3, 128, LONGEST, 0, 0, 0),
+    *(Effort(CHAIN_OF_4, 300, LONGEST, 1, probes, 0) for probes in (0, 1)),
+    Effort(CHAIN_OF_3, 1024, LONGEST, 0, 0, 0),
 )
-"""Efforts of zlib, libdeflate and zopfli, more or less: the search begins with the best of them."""
+"""Efforts of zlib, libdeflate and zopfli, more or less, the shallow first: the search begins with the best of them."""
 _CHOICES = {
     "depth": (1, 2, 4, 6, 8, 12, 16, 24, 32, 35, 48, 64, 100, 128, 200, 256, 300, 512, 600, 1024),
     "nice": (8, 10, 16, 30, 32, 65, 75, 96, 128, 130, 150, 192, 258),
@@ -305,6 +308,9 @@ _ENOUGH = 1 << 14
 """Bytes after which the effort is known."""
 _MOST_KNOWN = 2
 """Efforts that are tried first."""
+_STEPS, _STEPS_A_BYTE = 1 << 29, 1 << 14
+"""Steps of all trials after which no other effort is tried, and further ones for each byte of deflate data: of an image
+of few colours one effort may ask for 400 million, and 1,000 bytes is all there is to save."""
 _LITTLE = 128
 """Where the decisions take less than one in so many bytes of deflate data, a better effort can save next to nothing."""
 
@@ -360,12 +366,20 @@ class Session:
         data, LimitError where that takes too many steps."""
         data = np.frombuffer(bytearray(inflated), np.uint8)
 
+        left = _STEPS + _STEPS_A_BYTE * len(compressed)
+
         @cache
         def cost(effort: Effort) -> int:
+            nonlocal left
+            if left <= 0:
+                return sys.maxsize
+            encoder = _Encoder(compressed, data, effort, self._learned.copy())
             try:
-                return _Encoder(compressed, data, effort, self._learned.copy()).sample(_SAMPLE)
+                return encoder.sample(_SAMPLE)
             except LimitError:
                 return sys.maxsize
+            finally:
+                left -= int(encoder.matches.steps[0])
 
         if self._effort is None or self._tried < _ENOUGH:
             self._effort = self._fitting(cost, len(compressed) * min(len(inflated), _SAMPLE) // max(1, len(inflated)))
