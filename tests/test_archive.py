@@ -459,6 +459,7 @@ def test_an_update_stores_anew_what_another_version_made(
         archive(tree, folder, FAST)
     found = verify(folder)
     assert "gray/3.png" in dict(found.lost) and found.damage == []
+    assert len(found.lost) > 1 and found.lost == sorted(found.lost)  # not in the order of units, the largest first
     assert archive(tree, folder, Settings(effort=1, train=False, update=True)).damaged == []
     done = archive(tree, folder, Settings(effort=1, train=False, update=True, verify=True))
     assert dict(done.damaged).keys() >= dict(found.lost).keys() and done.fresh

@@ -60,7 +60,8 @@ class UnitTask(NamedTuple):
 
 @dataclass
 class Restored:
-    """What came of it. ``lost``: paths that did not come back, and why; ``skipped``: what was not to be made."""
+    """What came of it. ``lost``: paths that did not come back, in their order, and why; ``skipped``: what was not to be
+    made."""
 
     files: int = 0
     bytes: int = 0
@@ -120,6 +121,7 @@ def restore(
         for path, time, mode in reversed(folders):
             with _noting(path, result.lost, salvage):
                 _settle(place(root, path), time, mode)
+    result.lost.sort()
     return result
 
 
@@ -143,6 +145,7 @@ def verify(
     for task, lost in _each_done(tasks, partial(verify_unit, folder=folder), executor):
         _count(task, lost, result, salvage=True)
         advance(task.size)
+    result.lost.sort()
     return result
 
 
@@ -155,6 +158,7 @@ def remove_originals(folder: Place, root: Place, *, executor: Executor | None = 
         tasks = list(_tasks(table, (), result.lost))
     for task, kept in _each_done(tasks, partial(remove_unit, folder=folder, root=root), executor):
         _count(task, kept, result, salvage=True)
+    result.lost.sort()
     return result
 
 
