@@ -237,32 +237,27 @@ class ExpectedErrors:
 
     def collect(self, images: Iterator[list[Plane]]) -> Integers:
         """Normal equations for each plane and place of the grid (planes, 64, ERRORS + 1, ERRORS + 1)."""
-        places = kernel.CLASSES[kernel.GRID]
-        result = np.zeros((len(self.ranges), places, kernel.ERRORS + 1, kernel.ERRORS + 1), np.int64)
+        size, period = kernel.ERRORS + 1, kernel.PERIOD
+        result = np.zeros((len(self.ranges), kernel.CLASSES[kernel.GRID], size, size), np.int64)
         for planes, grid, margins in _images(images, len(self.ranges)):
             found = _traced(planes, self.ranges, self.predictions, grid, margins)
+            inside = margins.inside(planes[0].shape[1])[2:]
             for (frame, _), prediction, sums in zip(found, self.predictions, result, strict=False):
-                if frame.rows > 2:
-                    inside = margins.inside(frame.width)[2:].ravel()
-                    terms = _error_terms(frame, prediction)[:, inside]
-                    weights = (1 << 20) // (terms[:-1].mean(axis=0).astype(np.int64) + 2) ** 2
-                    weighted, place = terms * weights, _places(frame, grid)[inside]
-                    for number, own in enumerate(sums):
-                        at = place == number
-                        own += weighted[:, at] @ terms[:, at].T
+                if frame.rows <= 2:
+                    continue
+                terms = _error_terms(frame, prediction)
+                weights = inside * ((1 << 20) // (terms[:-1].mean(axis=0).astype(np.int64) + 2) ** 2)
+                for place, own in enumerate(sums):
+                    top, left = (place // period - grid // period - 2) % period, (place - grid) % period
+                    # Sums of integers below 2^53: floats round none of them, and are added up much faster.
+                    at = terms[:, top::period, left::period].reshape(size, -1).astype(np.float64)
+                    own += ((at * weights[top::period, left::period].ravel()) @ at.T).astype(np.int64)
         return result
 
 
-def _places(frame: Frame, grid: int) -> Integers:
-    """Places in the grid of all samples but those of the first two rows."""
-    row, column = divmod(grid, kernel.PERIOD)
-    rows = (np.arange(2, frame.rows) + row) % kernel.PERIOD
-    columns = (np.arange(frame.width) + column) % kernel.PERIOD
-    return (rows[:, None] * kernel.PERIOD + columns).ravel()
-
-
 def _error_terms(frame: Frame, prediction: Prediction) -> Integers:
-    """Of all samples but those of the first two rows: the terms of the expected error, and last its own error."""
+    """Of all samples but those of the first two rows: the terms of the expected error, and last its own error, each of
+    shape (rows - 2, width)."""
     stride, left, width, shift = frame.samples.size // frame.rows, kernel.LEFT, frame.width, prediction.error_shift
 
     def at(flat: npt.NDArray[np.uint8], dy: int, dx: int) -> Integers:
@@ -279,7 +274,7 @@ def _error_terms(frame: Frame, prediction: Prediction) -> Integers:
     blank = np.zeros_like(terms[0])
     terms += [at(frame.first_errors, *place) if prediction.references else blank for place in first]
     terms.append(at(frame.errors, 0, 0))
-    return np.stack([term.ravel() for term in terms])
+    return np.stack(terms)
 
 
 @dataclass(frozen=True)

@@ -279,25 +279,29 @@ def _join(counts: Floats) -> tuple[Integers, Floats]:
     """Join cells (cells, TOKENS) of like distributions, two at a time, until there are CONTEXTS: the context of each
     cell, and the contexts' counts."""
     groups = [[k] for k in range(len(counts))]
-    sums = list(counts)
+    sums, bits = counts.copy(), ideal_bits(counts)
 
-    def loss(a: int, b: int) -> float:
-        return float(ideal_bits(sums[a] + sums[b]) - ideal_bits(sums[a]) - ideal_bits(sums[b]))
+    def losses_of(a: int, others: Sequence[int]) -> dict[tuple[int, int], float]:
+        joined = ideal_bits(sums[a] + sums[others]) - bits[a] - bits[others]
+        return {(max(a, b), min(a, b)): float(loss) for b, loss in zip(others, joined, strict=True)}
 
-    losses = {(a, b): loss(a, b) for a in range(len(sums)) for b in range(a)}
+    losses: dict[tuple[int, int], float] = {}
+    for a in range(len(sums)):
+        losses |= losses_of(a, range(a))
     alive = set(range(len(sums)))
     while losses and (len(alive) > CONTEXTS or min(losses.values()) < CONTEXT_BITS):
         a, b = min(losses, key=lambda pair: (losses[pair], pair))
         groups[b] += groups[a]
-        sums[b] = sums[a] + sums[b]
+        sums[b] += sums[a]
+        bits[b] = ideal_bits(sums[b])
         alive.remove(a)
         losses = {pair: value for pair, value in losses.items() if a not in pair and b not in pair}
-        losses |= {(max(b, k), min(b, k)): loss(b, k) for k in alive if k != b}
+        losses |= losses_of(b, sorted(alive - {b}))
     cells = np.zeros(len(counts), np.int64)
     kept = sorted(alive)
     for number, k in enumerate(kept):
         cells[groups[k]] = number
-    return cells, np.stack([sums[k] for k in kept])
+    return cells, sums[kept]
 
 
 def _frequencies(counts: Floats) -> Integers:
