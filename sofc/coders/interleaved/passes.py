@@ -58,14 +58,15 @@ class Activities:
     references: tuple[tuple[int, ...], ...]
 
     def collect(self, images: Iterator[list[Plane]]) -> Integers:
-        """(planes, 2, ACTIVITIES)."""
-        result = np.zeros((len(self.ranges), 2, ACTIVITIES), np.int64)
+        """(planes, 2, activities): as many as their ranges have, at most ACTIVITIES."""
+        count = min(ACTIVITIES, 4 * largest_of(self.ranges) + 1)
+        result = np.zeros((len(self.ranges), 2, count), np.int64)
         for planes, _, margins in _images(images, len(self.ranges)):
             inside = margins.inside(planes[0].shape[1])[1:, 1:-1]
             for number, references in enumerate(self.references):
                 for kind, plane in enumerate([number, *references][:2]):
-                    found = np.minimum(activities(planes[plane].astype(np.int64))[inside], ACTIVITIES - 1)
-                    result[number, kind] += np.bincount(found, minlength=ACTIVITIES)
+                    found = np.minimum(activities(planes[plane].astype(np.int64))[inside], count - 1)
+                    result[number, kind] += np.bincount(found, minlength=count)
         return result
 
 
@@ -180,8 +181,11 @@ class Errors:
     predictions: tuple[tuple[Prediction, ...], ...]
 
     def collect(self, images: Iterator[list[Plane]]) -> list[Integers]:
-        """For each plane (predictions, ERRORS)."""
-        result = [np.zeros((len(kinds), ERRORS), np.int64) for kinds in self.predictions]
+        """For each plane (predictions, errors): as many as its range has, at most ERRORS."""
+        result = [
+            np.zeros((len(kinds), min(ERRORS, 8 * (span.size + 1))), np.int64)
+            for span, kinds in zip(self.ranges, self.predictions, strict=True)
+        ]
         largest = largest_of(self.ranges)
         for planes, grid, margins in _images(images, len(self.ranges)):
             frames: list[Frame] = []
@@ -190,7 +194,7 @@ class Errors:
                 for prediction, row in zip(kinds, counts, strict=True):
                     frame = frame_of(plane, span, largest, prediction, frames, margins=margins)
                     found = _fine_errors(trace_plane(frame, prediction.predictor(grid, span, largest)))[inside]
-                    row += np.bincount(np.minimum(found, ERRORS - 1), minlength=ERRORS)
+                    row += np.bincount(np.minimum(found, len(row) - 1), minlength=len(row))
                 frames.append(frame)
         return result
 

@@ -192,7 +192,7 @@ LOG_ERRORS = np.log2(np.arange(ERRORS) + 2.0)
 def _choose(kinds: Sequence[Prediction], counts: Integers) -> Prediction:
     """The prediction under which errors cost least."""
     samples = max(1, int(counts[0].sum()))
-    costs = [float(row @ LOG_ERRORS) / samples + _cost(one) for one, row in zip(kinds, counts, strict=True)]
+    costs = [float(row @ LOG_ERRORS[: len(row)]) / samples + _cost(one) for one, row in zip(kinds, counts, strict=True)]
     # One that has more weights than it saw samples fits these as well as any.
     fitting = [k for k, one in enumerate(kinds) if k == 0 or 16 * one.weights.size < samples]
     return kinds[min(fitting, key=costs.__getitem__)]
