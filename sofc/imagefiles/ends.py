@@ -39,14 +39,7 @@ def behind(path: Path, kind: str) -> int:
     with path.open("rb") as file:
         try:
             end = _READERS[name].end(path) if name in _READERS else _ENDS[name](file)
-        except (
-            struct.error,
-            ValueError,
-            LookupError,
-            FormatError,
-            ImportError,
-            zipfile.BadZipFile,
-        ):  # as loading will say, of what is damaged
+        except _UNKNOWN:  # as loading will say, of what is damaged
             return 0
         if end >= _size(file):
             return 0

@@ -112,22 +112,25 @@ def _are_alike(file: tifffile.TiffFile, first: int, others: list[int]) -> bool:
     return all(_fields(file, other) == wanted for other in others)
 
 
+def entry_head(file: tifffile.TiffFile) -> struct.Struct:
+    """How number, type and count of a field stand in a directory."""
+    return struct.Struct(f"{file.byteorder}HH{'Q' if file.tiff.offsetsize == 8 else 'I'}")
+
+
 def _fields(file: tifffile.TiffFile, start: int) -> dict[int, bytes]:
     """Type, count and values of the telling fields of the page that begins here."""
-    order, tiff, data = file.byteorder, file.tiff, file.filehandle
+    tiff, data, head = file.tiff, file.filehandle, entry_head(file)
     data.seek(start)
     (count,) = struct.unpack(tiff.tagnoformat, data.read(tiff.tagnosize))
     entries = data.read(count * tiff.tagsize)
-    room = tiff.offsetsize
-    head = struct.Struct(f"{order}HH{'Q' if room == 8 else 'I'}")
     found = {}
     for place in range(0, len(entries) - tiff.tagsize + 1, tiff.tagsize):
         code, kind, values = head.unpack_from(entries, place)
         if code in _TELLING:
             value = entries[place + head.size : place + tiff.tagsize]
             size = SIZES.get(kind, 0) * values
-            if room < size <= _MOST_BYTES:
-                data.seek(int.from_bytes(value, "little" if order == "<" else "big"))
+            if tiff.offsetsize < size <= _MOST_BYTES:
+                data.seek(int.from_bytes(value, "little" if file.byteorder == "<" else "big"))
                 value = data.read(size)
             found[code] = entries[place + 2 : place + head.size] + value[: size or None]
     return found
