@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from sofc.jit.decorators import inlined, kernel
@@ -81,8 +83,5 @@ class MixtureFit(Fit):
 
     def learn(self, samples: Samples, scale: Scale, rate: float) -> None:
         """Take one step of the descent, for a batch."""
-
-        def find(last: Passed) -> None:
-            find_gradients(samples, scale, self._says, self._integers, last)
-
+        find = partial(find_gradients, samples, scale, self._says, self._integers)
         self.step(samples.inputs, None, find, rate)

@@ -62,8 +62,8 @@ class FitNetwork(PassOfPlane):
 
     def _coded(self, images: Sequence[list[Plane]], network: Network) -> int:
         """Bytes of images that are coded with a network, or at the same effort without one."""
-        contexts, sets = EFFORTS[NETWORK_EFFORT] if network is NO_NETWORK else NETWORK_SHAPE
-        return self.code(images, sets, self.plan.neutral(contexts, forecast=network is not NO_NETWORK), network)
+        contexts, sets = NETWORK_SHAPE if network.is_asked else EFFORTS[NETWORK_EFFORT]
+        return self.code(images, sets, self.plan.neutral(contexts, forecast=network.is_asked), network)
 
     def _pieces(self, planes: Sequence[Plane]) -> Iterator[_Piece]:
         predictions = [plan.prediction for plan in self.plans[: self.plane + 1]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from sofc.coders.training import Decoded
 from sofc.jpeg.dct import SIZE
 from sofc.jpeg.origin import Origin
 from sofc.prediction.network import NO_NETWORK, Network, first_layer_of, layer_of
-from sofc.prediction.network_fit import Fit, Passed, in_random_order
+from sofc.prediction.network_fit import Fit, in_random_order
 
 LEAST_COEFFICIENTS = 1 << 16
 """Where fewer are not zero no network is fitted: it takes 8 kB."""
@@ -86,12 +87,7 @@ class FitNetwork:
             order = random.permutation(len(residuals))
             for start in range(0, len(order) - BATCH + 1, BATCH):
                 one = order[start : start + BATCH]
-                chosen = residuals[one]
-
-                def find(last: Passed, chosen: npt.NDArray[np.int16] = chosen) -> None:
-                    find_decision_gradients(chosen, last)
-
-                fit.step(inputs[one], kinds[one], find, rate)
+                fit.step(inputs[one], kinds[one], partial(find_decision_gradients, residuals[one]), rate)
         return fit.network()
 
     def _listed(self, origins: list[Origin]) -> _Listed:
