@@ -28,9 +28,8 @@ from sofc.jit.types import Table, Vector
 
 Integers = npt.NDArray[np.int64]
 
-MOST_SHIFT = 15
-"""Changes of a table are multiples of a power of two up to 2**MOST_SHIFT."""
 _SHIFT_BITS = 4
+"""Changes of a table are multiples of a power of two up to 2**15."""
 FAR = 8
 """Rows are like the one above and, in tables that serve so many predictors in turn, like that so many rows above."""
 LONGEST = 16

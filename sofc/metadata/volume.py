@@ -1,6 +1,6 @@
 """The head of a volume (NIfTI, Analyze, MGH) as a metadata item: affine, spacing, units, scaling, extensions.
 
-The value of the item is the head as it stands in the file, its key one of ``KEYS``.
+The value of the item is the head as it stands in the file, its key "NIfTI", "Analyze" or "MGH".
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sofc.container.records import Metadata, MetadataKind
 from sofc.errors import FormatError
 from sofc.imagefiles import nifti
 
-NIFTI, ANALYZE, MGH = KEYS = ("NIfTI", "Analyze", "MGH")
+NIFTI, ANALYZE, MGH = "NIfTI", "Analyze", "MGH"
 FORMATS = {"nifti": NIFTI, "mgh": MGH, "analyze": ANALYZE}
 """Formats that are written, with the key of heads that are of it."""
 SUFFIXES = {

@@ -17,7 +17,7 @@ LITERALS, END = 256, 256
 LENGTH_CODES, DISTANCE_CODES, RUN_CODES = 286, 30, 19
 """Symbols of literals, end of block and lengths; of distances; of code lengths."""
 FIXED_CODES = 288
-MOST_BITS, MOST_RUN_BITS = 15, 7
+MOST_BITS = 15
 """Bits of the longest code."""
 COPY, SHORT_ZEROS, LONG_ZEROS = 16, 17, 18
 """The symbols that stand for runs of code lengths; those before are code lengths."""
