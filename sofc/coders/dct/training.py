@@ -24,12 +24,10 @@ from sofc.jpeg.dct import Integers
 from sofc.planes import PlaneRange
 from sofc.prediction.network import Network
 
-SAMPLES = 1 << 23
-"""Samples of one plane that training goes through at most."""
+SAMPLES, NETWORK_SAMPLES = 1 << 23, 1 << 25
+"""Samples of one plane that training goes through at most, and fitting networks, which take more to pay."""
 LEAST_SHARE = 8
 """There are no models where fewer than one in so many images came from a JPEG decoder."""
-NETWORK_SAMPLES = 1 << 25
-"""The same of fitting networks, which take more to pay."""
 BUDGET = 200_000
 """Bytes of a codebook that the trained bit models take at most."""
 BLOCK_BITS = 14
@@ -66,7 +64,7 @@ class DctTraining(MixingTraining[ComponentPlan]):
         return pack_mixers(weights, NETWORKS)
 
     def run(self) -> Passes[None]:
-        """Equations of coefficients and errors, round by round, networks, priors, warm-up, all over one sample."""
+        """Equations of coefficients and errors, round by round, networks over a larger sample, priors, warm-up."""
         self._plans = [ComponentPlan.blank(PREDICTORS, BLOCK_BITS) for _ in self._ranges]
         for _ in range(ROUNDS):
             yield from self._predict()
