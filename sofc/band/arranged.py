@@ -75,7 +75,7 @@ def code_traced(view: View, traced: Sequence[Way], selection: Selection, numbers
     whole = _code_shown(shown, None, view, selection, numbers)
     if regions is not None:
         whole = min(whole, _code_regions(regions, selection, numbers), key=_size)
-    return _code_overlaid(view, shown[0], whole, selection, numbers)
+    return _code_overlaid(view, shown[0], whole, selection, numbers, view.form.components)
 
 
 def find(view: View, selection: Selection, *, signed: bool) -> Found:
@@ -140,20 +140,16 @@ def _code_whole(view: View, selection: Selection, numbers: Mapped[bytes, int], j
     whole = _code_shown(shown, ways, view, selection, numbers)
     if regions is not None:
         whole = min(whole, divided, key=_size)
-    return _code_overlaid(view, shown[0], whole, selection, numbers) if judged.entries >= LEAST_ROOM else whole
+    if judged.entries < LEAST_ROOM:
+        return whole
+    return _code_overlaid(view, shown[0], whole, selection, numbers, view.form.components)
 
 
 def _code_overlaid(
-    view: View,
-    shown: Shown,
-    coded: Coded,
-    selection: Selection,
-    numbers: Mapped[bytes, int],
-    most: int | None = None,
+    view: View, shown: Shown, coded: Coded, selection: Selection, numbers: Mapped[bytes, int], most: int
 ) -> Coded:
     """Planes as they are ``coded``, or, where that is smaller, as what was laid over an image whose origin shows, and
-    that image, of which the same may be said: of as many colours at ``most`` as it has components."""
-    most = view.form.components if most is None else most
+    that image, of which the same may be said: of so many colours at ``most``."""
     if not most or view.form.images > 1 or not selection.arranges:
         return coded
     found = find_overlay(view, shown, selection)
