@@ -18,6 +18,9 @@ from sofc.band.selection import Selection
 from sofc.band.shown import Shown, show_after
 from sofc.planes import Plane
 
+Reals = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
+
 LEAST_SHARE, LEAST_FAR, FAR = 0.8, 64, 12
 """An overlay is looked for where so much of an image, at least, follows from its origin, and so many samples are so far
 from what follows."""
@@ -33,8 +36,6 @@ RADII = 2, 5, 12, 40
 """An image is guessed from what is known so far around, the nearest first."""
 NEARLY = 0.25
 """An opacity is told from the usual one and from none if it differs by more than this of the usual one."""
-Reals = npt.NDArray[np.float64]
-Numbers = npt.NDArray[np.int64]
 
 
 class Overlaid(NamedTuple):

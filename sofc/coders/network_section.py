@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sofc.entropy.bit_models import Integers
 from sofc.entropy.mixture import (
     checked_counts,
     kept_weights,
@@ -29,13 +30,11 @@ from sofc.prediction.network import (
     layer_of,
 )
 
-Integers = npt.NDArray[np.int64]
-
+BIAS_STEP = 8
+"""Biases are kept in units of 2**BIAS_STEP."""
 FLAG = 128
 """Added to the number of weight sets where there is a network."""
 HEAD = 5
-BIAS_STEP = 8
-"""Biases are kept in units of 2**BIAS_STEP."""
 
 
 class Form(NamedTuple):

@@ -333,25 +333,25 @@ def explain(gains: Table[np.int32], tables: Table[np.int64], explained: Vector[n
 
 
 class Weighing(NamedTuple):
-    """How places of the grid are weighed: ``room``, where their blocks are looked at, ``likelihoods``, scratch
-    ``gains`` and ``tails`` (64, steps), and the standard ``tables`` (tables, 64) with scratch for what each has
-    ``explained``; ``blocks`` (1,): of how many coefficients were looked at."""
+    """How places of the grid are weighed: by ``likelihoods`` and the standard ``tables`` (tables, 64). Scratch: the
+    ``room`` where their blocks are looked at, ``blocks`` (1,), how many these are, ``gains`` and ``tails`` (64, steps),
+    and what each table has ``explained``."""
 
-    room: Looked
     likelihoods: Likelihoods
+    tables: Table[np.int64]
+    room: Looked
+    blocks: Vector[np.int64]
     gains: Table[np.int32]
     tails: Table[np.int32]
-    tables: Table[np.int64]
     explained: Vector[np.int64]
-    blocks: Vector[np.int64]
 
     @classmethod
     def of(cls, sight: Sight, most: int) -> Weighing:
         """That of a plane, of so many blocks at most."""
-        gains, tails = np.empty((2, SIZE, MOST_STEP + 1), np.int32)
         tables = standard_tables()
-        own = np.empty(len(tables), np.int64), np.zeros(1, np.int64)
-        return cls(sight.room(0, 0, most), _likelihoods(MOST_STEP, NOISE), gains, tails, tables, *own)
+        gains, tails = np.empty((2, SIZE, MOST_STEP + 1), np.int32)
+        scratch = sight.room(0, 0, most), np.zeros(1, np.int64), gains, tails, np.empty(len(tables), np.int64)
+        return cls(_likelihoods(MOST_STEP, NOISE), tables, *scratch)
 
 
 @kernel
