@@ -156,7 +156,7 @@ def test_texts_in_simple_heads_come_back(tmp_path: Path) -> None:
         ("a.sgi", sgi[:24] + b"a scan" + sgi[30:], "a scan"),
         ("a.npz", archive.getvalue(), "mask"),
     ):
-        assert not named(tmp_path / name, data).replace("that 255", "")
+        assert not named(tmp_path / name, data)
         with Image.open(backwards(tmp_path / name, data, "png")) as image:
             assert text in image.info.values()
 
@@ -236,7 +236,7 @@ def test_it_is_said_once_and_not_where_nothing_is_to_be_kept(tmp_path: Path, cap
 @pytest.mark.parametrize(
     "data", [as_pillow_writes("GIF", GRAY), as_pillow_writes("WEBP"), as_pillow_writes("TGA"), tiff_with()]
 )
-def test_damaged_files_have_nothing_to_name(tmp_path: Path, data: bytes) -> None:
+def test_looking_at_damaged_files_raises_nothing(tmp_path: Path, data: bytes) -> None:
     for end in range(0, len(data), 13):
         named(tmp_path / "a", data[:end])
 

@@ -725,24 +725,25 @@ def test_networks_are_trained_where_they_pay(monkeypatch):
     noise = [[rng.integers(0, 256, (32, 32)).astype(np.int32)] for _ in range(40)]
     spans = [PlaneRange(0, 255)]
 
-    def sections_at(effort, images):
+    def sections_of(images):
         training = train(ContextTraining(spans, TrainingSettings(efforts=(5, 9))), images)
-        return [training.sections()[number].data for number in dict(training.models())[effort]]
+        sections = training.sections()
+        return {effort: [sections[number].data for number in own] for effort, own in training.models()}
 
     def networks(sections):
         return [model.network for model in ContextCoder.from_sections(sections).models]
 
-    assert networks(sections_at(9, images)) == [NO_NETWORK]
+    assert networks(sections_of(images)[9]) == [NO_NETWORK]
     monkeypatch.setattr(network_training, "LEAST_SAMPLES", 1 << 13)
     monkeypatch.setattr(network_training, "UNITS", (kernel_network.INPUTS, 16, 8))
     monkeypatch.setattr(network_training, "BATCH", 1 << 6)
-    found = sections_at(9, images)
-    (network,) = networks(found)
+    found = sections_of(images)
+    (network,) = networks(found[9])
     assert network.first.weights.shape == (16, kernel_network.INPUTS)
-    assert sections_at(9, images) == found
-    assert networks(sections_at(5, images)) == [NO_NETWORK]
-    assert networks(sections_at(9, noise)) == [NO_NETWORK]
-    coder = ContextCoder.from_sections(found)
+    assert sections_of(images) == found
+    assert networks(found[5]) == [NO_NETWORK]
+    assert networks(sections_of(noise)[9]) == [NO_NETWORK]
+    coder = ContextCoder.from_sections(found[9])
     (stream,) = coder.encode(images[0], spans, 32)
     assert 8 * len(stream) < 5 * images[0][0].size
     check_round_trip(coder, images[0], spans, 32)
