@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from minidec import PROFILES, ProfileError, chunks, command
 from minidec import codebook as minidec_codebook
+from minidec.coders.context import ContextPlane
 
 import sofc
 from sofc.codebook.builtin import builtin_codebook
@@ -39,6 +40,25 @@ MANIFEST = json.loads((VECTORS / "manifest.json").read_text())
 @pytest.mark.parametrize("entry", MANIFEST, ids=lambda entry: entry["file"])
 def test_vector(entry: dict[str, Any]) -> None:
     assert command.check_vector(VECTORS, entry) == ""
+
+
+def test_vectors_of_networks_ask_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of samples with a forecast and of others: an encoder may choose other models than the one that has a network."""
+    asked: list[bool] = []
+    forecast = ContextPlane.forecast
+
+    def counted(decoder: ContextPlane, *place: Any) -> Any:
+        said = forecast(decoder, *place)
+        asked.append(said is not None)
+        return said
+
+    monkeypatch.setattr(ContextPlane, "forecast", counted)
+    entries = [entry for entry in MANIFEST if entry["file"].endswith("-network.sofc")]
+    for entry in entries:
+        before = sum(asked)
+        assert command.check_vector(VECTORS, entry) == ""
+        assert sum(asked) > before + 500
+    assert asked.count(False) > 100
 
 
 NOT_CORE = [entry for entry in MANIFEST if entry.get("images") and set(entry["profiles"]) - {"core", "kept-files"}]

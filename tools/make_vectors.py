@@ -15,7 +15,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -42,6 +42,7 @@ from sofc.coders.context import ContextCoder
 from sofc.coders.context.model import PlanePlan
 from sofc.coders.context.section import NETWORKS as CONTEXT_NETWORKS
 from sofc.coders.context.section import pack_plan, unpack_plan
+from sofc.coders.context.terms import COUNT
 from sofc.coders.dct import DctCoder
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES
 from sofc.coders.dct.section import NETWORKS as DCT_NETWORKS
@@ -511,8 +512,16 @@ def context_variants(
     if name in ("gray", "deep"):
         other, file = with_networks(codebook), f"context-{name}-network.sofcb"
         (folder / file).write_bytes(other.to_bytes())
-        data = sofc.encode(np.stack(sets[name][:2]), batch=True, codebook=other, coder="context", effort=9)
+        stack = np.stack(sets[name][:2])
+        stack[:, :8] = stack[0, 8, 8]  # has no forecast, but for what is around
+        stack[:, 5, 4:12:5] += 90
+        data = sofc.encode(stack, batch=True, codebook=other, coder="context", effort=9)
         yield f"context-{name}-network", data, file, "context, a network"
+    if name in ("gray", "colour"):
+        other, file = only_at_9(changed_plans(codebook, asking_all)), f"context-{name}-terms.sofcb"
+        (folder / file).write_bytes(other.to_bytes())
+        data = sofc.encode(sets[name][1], codebook=other, coder="context", effort=9)
+        yield f"context-{name}-terms", data, file, "context, all terms"
     if name not in ("deep", "colour"):
         return
     # Few: a decoder that is read rather than run takes seconds for each.
@@ -661,9 +670,12 @@ def from_jpeg(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, 
         "steps": decoded(scene[5], 0, "4:2:0", qtables=steps),
     }
     images["replicated"] = redrawn(images["420"], Decoder(ACCURATE, REPLICATED))
-    images["scaled"] = redrawn(images["422"], Decoder(ACCURATE, SCALED))
+    for sampling in ("420", "422", "440"):
+        images[f"scaled-{sampling}"] = redrawn(images[sampling], Decoder(ACCURATE, SCALED))
     images["fast"] = redrawn(decoded(scene[0], 70, "4:2:0"), Decoder(FAST, TRIANGLE))
     images |= {name: redrawn(images["420"], *kinds) for name, kinds in OTHER_DECODERS.items()}
+    for name, sampling in product(("short", "shorter", "fine"), ("422", "440")):
+        images[f"{name}-{sampling}"] = redrawn(images[sampling], *OTHER_DECODERS[name])
     spotted = decoded(scene[3], 80).copy()
     spotted[20:24:2, 30:34:2] = (250, 3, 77)
     images |= {"rough": decoded(scene[2], 25, "4:2:0"), "spotted": spotted}
@@ -710,8 +722,7 @@ def changed_plans(codebook: Codebook, change: Callable[[PlanePlan], PlanePlan]) 
 
 
 def with_networks(codebook: Codebook) -> Codebook:
-    """The context or dct models of a codebook for effort 9, each with a network of random weights: as these take more
-    bytes, no model for another effort may serve instead."""
+    """The context or dct models of a codebook for effort 9 alone, each with a network of random weights."""
     random = np.random.default_rng(SEED + 3)
     form, outputs = {ContextCoder.id: (CONTEXT_NETWORKS, 6), DctCoder.id: (DCT_NETWORKS, 8)}[codebook.models[0].coder]
     layers = [
@@ -719,8 +730,9 @@ def with_networks(codebook: Codebook) -> Codebook:
         for (before, after), kinds in zip(pairwise([form.inputs, 9, 5, outputs]), (form.kinds, 1, 1), strict=True)
     ]
     network = Network(first_layer_of(*layers[0]), *(layer_of(weights, biases[0]) for weights, biases in layers[1:]))
+    codebook = only_at_9(codebook)
     sections = list(codebook.sections)
-    for number in (number for model in codebook.models if model.effort == 9 for number in model.sections):
+    for number in (number for model in codebook.models for number in model.sections):
         if sections[number].kind == WEIGHTS:
             mixers = unpack_mixers(sections[number].data, form)
             change = mixers.weights - neutral_weights(mixers.contexts)
@@ -728,8 +740,15 @@ def with_networks(codebook: Codebook) -> Codebook:
             weights[:, mixers.contexts] += 1 << 12  # little of what makes no sense
             mixers = mixers._replace(weights=weights, network=network)
             sections[number] = replace(sections[number], data=pack_mixers(mixers, form))
-    models = tuple(model for model in codebook.models if model.effort == 9)
-    return Codebook(codebook.name + " with networks", models, tuple(sections))
+    return Codebook(codebook.name + " with networks", codebook.models, tuple(sections))
+
+
+def only_at_9(codebook: Codebook) -> Codebook:
+    """A codebook of the models for effort 9 alone: what is worse than those for 5 would not be chosen beside them."""
+    models = [model for model in codebook.models if model.effort == 9]
+    used = sorted({number for model in models for number in model.sections})
+    models = [replace(model, sections=tuple(used.index(number) for number in model.sections)) for model in models]
+    return Codebook(codebook.name + " at 9", tuple(models), tuple(codebook.sections[number] for number in used))
 
 
 def with_changes(codebook: Codebook) -> Codebook:
@@ -783,6 +802,12 @@ def starts_of(plan: PlanePlan) -> npt.NDArray[np.int64]:
 def adapting(plan: PlanePlan) -> PlanePlan:
     """The plan with predictions that are corrected."""
     return replace(plan, prediction=replace(plan.prediction, adapts=True))
+
+
+def asking_all(plan: PlanePlan) -> PlanePlan:
+    """The plan with contexts of all terms, in turn."""
+    terms = np.arange(plan.contexts.size).reshape(plan.contexts.shape) % COUNT
+    return replace(plan, contexts=terms)
 
 
 def recalling(plan: PlanePlan) -> PlanePlan:
