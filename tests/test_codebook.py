@@ -18,7 +18,7 @@ from sofc.codebook.builtin import builtin_codebook
 from sofc.codebook.model import REFERENCE_SIZE
 from sofc.codebook.store import find_codebook, install_codebook, list_codebooks, load_codebook, read_codebook
 from sofc.container.records import CHANGE, CodebookReference, Section
-from sofc.errors import CodebookError, FormatError, LimitError
+from sofc.errors import CodebookError, FormatError, LimitError, UnsupportedError
 from sofc.image import PixelFormat
 from sofc.limits import Limits
 
@@ -131,6 +131,18 @@ def test_load_by_path_name_or_id(tmp_path: Path) -> None:
         load_codebook("test")
     with pytest.raises(LimitError):
         read_codebook(path, limits=Limits(max_codebook_bytes=20))
+
+
+def test_one_of_another_draft_ends_in_a_line_that_names_it(tmp_path: Path) -> None:
+    path = put(raw_codebook(), tmp_path, "old")
+    data = path.read_bytes()
+    (minor,) = data[9:10]
+    path.write_bytes(data[:9] + bytes([minor - 1]) + data[10:])
+    said = rf"^codebook .*old\.sofcb: it is of version 0\.{minor - 1} of the format, and this sofc reads 0"
+    with pytest.raises(UnsupportedError, match=said):
+        load_codebook(path)
+    with pytest.raises(UnsupportedError, match="this sofc reads"):
+        install_codebook(path.read_bytes())
 
 
 def test_what_changes_its_base() -> None:

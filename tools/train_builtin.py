@@ -43,6 +43,8 @@ from sofc.coders.dct.model import EFFORTS as DCT_EFFORTS
 from sofc.coders.dct.training import DctTraining
 from sofc.coders.registry import named
 from sofc.coders.training import JpegTask, TrainingSettings
+from sofc.container import schema
+from sofc.container.chunks import pack_file_head
 from sofc.container.records import Model, Section
 from sofc.container.registered import REGISTERED
 from sofc.imagefiles import load, sources
@@ -358,7 +360,7 @@ CODEBOOKS = {
 
 def train(name: str, executor: Executor | None, only: str | None = None) -> Codebook:
     """A built-in codebook, whole; or with models of coder ``only``, and all others as they are in the one before."""
-    parts = [] if only is None else [kept(Codebook.from_bytes((FOLDER / f"{name}.sofcb").read_bytes()), only)]
+    parts = [] if only is None else [kept(before(name), only)]
     for family in CODEBOOKS[name]:
         coders = [coder for coder in family.coders if only in (None, coder)]
         images = family.images() if coders else []
@@ -435,6 +437,13 @@ def joined(name: str, parts: Sequence[Codebook], provenance: str) -> Codebook:
         if wanted is not None:
             models += [gray_of(model) for model in models[-len(kept) :] if model.coder == DctCoder.id]
     return Codebook(name, tuple(models), tuple(sections), provenance)
+
+
+def before(name: str) -> Codebook:
+    """The built-in codebook that there is: what is taken over of it is of today's draft, whatever its own was."""
+    head = pack_file_head(schema.CODEBOOK_SIGNATURE)
+    found = Codebook.from_bytes(head + (FOLDER / f"{name}.sofcb").read_bytes()[len(head) :])
+    return replace(found, _bytes=None)
 
 
 def kept(codebook: Codebook, without: str) -> Codebook:

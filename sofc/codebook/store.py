@@ -16,7 +16,7 @@ from pathlib import Path
 from sofc.codebook.builtin import FOLDER, find_builtin
 from sofc.codebook.model import REFERENCE_SIZE, Codebook
 from sofc.container.records import CodebookReference
-from sofc.errors import CodebookError, SofcError
+from sofc.errors import CodebookError, SofcError, UnsupportedError
 from sofc.files import replacing
 from sofc.limits import Limits
 from sofc.places import Place
@@ -89,7 +89,10 @@ def load_codebook(path_or_name: str | os.PathLike[str]) -> Codebook:
     """
     path = Path(path_or_name)
     if path.is_file():
-        return read_codebook(path)
+        try:
+            return read_codebook(path)
+        except UnsupportedError as error:
+            raise UnsupportedError(f"codebook {path}: {error}") from None
     wanted = os.fspath(path_or_name)
     found = {codebook.id: codebook for _, codebook in list_codebooks() if _answers_to(codebook, wanted)}
     if len(found) == 1:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from sofc.container.records import CodebookReference
 
 REGISTERED = {
-    1: CodebookReference(bytes.fromhex("cd58e14a9ac86d78c38751b690639ae5"), "binary"),
-    2: CodebookReference(bytes.fromhex("dcea4d8bee0169f8f4fc11984e4e228b"), "common"),
-    3: CodebookReference(bytes.fromhex("e7609b800c7d2e32c73a7c8818831b81"), "deep"),
+    1: CodebookReference(bytes.fromhex("11675ed4acf379dfa465360bb4d4f174"), "binary"),
+    2: CodebookReference(bytes.fromhex("43a245bc0d5642bbcabe38b59e1ec9e5"), "common"),
+    3: CodebookReference(bytes.fromhex("e8dec160e1124124179ac351bfab795f"), "deep"),
 }
 NUMBERS = {reference.id: number for number, reference in REGISTERED.items()}
