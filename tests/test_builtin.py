@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 import pytest
 import train_builtin
 from conftest import DEFAULTS
-from helpers import chunks_of, file_of
+from helpers import chunks_of, file_of, models_of
 
 import sofc
 from sofc.band.pieces import PIECE, SMALL_PIECE, cut_piece
@@ -30,6 +32,7 @@ from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.container.registered import NUMBERS, REGISTERED
 from sofc.container.walker import frame_chunk
 from sofc.image import PixelFormat
+from sofc.keepfile import keep_coefficients
 from sofc.training.general import EFFORTS, base_of, companions
 from sofc.transforms.components import CHAIN, LATTICE
 
@@ -289,6 +292,41 @@ def test_sections_fit_this_version() -> None:
                     assert pack_plan(unpack_plan(data, plane)) == data
                     plans += 1
     assert plans
+
+
+@pytest.mark.parametrize("components", [1, 3])
+def test_coefficients_have_a_network_of_luminance_at_effort_9(components: int) -> None:
+    samples = PixelFormat(components, 8, 8)
+    codebook = builtin_codebook(samples)
+    asked = {}
+    for number, model in enumerate(codebook.models):
+        if (model.coder, model.components) == (DctCoder.id, components):
+            _, coder = coder_for(codebook, FIRST_CODEBOOK_MODEL + number, samples)
+            assert isinstance(coder, DctCoder)
+            asked[model.effort] = [own.network.is_asked for own in coder.models]
+    none = [False] * components
+    assert asked == {5: none, 7: none, 9: [True, *none[1:]]}
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="codes whole images: slow")
+@pytest.mark.parametrize("components", [1, 3])
+@pytest.mark.parametrize("quality", [50, 75, 95])
+def test_the_network_of_coefficients_serves(components: int, quality: int) -> None:
+    """Images that were JPEG, and files that are, take no more than at effort 5; where details go on, less."""
+    y, x = np.mgrid[:256, :320]
+    waves = 128 + 60 * np.sin((x + 2 * y) / 5 + 3 * np.sin(y / 40)) * np.cos(x / 60)
+    photo = np.stack([waves + np.random.default_rng(k).normal(0, 4, waves.shape) for k in range(components)], axis=-1)
+    stream = io.BytesIO()
+    PIL.Image.fromarray(np.clip(photo, 0, 255).astype(np.uint8).squeeze()).save(stream, "JPEG", quality=quality)
+    image, codebook = np.array(PIL.Image.open(stream)), builtin_codebook(PixelFormat(components, 8, 8))
+    usual, slow = (sofc.encode(image, effort=effort, codebook=codebook) for effort in (5, 9))
+    (used,) = {codebook.models[number - FIRST_CODEBOOK_MODEL] for number in models_of(slow)}
+    assert (used.coder, used.effort) == (DctCoder.id, 9)
+    assert len(slow) < len(usual)
+    assert np.array_equal(sofc.decode(slow), image)
+    kept = [keep_coefficients("a.jpg", stream.getvalue(), None, effort) for effort in (5, 9)]
+    usual_size, slow_size = (sum(len(item.value) for item in each.items) for each in kept if each is not None)
+    assert slow_size < usual_size
 
 
 @pytest.mark.parametrize("effort", [2, 3, 4])

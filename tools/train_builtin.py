@@ -2,6 +2,10 @@
 """Train the built-in codebooks, and register their ids in the package, the specification and its small decoder.
 
     SOFC_TEST_DATA=FOLDER tools/train_builtin.py [--only common,deep] [--coder NAME] [--jobs 2] [--out-dir FOLDER]
+    SOFC_TEST_DATA=FOLDER tools/train_builtin.py --network [--out-dir FOLDER]
+
+With --network all models stay as they are, but that those of coefficients for effort 9 get a network for luminance, or
+another in place of theirs, in two minutes of a processor; of other codebooks only the number of the draft changes.
 
 Only training images of sets whose terms allow to pass on what is derived from them are used; ``SETS`` says which and
 why. No codebook holds patches of images: the coders trained here keep statistics. A released codebook never changes:
@@ -37,22 +41,36 @@ from sofc.coders.context.chain import LINKS, ChainCoder
 from sofc.coders.context.model import EFFORTS as CONTEXT_EFFORTS
 from sofc.coders.context.model import OF_ONE
 from sofc.coders.context.training import ContextTraining
-from sofc.coders.dct import DctCoder
+from sofc.coders.dct import DctCoder, network_training
 from sofc.coders.dct import passes as dct_passes
+from sofc.coders.dct import training as dct_training
+from sofc.coders.dct.coder import components_of as dct_components_of
+from sofc.coders.dct.kernel_network import DECISIONS, INPUTS
 from sofc.coders.dct.model import EFFORTS as DCT_EFFORTS
+from sofc.coders.dct.model import NETWORK_EFFORT, ComponentPlan
+from sofc.coders.dct.network_training import FitNetwork
+from sofc.coders.dct.passes import WarmUp
+from sofc.coders.dct.section import NETWORKS
+from sofc.coders.dct.terms import CONTEXTS
 from sofc.coders.dct.training import DctTraining
+from sofc.coders.network_section import pack_mixers
 from sofc.coders.registry import named
 from sofc.coders.training import JpegTask, TrainingSettings
 from sofc.container import schema
 from sofc.container.chunks import pack_file_head
 from sofc.container.records import Model, Section
 from sofc.container.registered import REGISTERED
+from sofc.entropy.contexts import BLOCK
+from sofc.entropy.mixture import trained_symbols
+from sofc.entropy.priors import FOLDS
 from sofc.imagefiles import load, sources
+from sofc.jpeg.dct import SIDE
 from sofc.jpeg.origin import Origin
 from sofc.jpeg.recover import recover_planes
 from sofc.jpeg.stream import read_picture
 from sofc.keepfile.coefficients import origins_of
 from sofc.planes import PlaneRange
+from sofc.prediction.network import NO_NETWORK, Network
 from sofc.transforms.components import CHAIN, LATTICE, NONE
 
 Image = npt.NDArray[Any]
@@ -142,11 +160,11 @@ def components_of(data: bytes) -> list[Origin]:
     return origins_of(found[0])
 
 
-def made_jpegs() -> list[bytes]:
-    """JPEG files of photographs at each quality and sampling."""
+def made_jpegs(qualities: Sequence[int] = QUALITIES, shift: int = 0) -> list[bytes]:
+    """JPEG files of photographs at each quality and sampling; ``shift``: by how many numbers other pieces of these."""
     kodak = images_of("kodak/train")
     found = []
-    for number, (quality, sampling) in enumerate(itertools.product(QUALITIES, SAMPLINGS)):
+    for number, (quality, sampling) in enumerate(itertools.product(qualities, SAMPLINGS), shift):
         data = io.BytesIO()
         picture = PIL.Image.fromarray(crop(kodak[number % len(kodak)], 400, number))
         picture.save(data, "JPEG", quality=quality, subsampling=sampling)
@@ -154,13 +172,19 @@ def made_jpegs() -> list[bytes]:
     return found
 
 
-def coefficients() -> list[list[Origin]]:
-    """The components of JPEG files, and of images that were such, in an order that mixes them."""
-    files = [path for name, step in (("bccd/train", 3), ("isic/train", 1)) for path in _files(name, step)]
-    found = [components_of(data) for data in [path.read_bytes() for path in files] + made_jpegs()]
+def cells() -> list[list[Origin]]:
+    """The components that cells cut out of JPEG images were made of."""
+    found = []
     for image in images_of("malaria-cells/train"):
         recovered = recover_planes(LATTICE.forward([image[..., k].astype(np.int32) for k in range(3)]), 3)
         found += [recovered.origins] if recovered is not None and recovered.share > 0.9 else []
+    return found
+
+
+def coefficients() -> list[list[Origin]]:
+    """The components of JPEG files, and of images that were such, in an order that mixes them."""
+    files = [path for name, step in (("bccd/train", 3), ("isic/train", 1)) for path in _files(name, step)]
+    found = [components_of(data) for data in [path.read_bytes() for path in files] + made_jpegs()] + cells()
     return [found[number] for number in np.random.default_rng(3).permutation(len(found))]
 
 
@@ -358,6 +382,88 @@ CODEBOOKS = {
 }
 
 
+NETWORK_UNITS = (32, 16)
+"""Units of the two hidden layers of the network for coefficients: of 64 and 32 decoding takes twice as long."""
+NETWORK_EPOCHS = 8
+"""Rounds over all pictures."""
+NETWORK_ROWS = 400
+"""Of a picture no more rows are looked at for it."""
+HELD_OUT = 6
+"""Of each source every so many pictures one is held out, by which it is seen whether the network pays."""
+
+
+def pictures() -> dict[str, list[list[Origin]]]:
+    """By source the luminance of JPEG files, in an order that mixes them: of others than bit models were trained on, as
+    far as there are any."""
+    random = np.random.default_rng(4)
+    trained_on = set(_files("bccd/train", 3))
+    found = {
+        "bccd": [components_of(path.read_bytes()) for path in _files("bccd/train", 1) if path not in trained_on],
+        "isic": [components_of(path.read_bytes()) for path in _files("isic/train", 1)],
+        "malaria-cells": cells(),
+        "photographs": [components_of(data) for data in made_jpegs(QUALITIES[4:16], shift=3)],
+    }
+    return {name: [_upper(each[number][0]) for number in random.permutation(len(each))] for name, each in found.items()}
+
+
+def _upper(origin: Origin) -> list[Origin]:
+    """The upper part of a picture that has this luminance."""
+    rows = NETWORK_ROWS // (SIDE * origin.grid.down)
+    return [replace(origin, coefficients=np.ascontiguousarray(origin.coefficients[:rows]))]
+
+
+def with_network(codebook: Codebook) -> Codebook:
+    """The codebook with a network for luminance in its models of coefficients for effort 9, in place of any that is
+    there, and all else as it is; as it is where held-out pictures of any source then take more than without a network.
+    """
+    wanted = (DctCoder.id, NETWORK_EFFORT, 1)
+    found = [model for model in codebook.models if (model.coder, model.effort, model.components) == wanted]
+    if not found:
+        return codebook
+    (model,) = found
+    data = [codebook.sections[number].data for number in model.sections]
+    seen = pictures()
+    mixed = [origins for each in seen.values() for turn, origins in enumerate(each) if turn % HELD_OUT]
+    learned = [mixed[number] for number in np.random.default_rng(5).permutation(len(mixed))]
+    plan = DctCoder.from_sections(data).models[0].plan
+    without, own = (learned_mixers(plan, data[1], learned, each) for each in (NO_NETWORK, fitted(plan, learned)))
+    pays = True
+    for name, each in seen.items():
+        old, new = (coded_size([*data[:-1], mixers], each[::HELD_OUT]) for mixers in (without, own))
+        pays &= new <= old
+        print(f"{name}: {len(each)} pictures, held out {old} bytes, with a network {new}", flush=True)
+    if not pays:
+        return codebook
+    sections = list(codebook.sections)
+    sections[model.sections[-1]] = replace(sections[model.sections[-1]], data=own)
+    return replace(codebook, sections=tuple(sections))
+
+
+def fitted(plan: ComponentPlan, images: Sequence[list[Origin]]) -> Network:
+    """A network for images of one component."""
+    with (
+        patch.object(network_training, "recovered", lambda images, planes: images),
+        patch.object(network_training, "UNITS", (INPUTS, *NETWORK_UNITS, DECISIONS)),
+        patch.object(network_training, "LEAST_EPOCHS", NETWORK_EPOCHS),
+    ):
+        return FitNetwork((plan,), 0).collect_decoded(iter(images))  # type: ignore[arg-type]
+
+
+def learned_mixers(plan: ComponentPlan, bit_models: bytes, images: Sequence[list[Origin]], network: Network) -> bytes:
+    """The section of a network, and of the weights that go with it and with bit models that are there."""
+    used, sets = DCT_EFFORTS[NETWORK_EFFORT]
+    starts = trained_symbols(bit_models, plan.starts(len(CONTEXTS)) * BLOCK, used + 1)
+    with patch.object(dct_passes, "recovered", lambda images, planes: images):
+        (mixers,), _ = WarmUp((plan,), used, sets, ((starts,) * FOLDS,), (network,)).collect_decoded(iter(images))  # type: ignore[arg-type]
+    return pack_mixers(mixers, NETWORKS)
+
+
+def coded_size(data: Sequence[bytes], images: Sequence[list[Origin]]) -> int:
+    """Bytes of images of one component, each by itself, by a model that has sections ``data``."""
+    (model,) = DctCoder.from_sections(data).models
+    return sum(dct_passes.warm_up(model, model.start.copy(), next(dct_components_of(each))) for each in images)
+
+
 def train(name: str, executor: Executor | None, only: str | None = None) -> Codebook:
     """A built-in codebook, whole; or with models of coder ``only``, and all others as they are in the one before."""
     parts = [] if only is None else [kept(before(name), only)]
@@ -398,6 +504,7 @@ def train_coefficients(images: Sequence[list[Origin]], family: Family) -> Codebo
     with (
         patch.dict(DCT_EFFORTS, efforts, clear=True),
         patch.object(dct_passes, "recovered", lambda images, planes: images),
+        patch.object(dct_training, "NETWORK_EFFORT", None),
     ):
         training = DctTraining([PlaneRange(0, 255)] * 3, settings=TrainingSettings(counter_bytes=family.budget))
         while (step := training.next_pass()) is not None:
@@ -483,12 +590,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default=",".join(CODEBOOKS), help="names of codebooks, comma-separated")
     parser.add_argument("--coder", help="train only this coder's models, and keep those of others as they are")
+    parser.add_argument("--network", action="store_true", help="fit the network of coefficients, and keep all else")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1); same bytes for any number")
     parser.add_argument("--out-dir", type=Path, help="write there and register nothing")
     options = parser.parse_args()
     pool = ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) if options.jobs > 1 else None
     for name in options.only.split(","):
-        codebook = train(name, pool, options.coder)
+        codebook = before(name) if options.network else train(name, pool, options.coder)
+        if options.coder in (None, "dct"):
+            codebook = with_network(codebook)
         path = (options.out_dir or FOLDER) / f"{name}.sofcb"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(codebook.to_bytes())

@@ -9,7 +9,7 @@ from sofc.container.records import CodebookReference
 
 REGISTERED = {
     1: CodebookReference(bytes.fromhex("11675ed4acf379dfa465360bb4d4f174"), "binary"),
-    2: CodebookReference(bytes.fromhex("43a245bc0d5642bbcabe38b59e1ec9e5"), "common"),
+    2: CodebookReference(bytes.fromhex("4772266d974e3a388707813b7fcd56e2"), "common"),
     3: CodebookReference(bytes.fromhex("e8dec160e1124124179ac351bfab795f"), "deep"),
 }
 NUMBERS = {reference.id: number for number, reference in REGISTERED.items()}
