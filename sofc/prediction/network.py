@@ -1,7 +1,8 @@
 """Spec context/network: a small neural network of integers: three layers, rectified in between.
 
 Activities and inputs are of 12 bits, weights of 13, both with their signs: no sum of at most MOST_UNITS products, and a
-bias, leaves 32 bits. Products of 16 bits added up in 32 are what processors do most of at a time.
+bias, leaves 32 bits; where there are more inputs they must be smaller (spec appendix-widths). Products of 16 bits added
+up in 32 are what processors do most of at a time.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sofc.jit.types import Table, Vector
 Numbers = npt.NDArray[np.integer] | npt.NDArray[np.floating]
 
 MOST_UNITS = 128
-"""Inputs, and units of a layer."""
+"""Units of a layer."""
 ACTIVITY_LIMIT = (1 << 11) - 1
 """Of inputs, in 1/256, and of what units say."""
 WEIGHT_BITS = 10
