@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pickle
 from functools import cache
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from sofc.coders.bilevel import BilevelCoder, kernel, terms
+from sofc.coders.bilevel import BilevelCoder, kernel, kernel_network, terms
 from sofc.coders.bilevel.coder import INVERTED, encode_images, mostly_ink
 from sofc.coders.bilevel.kernel import SETS, STARTS, Plan, PlaneModel, State
 from sofc.coders.bilevel.kernel_fit import fill_samples, find_bit_gradients, list_places
@@ -352,6 +353,17 @@ def test_samples_that_a_network_is_fitted_to(image, count, every):
         if any(near) or others % every == 0:
             expected.append((around.network_inputs(), images[number, y, x]))
     assert [(row.tolist(), bit) for row, bit in zip(inputs, bits, strict=True)] == expected
+
+
+def test_sums_of_the_first_layer_fit():
+    """There are more inputs than a layer has units: no sum leaves 32 bits, as most of them are small."""
+    inputs, most = np.zeros(INPUTS, np.int16), np.zeros(INPUTS, np.int64)
+    fill = getattr(kernel_network.fill_inputs, "function", kernel_network.fill_inputs)
+    for place in itertools.product((0, 40, 69), repeat=2):
+        fill(np.ones((70, 90), np.uint8), *place, inputs)
+        most = np.maximum(most, np.abs(inputs))
+    assert most.min() > 0
+    assert most.sum() * WEIGHT_LIMIT + BIAS_LIMIT < 2**31
 
 
 def test_gradients_of_bits():

@@ -33,6 +33,7 @@ from sofc.coders.dct.kernel_network_fit import find_decision_gradients
 from sofc.coders.dct.kernel_plain import SLOTS
 from sofc.coders.dct.kernel_prediction import (
     DIAGONALS,
+    LOG_STEPS,
     MEANS,
     ROWS,
     SIZES,
@@ -66,7 +67,7 @@ from sofc.jpeg.dct import SIDE, SIZE, Decoder, Grid
 from sofc.jpeg.origin import STANDARD_TABLES, VALUE_LIMIT, Origin, standard_table
 from sofc.jpeg.recover import Recovered, recover_planes
 from sofc.planes import PlaneRange
-from sofc.prediction.network import NO_NETWORK
+from sofc.prediction.network import ACTIVITY_LIMIT, NO_NETWORK
 from sofc.prediction.network_fit import Affine, Passed
 from sofc.transforms.components import LATTICE, NONE
 
@@ -2158,3 +2159,22 @@ def test_questions_are_noted_evenly():
     for whole, some, least in zip(everything, third, few, strict=True):
         np.testing.assert_array_equal(some, whole[::3])
         np.testing.assert_array_equal(least, whole[::3][:2])
+
+
+def test_what_a_network_sees_is_bounded():
+    """Of the largest coefficients and steps, whatever is predicted: spec appendix-widths says so."""
+    rng = np.random.default_rng(3)
+    blocks = rng.choice([-(2**15), 2**15], (3, 3, SIZE)).astype(np.int32)
+    plan = random_plan(rng)
+    terms = np.zeros((2, 4), np.int64)
+    both = kernel.BothContexts(*[Contexts(terms, plan.starts(2)[1:])] * 2)
+    seen = []
+    for step in (1, 255):
+        questions = kernel_network.Questions.of(blocks.size)
+        forecast = kernel_network.forecast_of(random_network(rng, NETWORKS), questions)
+        coded = component(blocks, np.full(SIZE, step), *2**23 * np.sign(np.stack([blocks, -blocks])))
+        writing, state = Writer(64 * blocks.size + 64), plan.neutral(2, forecast=True)
+        assert code_blocks(writing, coded, plan, both, 1, state, kernel.Choices(0, DIAGONALS, 15), forecast) == OK
+        seen.append(questions.inputs[: int(questions.asked[0])])
+    found = np.concatenate(seen).astype(np.int64)
+    assert found.max() == -found.min() == 32 * (LOG_STEPS - 1) == 1504 <= ACTIVITY_LIMIT
