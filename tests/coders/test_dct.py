@@ -2161,6 +2161,30 @@ def test_questions_are_noted_evenly():
         np.testing.assert_array_equal(least, whole[::3][:2])
 
 
+def test_what_a_network_sees():
+    """As the twin has it, with blocks and references on all sides."""
+    rng = np.random.default_rng(4)
+    blocks, first, second = rng.integers(-9, 10, (3, 3, 3, SIZE)).astype(np.int32)
+    table, plan = standard_table(95), random_plan(rng)
+    starts, terms = plan.starts(1), np.zeros((1, 4), np.int64)
+    both = kernel.BothContexts(*[Contexts(terms, starts[1:])] * 2)
+    state, network = plan.neutral(1, forecast=True), random_network(rng, NETWORKS)
+    questions, choices = kernel_network.Questions.of(blocks.size), kernel.Choices(0, DIAGONALS, 15)
+    no_hash, *lists = lists_of(state, starts)
+    forecast = kernel_network.forecast_of(network, questions)
+    coded = component(blocks, table, 5 * first, 5 * second)
+    assert code_blocks(Writer(64 * blocks.size), coded, plan, both, 1, state, choices, forecast) == OK
+    mixed = naive_context.Mixing(None, 1, TABLES, *lists, naive_context.Counting(naive_context.Writer(), 60))
+    plain = naive.Component(table.tolist(), {}, by_place(5 * first), by_place(5 * second))
+    weights = (plan.mean_weights.tolist(), plan.size_weights.tolist())
+    twin = naive.Blocks(plain, *weights, terms.tolist(), terms.tolist(), mixed, no_hash, *choices, network)
+    twin.code(3, 3, blocks.tolist())
+    assert questions.asked[0] == len(twin.asked) > 100
+    for number, (seen, index, residual) in enumerate(twin.asked):
+        assert questions.inputs[number].tolist() == seen
+        assert (questions.kinds[number], questions.residuals[number]) == (index, residual)
+
+
 def test_what_a_network_sees_is_bounded():
     """Of the largest coefficients and steps, whatever is predicted: spec appendix-widths says so."""
     rng = np.random.default_rng(3)

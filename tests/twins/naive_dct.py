@@ -332,6 +332,7 @@ class Blocks:
     level: int = 0
     network: Any = None
     says: list[int] = field(default_factory=list)
+    asked: list[tuple[list[int], int, int]] = field(default_factory=list)  # inputs, coefficients and residuals
 
     def code(self, rows: int, columns: int, coefficients: list[list[list[int]]] | None) -> list[list[list[int]]]:
         """Encode coefficients, or decode where they are None; ``predictor`` serves them, or is found out."""
@@ -490,6 +491,7 @@ class Blocks:
             if self.network:
                 seen = self.inputs((row, column, down, right), fine, expected, nonzero)
                 self.says = naive_context.outputs_of(self.network, seen, index)
+                self.asked.append((seen, index, residual))
             sized, positive = self.category(residual, (hashes, level, index, quarter, 4 * min(15, nonzero) + quarter))
             last = 5
         if sized == 0:
