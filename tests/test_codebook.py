@@ -13,6 +13,7 @@ import pytest
 from helpers import raw_codebook
 
 import sofc
+from sofc.cli.__main__ import main
 from sofc.codebook import Codebook, store
 from sofc.codebook.builtin import builtin_codebook
 from sofc.codebook.model import REFERENCE_SIZE
@@ -114,6 +115,28 @@ def test_install_and_list(user_data: Path) -> None:
     with pytest.raises(FormatError):
         install_codebook(codebook.to_bytes()[:-1])
     assert len(list(user_data.iterdir())) == 3
+
+
+def test_codebooks_of_another_draft_are_named(user_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(raw_codebook().to_bytes())
+    data[9] += 1
+    user_data.mkdir(parents=True)
+    path = user_data / "scans.sofcb"
+    path.write_bytes(data)
+    unusable: list[str] = []
+    list_codebooks(unusable)
+    assert len(unusable) == 1 and unusable[0].startswith(f"{path}: it is of version 0.")
+    with pytest.raises(CodebookError, match=f"Not usable: {path}: it is of version 0"):
+        load_codebook("scans")
+    for arguments in (
+        ["list"],
+        ["show", str(path)],
+        ["import", "--unsigned", str(path)],
+        ["export", str(path), "-o", "."],
+    ):
+        main(["codebook", *arguments])
+        said = capsys.readouterr().err
+        assert f"{path}: it is of version 0." in said and said.count("\n") == 1
 
 
 def test_load_by_path_name_or_id(tmp_path: Path) -> None:

@@ -61,7 +61,10 @@ def run_list(args: argparse.Namespace) -> int:
     from sofc.codebook.store import list_codebooks
 
     console = options.console(args)
-    found = list_codebooks()
+    unusable: list[str] = []
+    found = list_codebooks(unusable)
+    for one in unusable:
+        console.note(one)
     if args.json:
         console.json([{"path": str(path), **_summary(codebook)} for path, codebook in found])
         return OK

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sofc.cli.console import Console
 from sofc.cli.outputs import OutputFiles
-from sofc.errors import FormatError, NotSofcError, SofcError, UsageError
+from sofc.errors import NotSofcError, SofcError, UsageError
 
 if TYPE_CHECKING:
     from sofc.codebook import Codebook
@@ -187,5 +187,3 @@ def named_codebook(args: argparse.Namespace) -> Codebook | None:
         return load_codebook(args.codebook)
     except NotSofcError:
         raise not_codebook(Path(args.codebook)) from None
-    except FormatError as error:
-        raise FormatError(f"codebook {args.codebook}: {error}") from error

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sofc.codebook import signing
 from sofc.codebook.model import REFERENCE_SIZE, Codebook
 from sofc.codebook.store import SUFFIX
-from sofc.errors import CodebookError, FormatError, SofcError, UsageError
+from sofc.errors import CodebookError, FormatError, LimitError, SofcError, UnsupportedError, UsageError
 from sofc.files import replacing
 from sofc.limits import Limits
 from sofc.places import StorePath, place_of, without_credentials
@@ -99,8 +99,8 @@ def _read(where: str, keys: Sequence[Any] | None, limits: Limits) -> Found:
         signed = signing.verified(shown, data, signature, keys)
     try:
         return Found(shown, Codebook.from_bytes(data, limits=limits), signed)
-    except FormatError as error:
-        raise FormatError(f"{shown}: {error}") from None
+    except (FormatError, UnsupportedError, LimitError) as error:
+        raise type(error)(f"{shown}: {error}") from None
 
 
 def _bytes_of(where: str, most: int) -> bytes:

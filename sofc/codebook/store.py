@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sofc.codebook.builtin import FOLDER, find_builtin
 from sofc.codebook.model import REFERENCE_SIZE, Codebook
 from sofc.container.records import CodebookReference
-from sofc.errors import CodebookError, SofcError, UnsupportedError
+from sofc.errors import CodebookError, FormatError, LimitError, SofcError, UnsupportedError
 from sofc.files import replacing
 from sofc.limits import Limits
 from sofc.places import Place
@@ -77,9 +77,7 @@ def find_codebook(
         f"Get the file {reference.name or reference.id.hex()}{SUFFIX} and run: sofc codebook install FILE, or: sofc "
         f"codebook import {reference.id.hex()}"
     )
-    if rejected:
-        message += f". Not usable: {'; '.join(rejected)}"
-    raise CodebookError(message, codebook_id=reference.id)
+    raise CodebookError(_and_unusable(message, rejected), codebook_id=reference.id)
 
 
 def load_codebook(path_or_name: str | os.PathLike[str]) -> Codebook:
@@ -91,10 +89,11 @@ def load_codebook(path_or_name: str | os.PathLike[str]) -> Codebook:
     if path.is_file():
         try:
             return read_codebook(path)
-        except UnsupportedError as error:
-            raise UnsupportedError(f"codebook {path}: {error}") from None
+        except (FormatError, UnsupportedError, LimitError) as error:
+            raise type(error)(f"codebook {path}: {error}") from error
     wanted = os.fspath(path_or_name)
-    found = {codebook.id: codebook for _, codebook in list_codebooks() if _answers_to(codebook, wanted)}
+    unusable: list[str] = []
+    found = {codebook.id: codebook for _, codebook in list_codebooks(unusable) if _answers_to(codebook, wanted)}
     if len(found) == 1:
         return next(iter(found.values()))
     if found:
@@ -102,9 +101,15 @@ def load_codebook(path_or_name: str | os.PathLike[str]) -> Codebook:
         raise CodebookError(f"{len(found)} codebooks are called {wanted!r}: name one by its id: {ids}")
     places = ", ".join(str(place) for place in _places(None))
     kind = "that is a folder: name one of its files" if path.is_dir() else "no such file"
-    raise CodebookError(
+    message = (
         f"there is no codebook {wanted!r}: {kind}, and none of that name or id is in {places}. Run: sofc codebook list"
     )
+    raise CodebookError(_and_unusable(message, unusable))
+
+
+def _and_unusable(message: str, unusable: Sequence[str]) -> str:
+    """The message, with what is there and why it does not serve."""
+    return f"{message}. Not usable: {'; '.join(unusable)}" if unusable else message
 
 
 def _answers_to(codebook: Codebook, wanted: str) -> bool:
@@ -125,16 +130,20 @@ def install_codebook(data: bytes) -> Path:
     return path
 
 
-def list_codebooks() -> list[tuple[Path, Codebook]]:
-    """Every readable codebook of the search path, the user's data folder and the package."""
+def list_codebooks(unusable: list[str] | None = None) -> list[tuple[Path, Codebook]]:
+    """Every readable codebook of the search path, the user's data folder and the package.
+
+    ``unusable`` gets the paths of the others, such as those of another draft of the format, each with the reason.
+    """
     found = []
     for place in (*_places(None), FOLDER):
         paths = [place] if place.is_file() else sorted(place.glob(f"*{SUFFIX}"))
         for path in paths:
             try:
                 found.append((path, read_codebook(path)))
-            except (OSError, SofcError):
-                continue
+            except (OSError, SofcError) as error:
+                if unusable is not None:
+                    unusable.append(f"{path}: {error}")
     return found
 
 
