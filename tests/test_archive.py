@@ -575,7 +575,6 @@ def test_nothing_is_restored_through_links(copied: Path, tmp_path: Path) -> None
     "statement",
     [
         "UPDATE units SET name = '../units/x'",
-        "UPDATE archive SET value = '99'",
         "DROP TABLE entries",
         "UPDATE contents SET item = 1000000",
         "UPDATE contents SET size = size + 1",

@@ -106,7 +106,8 @@ def test_png_and_back(folder: Path) -> None:
 def test_strip(folder: Path) -> None:
     Path("a.png").write_bytes(FULL_PNG)
     assert main(["encode", "--coder", "raw", "--strip", "a.png"]) == 0
-    assert Path("a.sofc").read_bytes() == sofc.encode(COLOUR, coder="raw", meaning=sofc.Meaning.RGB)
+    needed = [Metadata(MetadataKind.PNG, "tRNS", bytes(6))]
+    assert Path("a.sofc").read_bytes() == sofc.encode(COLOUR, coder="raw", meaning=sofc.Meaning.RGB, metadata=needed)
 
 
 @pytest.mark.parametrize("colours", [2, 9, 256])

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+import sofc
 from sofc.cli.__main__ import main
 from sofc.container.records import MetadataKind
-from sofc.metadata import read, unkept
+from sofc.metadata import is_needed_to_view, read, unkept
 from sofc.metadata.texts import text_of
 
 GRAY = np.arange(12 * 17, dtype=np.uint8).reshape(12, 17)
@@ -265,3 +267,49 @@ def test_slices_and_frames_come_back_as_pages_of_one_file(tmp_path: Path) -> Non
             with tifffile.TiffFile(back) as written:
                 assert len(written.pages) == pages
                 assert pages == 2 or all(map(np.array_equal, (page.asarray() for page in written.pages), stack))
+
+
+def test_texts_that_tiff_has_no_field_for_are_named(tmp_path: Path, capsys: Any) -> None:
+    """An animation comes back as a TIFF file, which holds no comment as GIF and PNG do."""
+    frames = [Image.fromarray(GRAY), Image.fromarray(GRAY + 1)]
+    (tmp_path / "a.gif").write_bytes(as_pillow_writes("GIF", GRAY, save_all=True, append_images=frames, comment=b"Ann"))
+    backwards(tmp_path / "a.gif", (tmp_path / "a.gif").read_bytes(), "tif")
+    assert "without texts that have no field (Comment)" in capsys.readouterr().out
+    texts = PngInfo()
+    texts.add_text("Author", "Ann")
+    back = backwards(tmp_path / "a.png", as_pillow_writes("PNG", pnginfo=texts), "tif")
+    assert "without" not in capsys.readouterr().out
+    with tifffile.TiffFile(back) as file:
+        assert file.pages.first.tags["Artist"].value == "Ann"
+
+
+NAME = b"Doe^Jane"
+OF_WHOM: tuple[tuple[str, bytes], ...] = (
+    ("a.pgm", b"P5\n#" + NAME + b"\n17 12\n255\n" + GRAY.tobytes()),
+    ("a.y4m", b"YUV4MPEG2 W17 H12 F25:1 Cmono X" + NAME + b"\nFRAME\n" + GRAY.tobytes()),
+    ("a.gif", as_pillow_writes("GIF", GRAY, comment=NAME)),
+    ("a.webp", as_pillow_writes("WEBP", lossless=True, xmp=XMP + NAME)),
+    ("a.png", png_with(b"prVt", NAME)),
+    ("b.png", png_with(b"iTXt", b"Title\0\0\0de\0\0" + NAME)),
+    ("a.tif", tiff_with((50708, 2, 9, NAME.decode(), True), (40093, 1, 8, NAME, True), (315, 2, 9, "Doe^Jane", True))),
+)
+
+
+@pytest.mark.parametrize(("name", "data"), OF_WHOM, ids=[name for name, _ in OF_WHOM])
+def test_names_are_kept_unless_they_are_stripped(tmp_path: Path, name: str, data: bytes) -> None:
+    path, coded = tmp_path / name, tmp_path / "a.sofc"
+    path.write_bytes(data)
+    for options, is_kept in (((), True), (("--strip",), False)):
+        assert main(["encode", "-f", "--coder", "raw", *options, str(path), "-o", str(coded)]) == 0
+        assert (NAME in coded.read_bytes()) is is_kept
+        with sofc.open_reader(coded) as reader:
+            assert all(map(is_needed_to_view, reader.metadata)) is not is_kept
+
+
+def test_the_transparent_colour_is_needed_to_view(tmp_path: Path) -> None:
+    path, coded, back = tmp_path / "a.png", tmp_path / "a.sofc", tmp_path / "b.png"
+    Image.fromarray(COLOURS).save(path, transparency=(0, 187, 255))
+    assert main(["encode", "--strip", "--coder", "raw", str(path), "-o", str(coded)]) == 0
+    assert main(["decode", str(coded), "-o", str(back)]) == 0
+    with Image.open(back) as image:
+        assert image.info["transparency"] == (0, 187, 255)

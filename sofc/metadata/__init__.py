@@ -102,7 +102,11 @@ def is_palette(item: Metadata) -> bool:
 
 def is_needed_to_view(item: Metadata) -> bool:
     """Whether the samples show another picture without the item."""
-    return item.kind in (MetadataKind.PALETTE, MetadataKind.PHOTOMETRIC)
+    return item.kind in (MetadataKind.PALETTE, MetadataKind.PHOTOMETRIC) or _is_transparent_colour(item)
+
+
+def _is_transparent_colour(item: Metadata) -> bool:
+    return item.kind == MetadataKind.PNG and item.key == "tRNS"
 
 
 def pages_item(path: Path, images: int) -> list[Metadata]:
@@ -131,12 +135,15 @@ def makes_pages(items: Sequence[Metadata]) -> bool:
 
 def left_out(file_format: str, items: Iterable[Metadata]) -> list[str]:
     """In words, what of the items files of a format (png, tiff, pnm, npy, dicom) have no place for."""
+    items = list(items)
     lost = [item for item in items if item.kind in _HOLDERS and file_format not in _HOLDERS[item.kind]]
     words = [f"{MetadataKind(kind).name} metadata" for kind in dict.fromkeys(item.kind for item in lost)]
     if (photometric := photometric_of(lost)) is not None:
         words.append(f"what its components are ({photometric.text}), so that it shows another picture")
-    if any(item.kind == MetadataKind.PNG and item.key == "tRNS" for item in lost):
+    if any(map(_is_transparent_colour, lost)):
         words.append("the colour that is transparent, so that it shows another picture")
+    if file_format == "tiff" and (keys := [item.key for item in items if not tiff.has_field(item)]):
+        words.append(f"texts that have no field ({', '.join(keys)})")
     return words
 
 

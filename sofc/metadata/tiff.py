@@ -44,7 +44,7 @@ TEXTS = {
     33432: "Copyright",
 }
 # What PNG calls some of them.
-_OTHER_NAMES = {"Title": 269, "Description": 270, "Author": 315}
+_FIELDS_OF_TEXTS = {"Title": 269, "Description": 270, "Author": 315, **{name: tag for tag, name in TEXTS.items()}}
 WORTH_KEEPING = frozenset(
     (
         *(ORIENTATION, 286, 287, 297),  # orientation, place on the page, page number
@@ -348,6 +348,11 @@ def _colour_map(fields: Mapping[int, Field], palette: Palette) -> dict[int, Fiel
     }
 
 
+def has_field(item: Metadata) -> bool:
+    """Whether the item is no text, or one that a field of TIFF is for."""
+    return item.kind != MetadataKind.TEXT or item.key in _FIELDS_OF_TEXTS
+
+
 def _untrusted(item: Metadata) -> Directory:
     """The directory of an item; an empty one where it cannot be read."""
     try:
@@ -362,8 +367,7 @@ def _fields(item: Metadata) -> dict[int, Field]:
     if item.kind == MetadataKind.XMP:
         return {XMP: Field(1, len(item.value), item.value)}
     if item.kind == MetadataKind.TEXT:
-        tag = next((tag for tag, name in TEXTS.items() if name == item.key), _OTHER_NAMES.get(item.key))
-        text = text_of(item)
+        tag, text = _FIELDS_OF_TEXTS.get(item.key), text_of(item)
         if tag is None or text.startswith(_SHAPES):
             return {}
         value = text.encode() + b"\0"
