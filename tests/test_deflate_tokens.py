@@ -141,6 +141,19 @@ def test_an_effort_that_fits_nothing_is_not_tried_on_other_files() -> None:
     assert Session(known).take_apart(packed, ROUGH + MIXED).effort == Session().take_apart(packed, ROUGH + MIXED).effort
 
 
+@pytest.mark.parametrize("best", remainder._STARTS)
+def test_deep_starts_are_those_of_the_way_that_is_the_best(best: Effort) -> None:
+    tried: list[Effort] = []
+
+    def cost(effort: Effort) -> int:
+        tried.append(effort)
+        return 1 if effort == best else 2
+
+    assert remainder._best_effort(cost, 1) == best
+    deep = [effort for effort in remainder._DEEP_STARTS if effort.way == best.way]
+    assert set(tried) == {*remainder._STARTS, *deep} and bool(deep) is (best.way == remainder.CHAIN_OF_4)
+
+
 def test_a_search_ends_where_next_to_nothing_is_left_to_save() -> None:
     costs: list[Effort] = []
 

@@ -288,10 +288,10 @@ _STARTS = (
     Effort(TREE, 64, LONGEST, 0, 2, 0),
     Effort(TREE, 64, LONGEST, 0, 64, 2),
     Effort(CHAIN_OF_3, 128, LONGEST, 0, 0, 0),
-    *(Effort(CHAIN_OF_4, 300, LONGEST, 1, probes, 0) for probes in (0, 1)),
-    Effort(CHAIN_OF_3, 1024, LONGEST, 0, 0, 0),
 )
-"""Efforts of zlib, libdeflate and zopfli, more or less, the shallow first: the search begins with the best of them."""
+"""Efforts of zlib, libdeflate and zopfli, more or less: the search begins with the best of them."""
+_DEEP_STARTS = tuple(Effort(CHAIN_OF_4, 300, LONGEST, 1, probes, 0) for probes in (0, 1))
+"""Those that take most steps, for where the best is of their way."""
 _CHOICES = {
     "depth": (1, 2, 4, 6, 8, 12, 16, 24, 32, 35, 48, 64, 100, 128, 200, 256, 300, 512, 600, 1024),
     "nice": (8, 10, 16, 30, 32, 65, 75, 96, 128, 130, 150, 192, 258),
@@ -317,7 +317,8 @@ _LITTLE = 128
 
 def _best_effort(cost: Callable[[Effort], int], little: int) -> Effort:
     """The effort of least cost that is found by changing one field at a time, until it costs ``little``."""
-    best = min(_STARTS, key=cost)
+    shallow = min(_STARTS, key=cost)
+    best = min((shallow, *(deep for deep in _DEEP_STARTS if deep.way == shallow.way)), key=cost)
     least = cost(best)
     changed = least > little
     while changed:
