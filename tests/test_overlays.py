@@ -80,9 +80,16 @@ def test_what_was_laid_over_a_picture_is_found(
 
 
 @COMPILED
-def test_a_watermark_costs_what_it_does_alone() -> None:
-    mixed = laid_over(DARK, (255, 255, 255), opacity := rings(1.5, 0.6))
-    assert len(encode(mixed)) < 1.1 * (len(encode(DARK)) + len(encode(opacity.astype(np.uint8))))
+@pytest.mark.parametrize(
+    ("image", "value", "opacity"),
+    [(DARK, 255, rings(1.5, 0.6)), (decoded(pale(150, 180, 2), 60, "4:2:2"), 0, rings(1, 0.3))],
+    ids=["white", "black, as one that hardly shows makes of much what is one less"],
+)
+def test_a_watermark_costs_what_it_does_alone(
+    image: Image, value: int, opacity: np.ndarray[tuple[int, ...], np.dtype[np.int32]]
+) -> None:
+    mixed = laid_over(image, (value,) * 3, opacity)
+    assert len(encode(mixed)) < 1.1 * (len(encode(image)) + len(encode(opacity.astype(np.uint8))))
 
 
 @COMPILED

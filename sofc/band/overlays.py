@@ -50,11 +50,13 @@ class Overlaid(NamedTuple):
 class _Mixed(NamedTuple):
     """An image as a mixture: an overlay, its opacity and the planes ``below``, which are the image's where it is none.
 
-    ``missed``: where samples do not follow from the origin; ``left``: where they are no mixture, either.
+    ``missed``: where samples do not follow from the origin; ``left``: where they are no mixture, either. ``usual``: the
+    commonest opacity of those that are far from what follows. Others that are one off are mixtures by chance.
     """
 
     overlay: Overlay
     opacity: Plane
+    usual: int
     below: list[Plane]
     missed: Mask
     left: Mask
@@ -107,16 +109,20 @@ def _mixed(view: View, drawn: list[Plane]) -> _Mixed | None:
     places = view.form.bits * np.arange(len(seen))
     colours, counts = np.unique((seen[:, is_far] << places[:, None]).sum(axis=0), return_counts=True)
     commonest = tuple((colours[counts.argmax()] >> places & most).tolist())
-    possible = dict.fromkeys((commonest, (0,) * len(seen), (most,) * len(seen)))
-    ranges = [opacities(seen, follows, colour, most) for colour in possible]
-    mixed = [np.count_nonzero((lowest <= highest) & is_far) for lowest, highest in ranges]
-    best = int(np.argmax(mixed))
-    if mixed[best] < LEAST_MIXED * np.count_nonzero(is_far):
+    far_seen, far_follows = seen[:, is_far], follows[:, is_far]
+
+    def mixed(colour: tuple[int, ...]) -> int:
+        return int(np.count_nonzero(np.less_equal(*opacities(far_seen, far_follows, colour, most))))
+
+    best = max(dict.fromkeys((commonest, (0,) * len(seen), (most,) * len(seen))), key=mixed)
+    if mixed(best) < LEAST_MIXED * np.count_nonzero(is_far):
         return None
+    chosen = _chosen(*opacities(seen, follows, best, most), most)
+    usual = int(np.bincount(chosen[is_far & (chosen > 0)]).argmax())
     opacity = np.zeros(missed.shape, np.int32)
-    opacity[missed] = _chosen(*ranges[best], most)
+    opacity[missed] = chosen
     below = [np.where(opacity > 0, own, plane) for own, plane in zip(drawn, view.planes, strict=True)]
-    return _Mixed(Overlay(list(possible)[best]), opacity, below, missed, missed & (opacity == 0))
+    return _Mixed(Overlay(best), opacity, usual, below, missed, missed & (opacity == 0))
 
 
 def opacities(seen: Numbers, below: Numbers, colour: tuple[int, ...], most: int) -> tuple[Numbers, Numbers]:
@@ -150,7 +156,7 @@ def _guessed(view: View, mixed: _Mixed) -> View:
     """The image below a mixture, as far as it can be guessed: where all around comes out, or is as translucent as most
     of it is, that is known. Elsewhere what is around tells whether it is that, too, or not covered, or hidden."""
     most = (1 << view.form.bits) - 1
-    usual = int(np.bincount(mixed.opacity[mixed.opacity > 0]).argmax())
+    usual = mixed.usual
     is_settled = _sums(mixed.left, UNSETTLED) == 0
     sure = (_sums(mixed.missed, 1) == 0) | is_settled
     if usual < most:
