@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_regions import arrangement_of, decoded, encode, pale, photograph
 
-from sofc.band import arranged
+from sofc.band import arranged, overlays
 from sofc.band.arrangement import Divided, Part
 from sofc.band.overlay import Overlay, blended
 from sofc.band.overlays import opacities
@@ -118,3 +118,15 @@ def test_two_colours_are_found() -> None:
 def test_nothing_is_laid_over_what_comes_out_or_was_no_jpeg_file() -> None:
     for image in (PLAIN, DARK, photograph(150, 180, 1), laid_over(photograph(150, 180, 1), (255,) * 3, rings(1.5))):
         assert isinstance(arrangement_of(encode(image), image), Part)
+
+
+@COMPILED
+def test_under_a_frame_nothing_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is around cells was made black, which costs little: below are no blocks."""
+    y, x = np.mgrid[:150, :180]
+    outside = np.where(np.hypot((y - 75) / 75, (x - 90) / 90) > 0.9, 255, 0).astype(np.int32)
+    asked: list[bool] = []
+    mixed = overlays._mixed
+    monkeypatch.setattr(overlays, "_mixed", lambda *given: asked.append(mixed(*given) is None))
+    encode(laid_over(PLAIN, (0, 0, 0), outside))
+    assert asked == [True]

@@ -26,6 +26,9 @@ LEAST_SHARE, LEAST_FAR, FAR = 0.8, 64, 12
 from what follows."""
 LEAST_MIXED = 0.2
 """Share of these that are mixtures of one colour and of what follows, at least."""
+MOST_OPAQUE = 0.1
+"""Share of samples that have the colour, at most: more are a frame, or what was left out around what is shown, and
+nothing but its border would be told better."""
 TURNS = 4
 """How often the image below is sought anew, at most."""
 COLOURS, MOST_TINTED = 3, 0.2
@@ -116,6 +119,9 @@ def _mixed(view: View, drawn: list[Plane]) -> _Mixed | None:
 
     best = max(dict.fromkeys((commonest, (0,) * len(seen), (most,) * len(seen))), key=mixed)
     if mixed(best) < LEAST_MIXED * np.count_nonzero(is_far):
+        return None
+    is_opaque: Mask = np.logical_and.reduce([plane == value for plane, value in zip(view.planes, best, strict=True)])
+    if is_opaque.mean() > MOST_OPAQUE:
         return None
     chosen = _chosen(*opacities(seen, follows, best, most), most)
     usual = int(np.bincount(chosen[is_far & (chosen > 0)]).argmax())
