@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,20 @@ import pytest
 from helpers import chunks_of
 
 import sofc
-from sofc.band import arranged, regions
+from sofc.band import arranged, covered, regions, shown
 from sofc.band.arrangement import Arrangement, Divided, Part, unpack_arrangement
 from sofc.band.arranging import View
 from sofc.band.borders import LEAST_AWAY, LEAST_LENGTH, MARGIN, find_border, find_inset
 from sofc.band.division import Division
 from sofc.band.inset import Inset
 from sofc.band.mapping import Mapping
+from sofc.band.placing_steps import Orient
 from sofc.band.shown import Shown, show_origin
 from sofc.band.steps import Form
 from sofc.codebook.builtin import builtin_codebook
 from sofc.container.chunks import unpack_band, unpack_group
+from sofc.jpeg.orientation import most_enlarged
+from sofc.transforms.components import LATTICE
 
 Image = npt.NDArray[np.uint8]
 
@@ -267,6 +271,19 @@ def test_a_legend_over_a_picture_costs_little() -> None:
     assert len(encode(pasted(LARGE, (120, 40, LEGEND)))) < 1.12 * (len(encode(LARGE)) + len(encode(LEGEND)))
 
 
+def test_mirrored_colours_are_told_by_all_factors_they_may_have() -> None:
+    """Mirrored, colours of 4:2:0 look most like 4:2:2, and no more so the right way round."""
+    y, x = np.mgrid[:128, :160]
+    light = 110 + 40 * np.sin(x / 9 + y / 17) + np.random.default_rng(0).normal(0, 5, (128, 160))
+    one, two = 30 * np.sin(x / 5 + y / 30), 25 * np.cos(x / 8 - y / 23)
+    image = np.stack([light + one, light - 0.3 * (one + two), light + two], axis=2).clip(0, 255).astype(np.uint8)
+    mirrored = View(planes(decoded(image, 85)[:, ::-1].copy()), Form(3, 8, 128, 160, 128))
+    transformed = LATTICE.forward(mirrored.planes)
+    assert most_enlarged(transformed, [(1, 2)]) > most_enlarged(transformed, [(2, 2)])
+    untold: Any = SimpleNamespace(factors=(1, 1), traced=[SimpleNamespace(found=None)])
+    assert (Orient(2),) in shown._unlike(mirrored, untold, LATTICE)
+
+
 def test_what_was_blurred_is_an_inset_without_borders() -> None:
     """Blurred more and more from its border on."""
     y, x = np.mgrid[:80, :90]
@@ -277,6 +294,18 @@ def test_what_was_blurred_is_an_inset_without_borders() -> None:
     data = encode(image)
     assert any(isinstance(one, Inset) for one in divisions_in(arrangement_of(data, image)))
     assert len(data) < 1.1 * (len(encode(LARGE)) + len(encode(mixed)))
+
+
+@pytest.mark.parametrize(("around", "is_found"), [(0.02, True), (0.2, False)])
+def test_what_was_changed_is_as_uncertain_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch, around: float, is_found: bool
+) -> None:
+    """Of pictures of the best quality samples that do not come out are everywhere, and more where there is detail."""
+    missed = np.random.default_rng(1).random((200, 240)) < around
+    missed[50:120, 60:160] = np.random.default_rng(2).random((70, 100)) < 0.8
+    monkeypatch.setattr(covered, "missed_of", lambda _: missed)
+    view = View(planes(LARGE), Form(3, 8, 230, 260, 230))
+    assert covered.changed_part(Shown([], view, [])) == (Inset(50, 60, 70, 100) if is_found else None)
 
 
 def test_how_a_picture_is_turned_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:

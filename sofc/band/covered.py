@@ -21,9 +21,10 @@ FEW_MISSED = 8
 
 PLAIN = 0.9
 """Where so much of what is beside an inset has one colour, it stands on that."""
-MANY, MOSTLY, MOST_CHANGED = 0.25, 0.5, 0.5
+MANY, MOSTLY, MOST_CHANGED, CALM = 0.25, 0.5, 0.5, 0.1
 """Rows and columns of a rectangle that was changed have so many samples that do not come out, at least, of those of the
-worst; the rectangle has such a share of them, and an image at most such a share of rectangles."""
+worst; the rectangle has such a share of them, an image at most such a share of rectangles, and what is around at most
+so much of the rectangle's share: otherwise blocks are as uncertain everywhere."""
 SURE_SHARE = 0.85
 """Share of the samples beside an inset that follow from an origin, at least, where it is sure what is below."""
 
@@ -51,7 +52,9 @@ def changed_part(shown: Shown) -> Inset | None:
     (top, rows), (left, width) = ranges
     if min(rows, width) < MARGIN or rows * width > MOST_CHANGED * missed.size:
         return None
-    return Inset(top, left, rows, width) if missed[top : top + rows, left : left + width].mean() >= MOSTLY else None
+    inside = np.count_nonzero(missed[top : top + rows, left : left + width])
+    share, around = inside / (rows * width), (np.count_nonzero(missed) - inside) / (missed.size - rows * width)
+    return Inset(top, left, rows, width) if share >= MOSTLY and around <= CALM * share else None
 
 
 def left_beside(shown: Shown, inset: Inset) -> float:
