@@ -21,7 +21,7 @@ FEW_MISSED = 8
 
 PLAIN = 0.9
 """Where so much of what is beside an inset has one colour, it stands on that."""
-MANY, MOSTLY, MOST_CHANGED, CALM = 0.25, 0.5, 0.5, 0.1
+MANY, MOSTLY, MOST_CHANGED, CALM = 0.25, 0.5, 0.5, 0.03
 """Rows and columns of a rectangle that was changed have so many samples that do not come out, at least, of those of the
 worst; the rectangle has such a share of them, an image at most such a share of rectangles, and what is around at most
 so much of the rectangle's share: otherwise blocks are as uncertain everywhere."""
