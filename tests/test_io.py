@@ -17,6 +17,7 @@ from strategies import CODERS, images
 import sofc
 from sofc.container.chunks import IndexBuilder, unpack_index
 from sofc.container.records import IndexEntry
+from sofc.container.schema import SIGNATURE, VERSION_MAJOR, VERSION_MINOR
 from sofc.errors import CodebookError, FormatError, LimitError, NotSofcError, TruncatedError, UsageError
 from sofc.image import ImageHeader, PixelFormat
 from sofc.stream.encoder import Encoder
@@ -409,7 +410,7 @@ def test_probe(embed: bool) -> None:
     assert info == sofc.probe(data[:first])
     assert info is not None
     assert info.header == sofc.header_for(array, declared_bits=12)
-    assert info.version == (0, 1)
+    assert info.version == (VERSION_MAJOR, VERSION_MINOR[SIGNATURE])
     assert (info.codebook, info.embedded) == (codebook.reference, embed)
     plain = sofc.probe(sofc.encode(array))
     assert plain is not None

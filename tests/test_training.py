@@ -453,7 +453,7 @@ def test_weights_of_dct_models_are_compared_on_equal_terms(monkeypatch: pytest.M
     """An image that was coded by the base's weights is coded by the changed ones as if it had not been."""
     found: list[tuple[int, int]] = []
 
-    def compare(weights: Any, contexts: int, images: Callable[[], Iterator[Any]], code: Any, share: float) -> bytes:
+    def compare(weights: Any, contexts: int, images: Callable[[], Iterator[Any]], code: Any, *_: Any) -> bytes:
         found.extend((code(weights.copy(), image), code(weights.copy(), image)) for image in images())
         return b""
 
