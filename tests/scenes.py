@@ -113,12 +113,16 @@ def random_plan(rng, plane, class_map=None, maximum=255):
     )
 
 
-def random_network(rng, form=NETWORKS):
+def random_network(rng, architecture=NETWORKS):
     """A network as no training would leave it, within its bounds, and often at them."""
-    sizes = [form.inputs, *rng.integers(1, 6, 2), form.outputs * rng.integers(1, min(3, form.most) + 1)]
+    sizes = [
+        architecture.inputs,
+        *rng.integers(1, 6, 2),
+        architecture.outputs * rng.integers(1, min(3, architecture.most) + 1),
+    ]
     reach = int(rng.choice([40, 1000, network.WEIGHT_LIMIT]))
     layers = []
-    for (before, after), kinds in zip(pairwise(sizes), (form.kinds, 1, 1), strict=True):
+    for (before, after), kinds in zip(pairwise(sizes), (architecture.kinds, 1, 1), strict=True):
         weights = rng.integers(-reach, reach, (after, before), endpoint=True)
         limit = network.BIAS_LIMIT // 256
         biases = rng.integers(-limit, limit, (kinds, after), endpoint=True) // int(rng.choice([1, 60])) * 256

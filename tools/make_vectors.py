@@ -724,22 +724,26 @@ def changed_plans(codebook: Codebook, change: Callable[[PlanePlan], PlanePlan]) 
 def with_networks(codebook: Codebook) -> Codebook:
     """The context or dct models of a codebook for effort 9 alone, each with a network of random weights."""
     random = np.random.default_rng(SEED + 3)
-    form, outputs = {ContextCoder.id: (CONTEXT_NETWORKS, 6), DctCoder.id: (DCT_NETWORKS, 8)}[codebook.models[0].coder]
+    architecture, outputs = {ContextCoder.id: (CONTEXT_NETWORKS, 6), DctCoder.id: (DCT_NETWORKS, 8)}[
+        codebook.models[0].coder
+    ]
     layers = [
         (random.integers(-900, 900, (after, before)), random.integers(-999, 999, (kinds, after)) << 8)
-        for (before, after), kinds in zip(pairwise([form.inputs, 9, 5, outputs]), (form.kinds, 1, 1), strict=True)
+        for (before, after), kinds in zip(
+            pairwise([architecture.inputs, 9, 5, outputs]), (architecture.kinds, 1, 1), strict=True
+        )
     ]
     network = Network(first_layer_of(*layers[0]), *(layer_of(weights, biases[0]) for weights, biases in layers[1:]))
     codebook = only_at_9(codebook)
     sections = list(codebook.sections)
     for number in (number for model in codebook.models for number in model.sections):
         if sections[number].kind == WEIGHTS:
-            mixers = unpack_mixers(sections[number].data, form)
+            mixers = unpack_mixers(sections[number].data, architecture)
             change = mixers.weights - neutral_weights(mixers.contexts)
             weights = neutral_weights(mixers.contexts) + change
             weights[:, mixers.contexts] += 1 << 12  # little of what makes no sense
             mixers = mixers._replace(weights=weights, network=network)
-            sections[number] = replace(sections[number], data=pack_mixers(mixers, form))
+            sections[number] = replace(sections[number], data=pack_mixers(mixers, architecture))
     return Codebook(codebook.name + " with networks", codebook.models, tuple(sections))
 
 

@@ -444,7 +444,7 @@ def fitted(plan: ComponentPlan, images: Sequence[list[Origin]]) -> Network:
     with (
         patch.object(network_training, "recovered", lambda images, planes: images),
         patch.object(network_training, "UNITS", (INPUTS, *NETWORK_UNITS, DECISIONS)),
-        patch.object(network_training, "LEAST_EPOCHS", NETWORK_EPOCHS),
+        patch("sofc.coders.network_training.LEAST_EPOCHS", NETWORK_EPOCHS),
     ):
         return FitNetwork((plan,), 0).collect_decoded(iter(images))  # type: ignore[arg-type]
 

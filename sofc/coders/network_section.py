@@ -37,9 +37,9 @@ FLAG = 128
 HEAD = 5
 
 
-class Form(NamedTuple):
-    """What a coder's networks have in common: numbers of ``inputs``, of ``kinds`` of questions, and of outputs for each
-    of the components, ``most`` of them, that they describe."""
+class Architecture(NamedTuple):
+    """What all networks of a coder have in common: numbers of ``inputs``, of ``kinds`` of questions, and of outputs for
+    each of the components, ``most`` of them, that they describe."""
 
     inputs: int
     kinds: int
@@ -57,7 +57,7 @@ class Mixers(NamedTuple):
     network: Network = NO_NETWORK
 
 
-def pack_mixers(mixers: Mixers, form: Form) -> bytes:
+def pack_mixers(mixers: Mixers, architecture: Architecture) -> bytes:
     """Kind 2: two bytes (contexts, weight sets averaged), then what the weights differ from neutral ones. Where there
     is a network: FLAG in the second byte, three bytes (units of its first and second layer, components of what it
     says), then the tables of its layers before that of the weights."""
@@ -65,12 +65,12 @@ def pack_mixers(mixers: Mixers, form: Form) -> bytes:
     if not network.is_asked:
         return pack_weights(contexts, sets, weights)
     tables = [*network_tables(network), kept_weights(contexts, weights, forecast=True)]
-    return bytes([contexts, sets | FLAG, *_sizes(network, form)]) + code_tables(tables)
+    return bytes([contexts, sets | FLAG, *_sizes(network, architecture)]) + code_tables(tables)
 
 
-def _sizes(network: Network, form: Form) -> list[int]:
+def _sizes(network: Network, architecture: Architecture) -> list[int]:
     """Units of its layers, and components of what it says."""
-    return [len(network.first.weights), len(network.second.biases), len(network.last.biases) // form.outputs]
+    return [len(network.first.weights), len(network.second.biases), len(network.last.biases) // architecture.outputs]
 
 
 def network_tables(network: Network) -> list[Integers]:
@@ -81,19 +81,19 @@ def network_tables(network: Network) -> list[Integers]:
     return [np.ascontiguousarray(table, np.int64) for table in tables]
 
 
-def pack_network(network: Network, form: Form) -> bytes:
+def pack_network(network: Network, architecture: Architecture) -> bytes:
     """What the section of the weights has more of where there is a network."""
-    return bytes(_sizes(network, form)) + code_tables(network_tables(network))
+    return bytes(_sizes(network, architecture)) + code_tables(network_tables(network))
 
 
-def network_fields(sizes: Sequence[int], form: Form) -> list[Field]:
+def network_fields(sizes: Sequence[int], architecture: Architecture) -> list[Field]:
     """The tables of a network, by the units of its first and second layer and the components of what it says. Raises
     FormatError."""
     units, deeper, components = sizes
-    if not (1 <= units <= MOST_UNITS and 1 <= deeper <= MOST_UNITS and 1 <= components <= form.most):
-        raise FormatError(f"a network has 1 to {MOST_UNITS} units a layer and says 1 to {form.most} components")
-    layers = (form.inputs, units, deeper, form.outputs * components)
-    kinds = (form.kinds, 1, 1)
+    if not (1 <= units <= MOST_UNITS and 1 <= deeper <= MOST_UNITS and 1 <= components <= architecture.most):
+        raise FormatError(f"a network has 1 to {MOST_UNITS} units a layer and says 1 to {architecture.most} components")
+    layers = (architecture.inputs, units, deeper, architecture.outputs * components)
+    kinds = (architecture.kinds, 1, 1)
     return [
         field
         for (before, after), count in zip(pairwise(layers), kinds, strict=True)
@@ -108,10 +108,12 @@ def network_of(tables: Sequence[Integers]) -> Network:
     return Network(first_layer_of(weights[0], biases[0].T), *others)
 
 
-def unpack_mixers(data: bytes, form: Form, change: bytes = b"") -> Mixers:
+def unpack_mixers(data: bytes, architecture: Architecture, change: bytes = b"") -> Mixers:
     """Inverse of pack_mixers; ``change``: what its tables differ by. Raises FormatError."""
     if len(data) < HEAD or not data[1] & FLAG:
         return Mixers(*unpack_weights(data, change))
     contexts, sets = checked_counts(data[0], data[1] ^ FLAG)
-    *tables, kept = decode_tables(data[HEAD:], [*network_fields(data[2:HEAD], form), weights_field(contexts)], change)
+    *tables, kept = decode_tables(
+        data[HEAD:], [*network_fields(data[2:HEAD], architecture), weights_field(contexts)], change
+    )
     return Mixers(contexts, sets, weights_of(contexts, kept, forecast=True), network_of(tables))

@@ -70,7 +70,7 @@ SIDE = 8 if INTERPRETED else 32
 FEW = 3 if INTERPRETED else settings.default.max_examples
 """Examples of tests that interpreted kernels take long for."""
 
-FORMS = [NETWORKS, DCT_NETWORKS]
+ARCHITECTURES = [NETWORKS, DCT_NETWORKS]
 """Of networks of coders 2 and 5."""
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -593,17 +593,17 @@ def test_tables_out_of_range():
             unpack_plan(pack_plan(one), 2)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 @given(SEEDS)
-def test_networks_come_back(form, seed):
+def test_networks_come_back(architecture, seed):
     """With their weights, and with what these are changed by."""
     rng = np.random.default_rng(seed)
     contexts = int(rng.integers(1, 9))
     weights = neutral_weights(contexts, forecast=True)
     weights[:, : contexts + 1] += rng.integers(-3, 4, (len(weights), contexts + 1), dtype=np.int32) << WEIGHT_STEP
-    mixers = Mixers(contexts, 2, weights, random_network(rng, form))
-    packed = pack_mixers(mixers, form)
-    found = unpack_mixers(packed, form)
+    mixers = Mixers(contexts, 2, weights, random_network(rng, architecture))
+    packed = pack_mixers(mixers, architecture)
+    found = unpack_mixers(packed, architecture)
     assert found[:2] == mixers[:2]
     assert np.array_equal(found.weights, weights)
     for layer, expected in zip(found.network, mixers.network, strict=True):
@@ -612,17 +612,17 @@ def test_networks_come_back(form, seed):
     change = np.zeros((len(weights), contexts + 1), np.int64)
     change[0, 0] = 1
     changes = [*((np.zeros_like(table), 0) for table in network_tables(mixers.network)), (change, 0)]
-    changed = unpack_mixers(packed, form, pack_table_changes(changes))
+    changed = unpack_mixers(packed, architecture, pack_table_changes(changes))
     assert changed.weights[0, 0] - weights[0, 0] == 1 << WEIGHT_STEP
     assert all(map(np.array_equal, changed.network.last, mixers.network.last))
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_networks_out_of_range(form):
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_networks_out_of_range(architecture):
     """Sums of products must stay within 32 bits, and sizes within what a decoder has room for."""
-    network = random_network(np.random.default_rng(0), form)
+    network = random_network(np.random.default_rng(0), architecture)
     mixers = Mixers(1, 1, neutral_weights(1, forecast=True), network)
-    good = pack_mixers(mixers, form)
+    good = pack_mixers(mixers, architecture)
     for place, value in [
         (0, 0),
         (0, 33),
@@ -633,20 +633,22 @@ def test_networks_out_of_range(form):
         (3, 0),
         (3, 129),
         (4, 0),
-        (4, form.most + 1),
+        (4, architecture.most + 1),
     ]:
         head = bytearray(good)
         head[place] = value
         with pytest.raises(FormatError, match=r"out of range|a network has"):
-            unpack_mixers(bytes(head), form)
+            unpack_mixers(bytes(head), architecture)
     for one in (WEIGHT_LIMIT + 1, -WEIGHT_LIMIT - 1):
         last = network.last._replace(weights=with_one(network.last.weights, one))
         with pytest.raises(FormatError, match="a table of a model has entries that are not"):
-            unpack_mixers(pack_mixers(mixers._replace(network=network._replace(last=last)), form), form)
+            unpack_mixers(pack_mixers(mixers._replace(network=network._replace(last=last)), architecture), architecture)
     for one in (BIAS_LIMIT + 256, -BIAS_LIMIT - 256):
         first = network.first._replace(biases=with_one(network.first.biases, one))
         with pytest.raises(FormatError, match="a table of a model has entries that are not"):
-            unpack_mixers(pack_mixers(mixers._replace(network=network._replace(first=first)), form), form)
+            unpack_mixers(
+                pack_mixers(mixers._replace(network=network._replace(first=first)), architecture), architecture
+            )
 
 
 def test_weights_of_more_contexts_than_the_plan_has(trained):

@@ -15,7 +15,7 @@ from sofc.coders.bilevel.kernel_network import INPUTS
 from sofc.coders.bilevel.model import context_table, neutral_state
 from sofc.coders.bilevel.terms import MOST_TERMS, Context
 from sofc.coders.bilevel.window import NEIGHBOURS, WORDS
-from sofc.coders.network_section import Form, network_fields, network_of, network_tables
+from sofc.coders.network_section import Architecture, network_fields, network_of, network_tables
 from sofc.entropy.bit_models import Integers, TrainedModels
 from sofc.entropy.mixing import SQUASH, STRETCH_LIMIT
 from sofc.entropy.tables import Field, code_tables, decode_tables
@@ -34,7 +34,7 @@ WEIGHT_STEP = 10
 BLEND_STEP = 9
 BLANK_STEP = 8
 NETWORK_HEAD = 2
-NETWORKS = Form(INPUTS, kinds=1, outputs=1, most=1)
+NETWORKS = Architecture(INPUTS, kinds=1, outputs=1, most=1)
 
 PROBABILITIES: Integers = SQUASH[np.arange(32) * 148 - 2294 + STRETCH_LIMIT].astype(np.int64)
 """The 32 probabilities that a trained bit model may start with, in 1/65536: evenly spread when stretched."""

@@ -13,7 +13,7 @@ from sofc.coders.context.model import EFFORTS, NETWORK_EFFORT, NETWORK_SHAPE
 from sofc.coders.context.passes import PassOfPlane
 from sofc.coders.context.section import NETWORKS
 from sofc.coders.context.tracing import detect_grid, shifted, trace_image
-from sofc.coders.network_section import pack_network
+from sofc.coders.network_training import BATCH, batches, epochs_for, fitted_where_it_pays
 from sofc.planes import Plane
 from sofc.prediction import bank
 from sofc.prediction.mixture_fit import MixtureFit
@@ -25,15 +25,10 @@ SAMPLES = 1 << 23
 LEAST_SAMPLES = 1 << 18
 """Of fewer no network is fitted: it takes 7 kB."""
 UNITS, COMPONENTS = (INPUTS, 64, 32), 4
-HELD_OUT = 8
-"""Every so many images one is held out, by which it is seen what the network saves."""
-BATCH = 1 << 10
 CHUNK = 1 << 16
 """Samples that are put in random order at a time."""
 PIECE = 1 << 12
 """About so many samples of an image go into one chunk."""
-LEAST_EPOCHS, MOST_EPOCHS = 2, 8
-"""Rounds over all samples, the more the fewer these are."""
 
 
 class _Piece(NamedTuple):
@@ -51,14 +46,7 @@ class FitNetwork(PassOfPlane):
 
     def collect(self, images: Iterator[list[Plane]]) -> Network:
         """The network, rounded to integers; one without units where it saves less than its bytes."""
-        everything = list(shifted(images, self.ranges))
-        held_out = everything[HELD_OUT - 1 :: HELD_OUT]
-        others = [planes for number, planes in enumerate(everything) if number % HELD_OUT != HELD_OUT - 1]
-        if not held_out or sum(planes[0].size for planes in others) < LEAST_SAMPLES:
-            return NO_NETWORK
-        network = self._fitted([piece for planes in others for piece in self._pieces(planes)])
-        saved = self._coded(held_out, NO_NETWORK) - self._coded(held_out, network)
-        return network if saved * len(everything) > len(pack_network(network, NETWORKS)) * len(held_out) else NO_NETWORK
+        return fitted_where_it_pays(list(shifted(images, self.ranges)), NETWORKS, self._fitted, self._coded)
 
     def _coded(self, images: Sequence[list[Plane]], network: Network) -> int:
         """Bytes of images that are coded with a network, or at the same effort without one."""
@@ -73,18 +61,19 @@ class FitNetwork(PassOfPlane):
         for first in range(0, rows, height):
             yield _Piece(around, traced, first, min(height, rows - first) * width)
 
-    def _fitted(self, pieces: Sequence[_Piece]) -> Network:
-        """A network, fitted to these."""
+    def _fitted(self, images: Sequence[list[Plane]]) -> Network:
+        """A network, fitted to these; one without units where they are too few."""
+        count = sum(planes[0].size for planes in images)
+        if count < LEAST_SAMPLES:
+            return NO_NETWORK
         random = np.random.RandomState(1)  # whose numbers are the same for ever
         fit = MixtureFit(UNITS, COMPONENTS, BATCH, random)
         scale = Scale(self.plan.prediction.shift, self.ranges[self.plane].size)
-        samples = sum(piece.samples for piece in pieces)
-        epochs = max(LEAST_EPOCHS, min(MOST_EPOCHS, LEAST_EPOCHS * SAMPLES // samples))
-        for rate, chunk in in_random_order([(piece.samples, piece) for piece in pieces], epochs, CHUNK, random):
+        pieces = [(piece.samples, piece) for planes in images for piece in self._pieces(planes)]
+        for rate, chunk in in_random_order(pieces, epochs_for(count, 2 * SAMPLES), CHUNK, random):
             listed = _listed(chunk, scale)
-            order = random.permutation(len(listed.values))
-            for start in range(0, len(order) - BATCH + 1, BATCH):
-                fit.learn(listed.chosen(order[start : start + BATCH]), scale, rate)
+            for one in batches(len(listed.values), BATCH, random):
+                fit.learn(listed.chosen(one), scale, rate)
         return fit.network()
 
 

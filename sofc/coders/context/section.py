@@ -13,7 +13,7 @@ from sofc.coders.context import terms
 from sofc.coders.context.kernel_network import INPUTS
 from sofc.coders.context.model import PlanePlan, Prediction
 from sofc.coders.gridded import pack_references, unpack_references
-from sofc.coders.network_section import Form
+from sofc.coders.network_section import Architecture
 from sofc.entropy.contexts import MOST_TERMS
 from sofc.entropy.mixing import LEVELS
 from sofc.entropy.mixture import MOST_CONTEXTS
@@ -84,4 +84,4 @@ def unpack_plan(data: bytes, plane: int, change: bytes = b"") -> PlanePlan:
     return PlanePlan(prediction, levels, low_bits, numbers, block_bits, bool(matches))
 
 
-NETWORKS = Form(INPUTS, 1, 3, 16)
+NETWORKS = Architecture(INPUTS, kinds=1, outputs=3, most=16)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sofc.coders.adapting import MixingAdaptation, Weights, change_models, change_weights
-from sofc.coders.dct.coder import best_predictor, components_of
+from sofc.coders.dct.coder import best_predictor
 from sofc.coders.dct.kernel_prediction import (
     EMPHASIS,
     MEANS,
@@ -22,6 +21,7 @@ from sofc.coders.dct.kernel_prediction import (
     accumulate,
 )
 from sofc.coders.dct.model import ComponentModel, ComponentPlan, state_of
+from sofc.coders.dct.packed import Packed, pack_origins, unpack_component
 from sofc.coders.dct.passes import recovered, warm_up
 from sofc.coders.dct.section import NETWORKS, unpack_plan
 from sofc.coders.dct.terms import CONTEXTS
@@ -34,7 +34,6 @@ from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, trained_symbols
 from sofc.entropy.priors import FOLDS, History
 from sofc.jpeg.dct import SIZE
-from sofc.jpeg.origin import Origin
 from sofc.planes import Plane, PlaneRange
 
 SAMPLES = 1 << 23
@@ -66,31 +65,6 @@ class DctAdaptation(MixingAdaptation):
 
 
 @dataclass(frozen=True)
-class PackedOrigin:
-    """An origin that takes little room."""
-
-    origin: Origin
-    shape: tuple[int, ...]
-    data: bytes
-
-    @classmethod
-    def of(cls, origin: Origin) -> PackedOrigin:
-        """Pack one."""
-        coefficients = origin.coefficients
-        planes = np.ascontiguousarray(coefficients.transpose(2, 0, 1).astype(np.int16))
-        return cls(replace(origin, coefficients=coefficients[:0]), planes.shape, zlib.compress(planes.tobytes(), 1))
-
-    def unpack(self) -> Origin:
-        """It again."""
-        planes = np.frombuffer(zlib.decompress(self.data), np.int16).reshape(self.shape)
-        coefficients = np.ascontiguousarray(planes.transpose(1, 2, 0).astype(np.int32))
-        return replace(self.origin, coefficients=coefficients, table=self.origin.table.copy())
-
-
-Packed = tuple[PackedOrigin, ...]
-
-
-@dataclass(frozen=True)
 class Recover:
     """First pass: the coefficients that images were made from."""
 
@@ -98,8 +72,7 @@ class Recover:
 
     def collect_decoded(self, images: Iterator[Decoded]) -> list[Packed | None]:
         """Of each image its components, None where no JPEG decoder made it."""
-        found = recovered(images, self.planes)
-        return [None if origins is None else tuple(map(PackedOrigin.of, origins)) for origins in found]
+        return [None if found is None else pack_origins(found) for found in recovered(images, self.planes)]
 
 
 @dataclass(frozen=True)
@@ -146,7 +119,7 @@ class Adapt:
         return map(self._component, self.images)
 
     def _component(self, packed: Packed) -> Component:
-        return list(components_of([one.unpack() for one in packed[: self.number + 1]]))[self.number]
+        return unpack_component(packed, self.number)
 
     def _fit(self, plan: ComponentPlan) -> tuple[ComponentPlan, bytes]:
         """The plan with its predictors changed, and the change."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,31 +11,27 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.dct.coder import components_of
 from sofc.coders.dct.kernel_network import DECISIONS, INPUTS, Questions
 from sofc.coders.dct.kernel_network_fit import find_decision_gradients
 from sofc.coders.dct.model import EFFORTS, NETWORK_EFFORT, NETWORK_SHAPE, ComponentModel, ComponentPlan
+from sofc.coders.dct.packed import Packed, pack_origins, unpack_component
 from sofc.coders.dct.passes import recovered, warm_up
 from sofc.coders.dct.section import NETWORKS
-from sofc.coders.network_section import pack_network
+from sofc.coders.network_training import BATCH, batches, epochs_for, fitted_where_it_pays
 from sofc.coders.training import Decoded
 from sofc.jpeg.dct import SIZE
-from sofc.jpeg.origin import Origin
 from sofc.prediction.network import NO_NETWORK, Network, first_layer_of, layer_of
 from sofc.prediction.network_fit import Fit, in_random_order
 
 LEAST_COEFFICIENTS = 1 << 16
 """Where fewer are not zero no network is fitted: it takes 8 kB."""
 UNITS = (INPUTS, 64, 32, DECISIONS)
-HELD_OUT = 8
-"""Every so many images one is held out, by which it is seen what the network saves."""
-BATCH = 1 << 10
 CHUNK = 1 << 18
 """Coefficients, zeros counted, of images of which the network learns in random order."""
 ROOM = 1 << 17
 """Of an image no more is learned from at a time."""
-LEAST_EPOCHS, MOST_EPOCHS, COEFFICIENTS = 2, 8, 1 << 22
-"""Rounds over all images, the more the fewer coefficients are not zero."""
+COEFFICIENTS = 1 << 22
+"""About so many that are not zero are learned from, in rounds over all images."""
 
 
 class _Listed(NamedTuple):
@@ -54,16 +51,9 @@ class FitNetwork:
 
     def collect_decoded(self, images: Iterator[Decoded]) -> Network:
         """The network, rounded to integers; one without units where it saves less than its bytes."""
-        everything = [origins[: self.number + 1] for origins in recovered(images, len(self.plans)) if origins]
-        held_out = everything[HELD_OUT - 1 :: HELD_OUT]
-        others = [origins for turn, origins in enumerate(everything) if turn % HELD_OUT != HELD_OUT - 1]
-        count = sum(int(np.count_nonzero(origins[-1].coefficients)) for origins in others)
-        if not held_out or count < LEAST_COEFFICIENTS:
-            return NO_NETWORK
-        network = self._fitted(others, max(LEAST_EPOCHS, min(MOST_EPOCHS, COEFFICIENTS // count)))
-        saved = self._coded(held_out, NO_NETWORK) - self._coded(held_out, network)
-        pays = saved * len(everything) > len(pack_network(network, NETWORKS)) * len(held_out)
-        return network if pays else NO_NETWORK
+        found = filter(None, recovered(images, len(self.plans)))
+        packed = [pack_origins(origins[: self.number + 1]) for origins in found]
+        return fitted_where_it_pays(packed, NETWORKS, self._fitted, self._coded)
 
     def _model(self, network: Network) -> ComponentModel:
         """A model that has learned nothing, at the effort at which there may be networks."""
@@ -71,28 +61,29 @@ class FitNetwork:
         contexts, sets = NETWORK_SHAPE if asks else EFFORTS[NETWORK_EFFORT]
         return ComponentModel(plan, sets, plan.neutral(contexts, forecast=asks), network)
 
-    def _coded(self, images: Sequence[list[Origin]], network: Network) -> int:
+    def _coded(self, images: Sequence[Packed], network: Network) -> int:
         """Bytes of images that are coded with a network, or at the same effort without one."""
         model = self._model(network)
         state = model.start.copy()
-        return sum(warm_up(model, state, list(components_of(origins))[-1]) for origins in images)
+        return sum(warm_up(model, state, unpack_component(packed, self.number)) for packed in images)
 
-    def _fitted(self, images: Sequence[list[Origin]], epochs: int) -> Network:
-        """A network, fitted to these."""
+    def _fitted(self, images: Sequence[Packed]) -> Network:
+        """A network, fitted to these; one without units where they are too few."""
+        count = sum(int(np.count_nonzero(packed[-1].unpack().coefficients)) for packed in images)
+        if count < LEAST_COEFFICIENTS:
+            return NO_NETWORK
         random = np.random.RandomState(1)  # whose numbers are the same for ever
         fit = Fit(UNITS, BATCH, random, kinds=SIZE)
-        sized = [(origins[-1].coefficients.size, origins) for origins in images]
-        for rate, some in in_random_order(sized, epochs, CHUNK, random):
+        sized = [(math.prod(packed[-1].shape), packed) for packed in images]
+        for rate, some in in_random_order(sized, epochs_for(count, COEFFICIENTS), CHUNK, random):
             inputs, kinds, residuals = (np.concatenate(parts) for parts in zip(*map(self._listed, some), strict=True))
-            order = random.permutation(len(residuals))
-            for start in range(0, len(order) - BATCH + 1, BATCH):
-                one = order[start : start + BATCH]
+            for one in batches(len(residuals), BATCH, random):
                 fit.step(inputs[one], kinds[one], partial(find_decision_gradients, residuals[one]), rate)
         return fit.network()
 
-    def _listed(self, origins: list[Origin]) -> _Listed:
+    def _listed(self, packed: Packed) -> _Listed:
         """What a network is asked of an image."""
-        component = list(components_of(origins))[-1]
+        component = unpack_component(packed, self.number)
         asked = int(np.count_nonzero(component.coefficients))
         # About twice as many are coded as are not zero.
         questions = Questions.of(ROOM, max(1, 4 * asked // ROOM))

@@ -11,7 +11,7 @@ from sofc.coders.dct.kernel_network import DECISIONS, INPUTS
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES
 from sofc.coders.dct.model import ComponentModel, ComponentPlan, state_of
 from sofc.coders.dct.terms import CONTEXTS
-from sofc.coders.network_section import Form, unpack_mixers
+from sofc.coders.network_section import Architecture, unpack_mixers
 from sofc.coders.plane_sections import PlaneSections
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, trained_symbols
@@ -22,7 +22,7 @@ from sofc.jpeg.dct import SIZE
 BLOCK_BITS = range(4, 19)
 """A context has 2**block_bits blocks of bit models."""
 WEIGHT_LIMIT = 1 << 16
-NETWORKS = Form(INPUTS, SIZE, DECISIONS, 1)
+NETWORKS = Architecture(INPUTS, kinds=SIZE, outputs=DECISIONS, most=1)
 
 
 def pack_plan(plan: ComponentPlan) -> bytes:
