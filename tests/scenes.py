@@ -13,6 +13,7 @@ from sofc.coders.context import terms
 from sofc.coders.context.coder import InTurn, neighbourhood
 from sofc.coders.context.model import PlanePlan, Prediction
 from sofc.coders.context.section import BLOCK_BITS, NETWORKS
+from sofc.coders.network_section import Mixers, pack_mixers
 from sofc.coders.training import Decoded, JpegTask
 from sofc.entropy.contexts import context_table
 from sofc.entropy.mixing import LEVELS
@@ -111,6 +112,11 @@ def random_plan(rng, plane, class_map=None, maximum=255):
         rng.integers(BLOCK_BITS.start, BLOCK_BITS.start + 4, len(contexts)),
         bool(rng.integers(0, 2)),
     )
+
+
+def packed_weights(contexts, sets, weights):
+    """The section of mixing weights without a network."""
+    return pack_mixers(Mixers(contexts, sets, weights), NETWORKS)
 
 
 def random_network(rng, architecture=NETWORKS):

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scenes import packed_weights
 
 from sofc.band.selection import Selection
 from sofc.codebook import Codebook
 from sofc.coders.context.section import BLOCK_BITS, pack_plan, unpack_plan
 from sofc.coders.registry import coder_for
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, Model, Section
-from sofc.entropy.mixture import MOST_CONTEXTS, neutral_weights, pack_weights
+from sofc.entropy.mixture import MOST_CONTEXTS, neutral_weights
 from sofc.errors import CodebookError, FormatError, LimitError, UnsupportedError, UsageError
 from sofc.image import PixelFormat
 
@@ -102,7 +103,7 @@ def test_a_small_codebook_cannot_ask_for_much_memory() -> None:
     large = replace(known, contexts=np.zeros((MOST_CONTEXTS, 4), np.int64), block_bits=most)
     added = [
         (codebook.sections[plan], pack_plan(large)),
-        (codebook.sections[mixers], pack_weights(MOST_CONTEXTS, 1, neutral_weights(MOST_CONTEXTS))),
+        (codebook.sections[mixers], packed_weights(MOST_CONTEXTS, 1, neutral_weights(MOST_CONTEXTS))),
     ]
     first = len(codebook.sections)
     sections = (*codebook.sections, *(replace(section, data=data) for section, data in added))

@@ -10,10 +10,12 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from sofc.coders.network_section import Architecture, pack_mixers
 from sofc.coders.plane_sections import BIT_MODELS, PLAN, WEIGHTS
 from sofc.coders.training import CoroutineTraining, Pass, Passes, Task
 from sofc.container.records import Section
-from sofc.entropy.mixture import TRAINED, pack_weights
+from sofc.entropy.bit_models import TrainedModels
+from sofc.entropy.mixture import TRAINED
 from sofc.entropy.priors import Starts, least_gain
 
 Plan = TypeVar("Plan")
@@ -27,6 +29,8 @@ class MixingTraining(CoroutineTraining, Generic[Plan]):
     """
 
     coder: ClassVar[int]
+    architecture: ClassVar[Architecture]
+    """Of the networks that weights may have beside them."""
 
     def __init__(self, shapes: dict[int, tuple[int, int]], budget: int) -> None:
         self._shapes = shapes
@@ -44,7 +48,7 @@ class MixingTraining(CoroutineTraining, Generic[Plan]):
 
     def pack_weights(self, effort: int, weights: Any) -> bytes:
         """The bytes of the section of what a plane learned at an effort."""
-        return pack_weights(*self._shapes[effort], weights)
+        return pack_mixers(weights, self.architecture)
 
     def _warm_up_each(self, task: Callable[[int, int], Task], samples: int) -> Passes[None]:
         """What each plane learns at each effort, by a task for effort and plane that gives it and the bytes of streams.
@@ -55,11 +59,13 @@ class MixingTraining(CoroutineTraining, Generic[Plan]):
             self._weights.setdefault(effort, []).append(weights)
             self._bytes[effort] += size
 
-    def _worth(self, everything: Sequence[Starts], ends: Sequence[npt.NDArray[np.int64]]) -> list[Starts]:
+    def _worth(
+        self, everything: Sequence[Starts], ends: Sequence[npt.NDArray[np.int64]], models: TrainedModels = TRAINED
+    ) -> list[Starts]:
         """What the bit models of each plane start with, as far as it pays for its bytes; ``ends``: where those of each
-        context end."""
+        context end; ``models``: what they may start with."""
         least, self._bit_models = least_gain(
-            everything, lambda number, symbols: TRAINED.pack(symbols, ends[number]), self._budget
+            everything, lambda number, symbols: models.pack(symbols, ends[number]), self._budget
         )
         return [starts.worth(least) for starts in everything]
 

@@ -10,31 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.entropy.bit_models import Integers
-from sofc.entropy.mixture import (
-    checked_counts,
-    kept_weights,
-    pack_weights,
-    unpack_weights,
-    weights_field,
-    weights_of,
-)
+from sofc.entropy.mixing import WEIGHT_ROWS
+from sofc.entropy.mixture import MOST_CONTEXTS, MOST_SETS, WEIGHT_LIMIT, WEIGHT_STEP, neutral_weights
 from sofc.entropy.tables import Field, code_tables, decode_tables
 from sofc.errors import FormatError
-from sofc.prediction.network import (
-    BIAS_LIMIT,
-    MOST_UNITS,
-    NO_NETWORK,
-    WEIGHT_LIMIT,
-    Network,
-    first_layer_of,
-    layer_of,
-)
+from sofc.prediction import network as networks
+from sofc.prediction.network import BIAS_LIMIT, MOST_UNITS, NO_NETWORK, Network, first_layer_of, layer_of
 
 BIAS_STEP = 8
 """Biases are kept in units of 2**BIAS_STEP."""
 FLAG = 128
 """Added to the number of weight sets where there is a network."""
-HEAD = 5
+HEAD, PLAIN_HEAD = 5, 2
+"""Bytes before the tables, with a network and without."""
 
 
 class Architecture(NamedTuple):
@@ -62,10 +50,12 @@ def pack_mixers(mixers: Mixers, architecture: Architecture) -> bytes:
     is a network: FLAG in the second byte, three bytes (units of its first and second layer, components of what it
     says), then the tables of its layers before that of the weights."""
     contexts, sets, weights, network = mixers
+    change = weights.astype(np.int64) - neutral_weights(contexts, network.is_asked) + (1 << (WEIGHT_STEP - 1))
+    kept = change[:, : contexts + 1] >> WEIGHT_STEP
     if not network.is_asked:
-        return pack_weights(contexts, sets, weights)
-    tables = [*network_tables(network), kept_weights(contexts, weights, forecast=True)]
-    return bytes([contexts, sets | FLAG, *_sizes(network, architecture)]) + code_tables(tables)
+        return bytes([contexts, sets]) + code_tables([kept])
+    head = [contexts, sets | FLAG, *_sizes(network, architecture)]
+    return bytes(head) + code_tables([*network_tables(network), kept])
 
 
 def _sizes(network: Network, architecture: Architecture) -> list[int]:
@@ -97,7 +87,10 @@ def network_fields(sizes: Sequence[int], architecture: Architecture) -> list[Fie
     return [
         field
         for (before, after), count in zip(pairwise(layers), kinds, strict=True)
-        for field in (Field.within(WEIGHT_LIMIT, after, before), Field.within(BIAS_LIMIT >> BIAS_STEP, after, count))
+        for field in (
+            Field.within(networks.WEIGHT_LIMIT, after, before),
+            Field.within(BIAS_LIMIT >> BIAS_STEP, after, count),
+        )
     ]
 
 
@@ -109,11 +102,15 @@ def network_of(tables: Sequence[Integers]) -> Network:
 
 
 def unpack_mixers(data: bytes, architecture: Architecture, change: bytes = b"") -> Mixers:
-    """Inverse of pack_mixers; ``change``: what its tables differ by. Raises FormatError."""
-    if len(data) < HEAD or not data[1] & FLAG:
-        return Mixers(*unpack_weights(data, change))
-    contexts, sets = checked_counts(data[0], data[1] ^ FLAG)
-    *tables, kept = decode_tables(
-        data[HEAD:], [*network_fields(data[2:HEAD], architecture), weights_field(contexts)], change
-    )
-    return Mixers(contexts, sets, weights_of(contexts, kept, forecast=True), network_of(tables))
+    """Inverse of pack_mixers; ``change``: what its tables differ by, weights in units of 2**WEIGHT_STEP. Raises
+    FormatError."""
+    contexts, sets, *sizes = data[:HEAD].ljust(HEAD, b"\0")
+    asks, sets = divmod(sets, FLAG)
+    if not 1 <= contexts <= MOST_CONTEXTS or not 1 <= sets <= MOST_SETS:
+        raise FormatError("the weights of a model are out of range")
+    layers = network_fields(sizes, architecture) if asks else []
+    field = Field.within(WEIGHT_LIMIT, sum(WEIGHT_ROWS), contexts + 1)
+    *tables, kept = decode_tables(data[HEAD if asks else PLAIN_HEAD :], [*layers, field], change)
+    weights = neutral_weights(contexts, bool(asks))
+    weights[:, : contexts + 1] += (kept << WEIGHT_STEP).astype(np.int32)
+    return Mixers(contexts, sets, weights, network_of(tables) if asks else NO_NETWORK)

@@ -17,8 +17,6 @@ from sofc.entropy.bit_models import NEUTRAL, STEADY, Integers, Symbols, TrainedM
 from sofc.entropy.changes import unpack_model_changes
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixing import APM_COLUMNS, APM_ROWS, LANES, SQUASH, STRETCH_LIMIT, WEIGHT_ROWS, Mixture
-from sofc.entropy.tables import Field, code_tables, decode_tables
-from sofc.errors import FormatError
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Vector
 
@@ -147,41 +145,3 @@ def trained_symbols(data: bytes, starts: Integers, used: int, change: bytes = b"
     contexts = [symbols[first:end] for first, end in itertools.pairwise(starts[: used + 1])]
     unpack_model_changes(change, contexts, BLOCK)
     return symbols
-
-
-def kept_weights(contexts: int, weights: npt.NDArray[np.int32], forecast: bool = False) -> Integers:
-    """What weights differ from neutral ones, as sections keep it."""
-    change = (weights.astype(np.int64) - neutral_weights(contexts, forecast) + (1 << (WEIGHT_STEP - 1))) >> WEIGHT_STEP
-    return change[:, : contexts + 1]
-
-
-def weights_of(contexts: int, kept: Integers, forecast: bool = False) -> npt.NDArray[np.int32]:
-    """Inverse of kept_weights."""
-    weights = neutral_weights(contexts, forecast)
-    weights[:, : contexts + 1] += (kept << WEIGHT_STEP).astype(np.int32)
-    return weights
-
-
-def weights_field(contexts: int) -> Field:
-    """The table of kept weights."""
-    return Field.within(WEIGHT_LIMIT, sum(WEIGHT_ROWS), contexts + 1)
-
-
-def checked_counts(contexts: int, sets: int) -> tuple[int, int]:
-    """The numbers of contexts and of weight sets. Raises FormatError."""
-    if not 1 <= contexts <= MOST_CONTEXTS or not 1 <= sets <= MOST_SETS:
-        raise FormatError("the weights of a model are out of range")
-    return contexts, sets
-
-
-def pack_weights(contexts: int, sets: int, weights: npt.NDArray[np.int32]) -> bytes:
-    """Two bytes (contexts, weight sets averaged), then what the weights differ from neutral ones."""
-    return bytes([contexts, sets]) + code_tables([kept_weights(contexts, weights)])
-
-
-def unpack_weights(data: bytes, change: bytes = b"") -> tuple[int, int, npt.NDArray[np.int32]]:
-    """The numbers of contexts and of sets, and the weights; ``change``: what they differ by from those in ``data``, in
-    units of 2**WEIGHT_STEP. Raises FormatError."""
-    contexts, sets = checked_counts(*data[:2].ljust(2, b"\0"))
-    (kept,) = decode_tables(data[2:], [weights_field(contexts)], change)
-    return contexts, sets, weights_of(contexts, kept)

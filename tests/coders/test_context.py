@@ -16,6 +16,7 @@ from scenes import (
     Scene,
     assert_same,
     inside,
+    packed_weights,
     random_network,
     random_plan,
     random_planes,
@@ -50,8 +51,6 @@ from sofc.entropy.mixture import (
     WEIGHT_STEP,
     MixingState,
     neutral_weights,
-    pack_weights,
-    unpack_weights,
 )
 from sofc.errors import FormatError, LimitError, SofcError
 from sofc.planes import PlaneRange
@@ -493,7 +492,7 @@ def test_rows_of_weights_are_filled_up_with_zeros(contexts):
     plan = replace(plan, contexts=table, block_bits=np.full(contexts, 4))
     start = random_state(rng, contexts, int(plan.starts(contexts)[-1]))
     weights = start.mixture.weights
-    weights[:] = unpack_weights(pack_weights(contexts, 1, weights))[2]
+    weights[:] = unpack_mixers(packed_weights(contexts, 1, weights), NETWORKS).weights
     before = weights.copy()
     plane = rng.integers(0, 256, (3, 4)).astype(np.int32)
     length = learn_plane(PlaneModel(plan, 3, start), InTurn([plane], [np.zeros((3, 4), np.uint8)], 255))
@@ -653,7 +652,7 @@ def test_networks_out_of_range(architecture):
 
 def test_weights_of_more_contexts_than_the_plan_has(trained):
     sections = sections_of(trained, 2)
-    sections[6] = pack_weights(27, 1, neutral_weights(27))
+    sections[6] = packed_weights(27, 1, neutral_weights(27))
     with pytest.raises(FormatError, match="more contexts"):
         ContextCoder.from_sections(sections)
 
@@ -663,7 +662,7 @@ def test_too_many_bit_models(trained):
     plans, counters, mixers = sections_of(trained, 2)[:7:3]
     most = np.full(MOST_CONTEXTS, BLOCK_BITS.stop - 1)
     greedy = replace(unpack_plan(plans, 0), contexts=np.zeros((MOST_CONTEXTS, 4), np.int64), block_bits=most)
-    many = pack_weights(MOST_CONTEXTS, 1, neutral_weights(MOST_CONTEXTS))
+    many = packed_weights(MOST_CONTEXTS, 1, neutral_weights(MOST_CONTEXTS))
     with pytest.raises(LimitError, match="bit models"):
         ContextCoder.from_sections([plans, pack_plan(greedy), counters, counters, mixers, many])
 

@@ -16,7 +16,7 @@ from helpers import chunks_of, encode_rows, models_of, run_decoder, with_streams
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from scenes import collected, random_network, train
+from scenes import collected, packed_weights, random_network, train
 
 import sofc
 from sofc.band.coding import decode_band
@@ -58,7 +58,7 @@ from sofc.entropy import mixing
 from sofc.entropy.binary import OK, TOO_LONG, Reader, Writer
 from sofc.entropy.bit_models import INTEGER_MODELS, NEUTRAL, STEADY
 from sofc.entropy.contexts import BLOCK, Contexts
-from sofc.entropy.mixture import MixingState, pack_weights
+from sofc.entropy.mixture import MixingState
 from sofc.errors import FormatError, LimitError, SofcError
 from sofc.image import ImageHeader, PixelFormat
 from sofc.jpeg import bounds, cross_component, dct, fine, inverses, scaled, solve, steps, subsampling
@@ -1536,7 +1536,7 @@ def test_too_many_contexts_and_bit_models():
     plan, bit_models, weights = packed(rng)
     many = len(CONTEXTS) + 1
     with pytest.raises(FormatError, match="contexts"):
-        DctCoder.from_sections([plan, bit_models, pack_weights(many, 1, random_state(rng, many, 1).mixture.weights)])
+        DctCoder.from_sections([plan, bit_models, packed_weights(many, 1, random_state(rng, many, 1).mixture.weights)])
     greedy = pack_plan(replace(random_plan(rng), block_bits=np.full(len(CONTEXTS), BLOCK_BITS.stop - 1)))
     with pytest.raises(LimitError, match="bit models"):
         DctCoder.from_sections([greedy] * 3 + [bit_models] * 3 + [weights] * 3)

@@ -25,7 +25,6 @@ from sofc.coders.context.passes import (
 )
 from sofc.coders.context.section import BLOCK_BITS, NETWORKS, pack_plan
 from sofc.coders.mixing_training import MixingTraining
-from sofc.coders.network_section import Mixers, pack_mixers
 from sofc.coders.partition import ideal_bits, partitions
 from sofc.coders.training import DEFAULT, Pass, Passes, TrainingSettings, added, sampled
 from sofc.entropy.contexts import BLOCK, context_table
@@ -58,7 +57,7 @@ class ContextTraining(MixingTraining[PlanePlan]):
     The trained bit models of all planes take at most ``settings.counter_bytes``, or BUDGET, in the codebook.
     """
 
-    coder = ContextCoder.id
+    coder, architecture = ContextCoder.id, NETWORKS
 
     def __init__(self, ranges: Sequence[PlaneRange], settings: TrainingSettings = DEFAULT) -> None:
         self._ranges = tuple(ranges)
@@ -72,10 +71,6 @@ class ContextTraining(MixingTraining[PlanePlan]):
     def pack(self, plan: PlanePlan) -> bytes:
         """The bytes of a plan's section."""
         return pack_plan(plan)
-
-    def pack_weights(self, effort: int, weights: Mixers) -> bytes:
-        """The bytes of the section of what a plane has at an effort."""
-        return pack_mixers(weights, NETWORKS)
 
     def run(self) -> Passes[None]:
         """Scale, equations, errors, refined equations and errors, survey; then over a sample, to warm-up."""

@@ -16,7 +16,6 @@ from sofc.coders.dct.passes import Equate, EstimatePriors, WarmUp
 from sofc.coders.dct.section import NETWORKS, pack_plan
 from sofc.coders.dct.terms import CONTEXTS
 from sofc.coders.mixing_training import MixingTraining
-from sofc.coders.network_section import Mixers, pack_mixers
 from sofc.coders.training import DEFAULT, Pass, Passes, TrainingSettings
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.priors import Starts
@@ -46,7 +45,7 @@ class DctTraining(MixingTraining[ComponentPlan]):
     The trained bit models of all components take at most ``settings.counter_bytes`` in the codebook, and BUDGET.
     """
 
-    coder = DctCoder.id
+    coder, architecture = DctCoder.id, NETWORKS
 
     def __init__(self, ranges: Sequence[PlaneRange], settings: TrainingSettings = DEFAULT) -> None:
         self._ranges = tuple(ranges)
@@ -58,10 +57,6 @@ class DctTraining(MixingTraining[ComponentPlan]):
     def pack(self, plan: ComponentPlan) -> bytes:
         """The bytes of a plan's section."""
         return pack_plan(plan)
-
-    def pack_weights(self, effort: int, weights: Mixers) -> bytes:
-        """The bytes of the section of what a component has at an effort."""
-        return pack_mixers(weights, NETWORKS)
 
     def run(self) -> Passes[None]:
         """Equations of coefficients and errors, round by round, networks over a larger sample, priors, warm-up."""

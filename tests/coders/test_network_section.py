@@ -1,4 +1,4 @@
-"""The state of mixing in sections."""
+"""Mixing weights in sections; networks in theirs are tested with the coders that have them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenes import packed_weights
 
+from sofc.coders.context.section import NETWORKS
+from sofc.coders.network_section import unpack_mixers
 from sofc.entropy.mixing import WEIGHT_ROWS
-from sofc.entropy.mixture import WEIGHT_LIMIT, neutral_weights, pack_weights, unpack_weights
+from sofc.entropy.mixture import WEIGHT_LIMIT, neutral_weights
 from sofc.entropy.tables import code_tables
 from sofc.errors import FormatError
+from sofc.prediction.network import NO_NETWORK
 
 SEEDS = st.integers(0, 2**32 - 1)
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
@@ -25,17 +29,18 @@ def test_weights_come_back_about(seed, contexts, sets):
     weights = neutral_weights(contexts)
     used = weights[:, : contexts + 1]
     used += np.random.default_rng(seed).integers(-(1 << 17), 1 << 17, used.shape).astype(np.int32)
-    data = pack_weights(contexts, sets, weights)
-    *found, again = unpack_weights(data)
+    data = packed_weights(contexts, sets, weights)
+    *found, again, network = unpack_mixers(data, NETWORKS)
+    assert network is NO_NETWORK
     assert found == [contexts, sets] and again.dtype == np.int32 and abs(again - weights).max() <= 256
-    assert pack_weights(contexts, sets, again) == data
+    assert packed_weights(contexts, sets, again) == data
 
 
 def test_heads_out_of_range():
-    weights = pack_weights(2, 1, neutral_weights(2))
+    weights = packed_weights(2, 1, neutral_weights(2))
     for head in (b"\0\1", b"\x21\1", b"\2\0", b"\2\4"):
         with pytest.raises(FormatError, match="out of range"):
-            unpack_weights(head + weights[2:])
+            unpack_mixers(head + weights[2:], NETWORKS)
 
 
 def test_weights_out_of_range():
@@ -45,7 +50,7 @@ def test_weights_out_of_range():
         kept[-1, -1] = value
         data = b"\2\1" + code_tables([kept])
         if abs(value) <= WEIGHT_LIMIT:
-            unpack_weights(data)
+            unpack_mixers(data, NETWORKS)
             continue
         with pytest.raises(FormatError, match="has entries that are not"):
-            unpack_weights(data)
+            unpack_mixers(data, NETWORKS)
