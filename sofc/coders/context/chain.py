@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from sofc.coders.base import Coder
-from sofc.coders.context.coder import ContextCoder, InTurn, code_image
-from sofc.entropy.binary import Coding, Reader, written
+from sofc.coders.context.coder import ContextCoder, InTurn, code_image, decode_shifted, encode_shifted
+from sofc.entropy.binary import Coding
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
 
@@ -39,21 +40,16 @@ class ChainCoder(Coder):
 
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
         """One stream for each plane."""
-        shifted = [plane - np.int32(span.low) for plane, span in zip(planes, ranges, strict=True)]
-        size = 2 * shifted[0].size + 1024
-        return written(size, len(shifted), lambda writers: self._code(writers, shifted, ranges, image_rows))
+        return encode_shifted(planes, ranges, partial(self._code, ranges=ranges, image_rows=image_rows))
 
     def decode(
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int
     ) -> list[Plane]:
         """The planes again. Raises FormatError where a stream leads outside a plane's range."""
-        shifted = [np.zeros((rows, width), np.int32) for _ in streams]
-        if not self._code([Reader(stream) for stream in streams], shifted, ranges, image_rows):
-            raise FormatError("a stream of a chain leads outside the plane's range")
-        return [plane + np.int32(span.low) for plane, span in zip(shifted, ranges, strict=True)]
+        return decode_shifted(streams, ranges, (rows, width), partial(self._code, ranges=ranges, image_rows=image_rows))
 
     def _code(
-        self, coders: Sequence[Coding], planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int
+        self, codings: Sequence[Coding], planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int
     ) -> bool:
         """Code all planes; decoding fills them. Whether that was possible."""
         with ExitStack() as lent:
@@ -68,7 +64,7 @@ class ChainCoder(Coder):
                         [errors[one.plane][one.rows] for one in before],
                         ranges[link.plane].size,
                     )
-                    if not code_image(coders[link.plane], self._models[number], states[number], turn):
+                    if not code_image(codings[link.plane], self._models[number], states[number], turn):
                         return False
         return True
 

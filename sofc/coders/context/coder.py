@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -67,29 +68,53 @@ class ContextCoder(GridCoder[PlaneModel]):
         self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, grid: int
     ) -> list[bytes]:
         """One stream for each plane."""
-        shifted = [plane - np.int32(span.low) for plane, span in zip(planes, ranges, strict=True)]
-        streams: list[bytes] = []
-        errors: list[Errors] = []
-        for number, model in enumerate(self.models):
-            errors.append(np.zeros(shifted[number].shape, np.uint8))
-            turn = InTurn(shifted[: number + 1], errors, ranges[number].size, grid)
-            streams.append(encode_plane(model, turn, image_rows))
-        return streams
+        return encode_shifted(planes, ranges, partial(self._code, ranges=ranges, image_rows=image_rows, grid=grid))
 
     def decode_planes(
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], shape: tuple[int, int], image_rows: int, grid: int
     ) -> list[Plane]:
         """The planes again. Raises FormatError where a stream leads outside a plane's range."""
-        shifted: list[Plane] = []
-        errors: list[Errors] = []
-        for number, model in enumerate(self.models):
-            shifted.append(np.zeros(shape, np.int32))
-            errors.append(np.zeros(shape, np.uint8))
-            turn = InTurn(shifted, errors, ranges[number].size, grid)
+        return decode_shifted(
+            streams, ranges, shape, partial(self._code, ranges=ranges, image_rows=image_rows, grid=grid)
+        )
+
+    def _code(
+        self,
+        codings: Sequence[Coding],
+        planes: Sequence[Plane],
+        ranges: Sequence[PlaneRange],
+        image_rows: int,
+        grid: int,
+    ) -> bool:
+        """Code planes of images one below the other; decoding fills them. Whether that was possible."""
+        errors = [np.zeros(plane.shape, np.uint8) for plane in planes]
+        images = [slice(top, top + image_rows) for top in range(0, len(planes[0]), image_rows)]
+        for number, (coding, model) in enumerate(zip(codings, self.models, strict=True)):
+            turn = InTurn(planes[: number + 1], errors[: number + 1], ranges[number].size, grid)
             with model.start.lent() as state:
-                if not code_images(Reader(streams[number]), model, state, turn, image_rows):
-                    raise FormatError("a stream of the context coder leads outside the plane's range")
-        return [plane + np.int32(span.low) for plane, span in zip(shifted, ranges, strict=True)]
+                if not all(code_image(coding, model, state, turn.in_rows(rows)) for rows in images):
+                    return False
+        return True
+
+
+Walk = Callable[[Sequence[Coding], Sequence[Plane]], bool]
+"""Codes planes of samples from 0 up, to or from a stream for each, which fills them; whether that was possible."""
+
+
+def encode_shifted(planes: Sequence[Plane], ranges: Sequence[PlaneRange], code: Walk) -> list[bytes]:
+    """The stream of each plane, that ``code`` writes."""
+    shifted = [plane - np.int32(span.low) for plane, span in zip(planes, ranges, strict=True)]
+    return written(2 * shifted[0].size + 1024, len(shifted), lambda writers: code(writers, shifted))
+
+
+def decode_shifted(
+    streams: Sequence[bytes], ranges: Sequence[PlaneRange], shape: tuple[int, int], code: Walk
+) -> list[Plane]:
+    """The planes, each of ``shape``, that ``code`` reads. Raises FormatError where it cannot."""
+    shifted = [np.zeros(shape, np.int32) for _ in streams]
+    if not code([Reader(stream) for stream in streams], shifted):
+        raise FormatError("a stream of the context coder leads outside the plane's range")
+    return [plane + np.int32(span.low) for plane, span in zip(shifted, ranges, strict=True)]
 
 
 def find_grid(image: Plane, prediction: Prediction, maximum: int) -> int:
@@ -152,23 +177,6 @@ def code_image(coding: Coding, model: PlaneModel, state: MixingState, turn: InTu
     if not coding.encodes:
         plane[:] = bank.inside(around.plane)
     return True
-
-
-def code_images(coding: Coding, model: PlaneModel, state: MixingState, turn: InTurn, image_rows: int) -> bool:
-    """As ``code_image``, for images one below the other."""
-    tops = range(0, len(turn.planes[-1]), image_rows)
-    return all(code_image(coding, model, state, turn.in_rows(slice(top, top + image_rows))) for top in tops)
-
-
-def encode_plane(model: PlaneModel, turn: InTurn, image_rows: int) -> bytes:
-    """The stream of a plane, whose log errors are filled."""
-
-    def code(writers: Sequence[Writer]) -> bool:
-        with model.start.lent() as state:
-            return code_images(writers[0], model, state, turn, image_rows)
-
-    (stream,) = written(2 * turn.planes[-1].size + 1024, 1, code)
-    return stream
 
 
 def learn_plane(model: PlaneModel, turn: InTurn) -> int:
