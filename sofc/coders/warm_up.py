@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
@@ -36,6 +37,18 @@ def grouped(small: Sequence[Image], sizes: Sequence[int], most: int, fewest: int
             group, samples = [], 0
     if group:
         yield group
+
+
+def alike(images: Iterable[Image], shape: Callable[[Image], tuple[int, ...]], most: int) -> Iterator[list[Image]]:
+    """Images that follow each other and have one shape, together: of at most ``most`` samples, or one image."""
+    held: list[Image] = []
+    for image in images:
+        if held and (shape(image) != shape(held[0]) or (len(held) + 1) * math.prod(shape(image)) > most):
+            yield held
+            held = []
+        held.append(image)
+    if held:
+        yield held
 
 
 def by_fold(images: Iterable[Sequence[Part]]) -> list[tuple[int, Part]]:

@@ -234,10 +234,6 @@ class TrainedModels:
         tables = [self._packed(symbols[start:end]) for start, end in itertools.pairwise(starts)]
         return b"".join(len(table).to_bytes(4, "little") for table in tables) + b"".join(tables)
 
-    def unpack(self, data: bytes, starts: Integers, used: int) -> npt.NDArray[np.uint32]:
-        """The models of the first ``used`` contexts. Raises FormatError."""
-        return self.states[self.symbols(data, starts, used)]
-
     def symbols(self, data: bytes, starts: Integers, used: int) -> Symbols:
         """What the models of the first ``used`` contexts start with. Raises FormatError."""
         contexts = len(starts) - 1

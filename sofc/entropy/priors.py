@@ -87,15 +87,13 @@ class _Counted(NamedTuple):
 
 
 class History:
-    """What the models of a plane saw, image by image; every ``folds``-th, from each of the first, make a fold.
+    """What the models of a plane saw, image by image; every FOLDS-th, from each of the first, make a fold.
 
     ``starts`` (contexts + 1,): where each context's models begin, and where the last one's end. ``base`` (models,):
     what they start with otherwise, if they do not start neutral: gains are over that, and it stays where nothing gains.
     """
 
-    def __init__(
-        self, starts: Integers, models: TrainedModels, folds: int = FOLDS, base: Symbols | None = None
-    ) -> None:
+    def __init__(self, starts: Integers, models: TrainedModels, base: Symbols | None = None) -> None:
         size = int(starts[-1])
         self._base = np.zeros(size, np.uint8) if base is None else base
         cells = (len(starts) - 1) * ORDERS * models.block
@@ -104,9 +102,8 @@ class History:
         self._prior = np.array([START, *models.seen], np.float64)
         self._ends = starts[1:]
         self._images = 0
-        self._folds = folds
-        self._seen = np.zeros((folds, size), np.float32)
-        self._ones = np.zeros((folds, size), np.float32)
+        self._seen = np.zeros((FOLDS, size), np.float32)
+        self._ones = np.zeros((FOLDS, size), np.float32)
         self._lengths = np.zeros((1 + EVIDENCES, size), np.float32)
         self._alike = np.zeros((1 + EVIDENCES, cells), np.float64)
         self._voters = np.zeros(cells, np.int64)
@@ -128,7 +125,7 @@ class History:
                 )
                 self._lengths[start, touched] += lengths
                 self._alike[start] += np.bincount(cells, lengths[known], minlength=len(self._voters))
-        fold = self._images % self._folds
+        fold = self._images % FOLDS
         for touched, seen, ones in counted:
             self._seen[fold, touched] += seen
             self._ones[fold, touched] += ones
@@ -160,7 +157,7 @@ class History:
         size = self._seen.shape[1]
         symbols = np.zeros(size, np.uint8)
         gains = np.zeros(size, np.float32)
-        folds = tuple(np.zeros(size, np.uint8) for _ in range(self._folds))
+        folds = tuple(np.zeros(size, np.uint8) for _ in range(FOLDS))
         votes = ALIKE * self._alike / np.maximum(1, self._voters)
         all_touched = np.flatnonzero(self._seen.any(axis=0))
         for first in range(0, len(all_touched), TOGETHER):
@@ -172,7 +169,7 @@ class History:
             paid = gains[touched] > 0
             probability = self._probability(touched, ones.sum(axis=0), seen.sum(axis=0))
             symbols[touched] = np.where(paid, _symbol(probability, best), 0)
-            for fold in range(self._folds):
+            for fold in range(FOLDS):
                 others = seen.sum(axis=0) - seen[fold]
                 probability = self._probability(touched, ones.sum(axis=0) - ones[fold], others)
                 folds[fold][touched] = np.where(paid & (others > 0), _symbol(probability, best), 0)

@@ -8,6 +8,7 @@ import pickle
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from unittest import mock
 
 import naive_bilevel
 import numpy as np
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from sofc.coders.bilevel import BilevelCoder, kernel, kernel_network, terms
+from sofc.coders.bilevel import training as bilevel_training
 from sofc.coders.bilevel.coder import INVERTED, encode_images, mostly_ink
 from sofc.coders.bilevel.kernel import SETS, STARTS, Plan, PlaneModel, State
 from sofc.coders.bilevel.kernel_fit import fill_samples, find_bit_gradients, list_places
@@ -68,7 +70,13 @@ def rings(count, rows=12, columns=11, seed=3):
 
 def train(images, planes=1, shard=2, **chosen):
     """Run all passes; tasks and statistics pass through pickle."""
-    training = BilevelTraining(BINARY * planes, slot_bits=8, units=(3, 2), **chosen)
+    little = {"SLOT_BITS_SMALL": 8, "SLOT_BITS_LARGE": (8, 8), "UNITS": {True: (3, 2), False: (3, 2)}}
+    with mock.patch.multiple(bilevel_training, **little):
+        return _train(images, planes, shard, chosen)
+
+
+def _train(images, planes, shard, chosen):
+    training = BilevelTraining(BINARY * planes, **chosen)
     while (step := training.next_pass()) is not None:
         shards = [images[start : start + shard] for start in range(0, len(images), shard)]
         jobs = [(task, images) for task in step.tasks] if step.samples else [(step.tasks[0], part) for part in shards]
@@ -303,7 +311,7 @@ def test_sections_round_trip():
     assert unpacked[1:] == plan[1:] == (9, True, 3)
 
     symbols = rng.integers(0, 129, 3 << 9).astype(np.uint8)
-    models = TRAINED.unpack(TRAINED.pack(symbols, starts(plan, 3)), starts(plan, 3), 2)
+    models = TRAINED.states[TRAINED.symbols(TRAINED.pack(symbols, starts(plan, 3)), starts(plan, 3), 2)]
     assert np.array_equal(models, TRAINED.states[symbols[: 2 << 9]])
 
     state = random_state(rng, 3, 9, True)
@@ -420,21 +428,10 @@ def test_images_are_cut_and_taken_together_as_for_coding():
 
 
 @COMPILED
-def test_what_is_known_apart_from_a_fold_is_what_the_others_say():
-    images = [[np.pad(image, ((0, 250), (0, 250)))] for (image,) in rings(6)]
-    for fold in range(FOLDS):
-        apart = EstimatePriors(0, 1, PLAN, fold).collect(iter(images))
-        others = [image for number, image in enumerate(images) if number % FOLDS != fold]
-        alone = EstimatePriors(0, 1, PLAN, FOLDS).collect(iter(others))
-        assert np.array_equal(apart.symbols, alone.symbols) and np.array_equal(apart.gains, alone.gains)
-        assert apart.symbols.any() and not apart.folds
-
-
-@COMPILED
 def test_each_image_is_warmed_up_with_what_the_others_say():
     """Images of one fold cost less where the bit models of that fold are trained, and others are coded as before."""
     images = [[np.pad(image, ((0, 250), (0, 250)))] for (image,) in rings(4)]
-    known = EstimatePriors(0, 1, PLAN, FOLDS).collect(iter(images)).symbols
+    known = EstimatePriors(0, 1, PLAN).collect(iter(images)).symbols
     none = np.zeros_like(known)
     sizes = {
         trained: WarmUp(0, 1, PLAN, len(SMALL), NO_NETWORK, tuple((none, known)[k] for k in trained)).collect(
@@ -464,16 +461,17 @@ def test_warm_up_ends_with_the_mean_of_its_second_half():
 
 def test_variants_are_ever_surer():
     rng = np.random.default_rng(2)
-    start = Starts(rng.integers(0, 129, 500).astype(np.uint8), rng.random(500).astype(np.float32), ())
-    tried = variants((start,) * (FOLDS + 1))
-    assert not tried[0][-1].symbols.any()
-    seen = [TRAINED.states[known[-1].symbols] & 1023 for known in tried]
+    symbols = rng.integers(0, 129, 500).astype(np.uint8)
+    start = Starts(symbols, rng.random(500).astype(np.float32), (symbols,) * FOLDS)
+    tried = variants(start)
+    assert not tried[0].symbols.any()
+    seen = [TRAINED.states[known.symbols] & 1023 for known in tried]
     for age, (known, bits) in enumerate(zip(tried[1:], seen[1:], strict=True)):
         assert (bits == np.minimum(seen[-1], TRAINED.seen[age])).all()
-        probabilities = TRAINED.states[known[-1].symbols] >> 10
+        probabilities = TRAINED.states[known.symbols] >> 10
         assert np.array_equal(probabilities, TRAINED.states[start.symbols] >> 10)
-    assert np.array_equal(tried[-1][-1].symbols, start.symbols)
-    assert all(np.array_equal(fold.symbols, known[-1].symbols) for known in tried for fold in known)
+    assert np.array_equal(tried[-1].symbols, start.symbols)
+    assert all(np.array_equal(fold, known.symbols) for known in tried for fold in known.folds)
 
 
 @COMPILED
@@ -483,6 +481,5 @@ def test_bit_models_start_neutral_where_images_say_the_opposite():
     kept = []
     for tiles in ([(rng.random((7, 9)) < 0.5).astype(np.int32) for _ in range(4)], [rings(1)[0][0]] * 4):
         _, packed, _ = sections_of(train([[np.tile(tile, (14, 14))] for tile in tiles]), 5)
-        models = TRAINED.unpack(packed, starts(plan_of(LARGE), len(LARGE)), len(LARGE))
-        kept.append(np.count_nonzero(models != TRAINED.states[0]))
+        kept.append(np.count_nonzero(TRAINED.symbols(packed, starts(plan_of(LARGE), len(LARGE)), len(LARGE))))
     assert kept[0] < 0.1 * kept[1]

@@ -80,12 +80,12 @@ def test_trained_models_come_back(seed, contexts, density):
     starts = np.concatenate([[0], np.cumsum(1 << rng.integers(4, 7, contexts))]) * BLOCK
     size = int(starts[-1])
     symbols = (rng.integers(1, 129, size) * (rng.random(size) < density)).astype(np.uint8)
-    again = TRAINED.unpack(TRAINED.pack(symbols, starts), starts, contexts)
+    again = TRAINED.states[TRAINED.symbols(TRAINED.pack(symbols, starts), starts, contexts)]
     for symbol, model in zip(symbols.tolist(), again.tolist(), strict=True):
         p = int(SQUASH[124 * ((symbol - 1) >> 2) - 1922 + 2815])
         assert model == ((p << 16) + (2, 6, 20, 60)[(symbol - 1) & 3] if symbol else 1 << 31)
     for used in range(1, contexts + 1):
-        first = TRAINED.unpack(TRAINED.pack(symbols, starts), starts, used)
+        first = TRAINED.states[TRAINED.symbols(TRAINED.pack(symbols, starts), starts, used)]
         np.testing.assert_array_equal(first, again[: starts[used]])
 
 

@@ -66,7 +66,9 @@ class BilevelCoder(ModelCoder[PlaneModel]):
             if total > MAX_COUNTERS:
                 raise LimitError(f"a bilevel model has more than {MAX_COUNTERS} bit models")
             network = unpack_network(rest.pop(0)) if asks else NO_NETWORK
-            start = start._replace(models=TRAINED.unpack(trained, starts(plan, len(plan.contexts)), used))
+            start = start._replace(
+                models=TRAINED.states[TRAINED.symbols(trained, starts(plan, len(plan.contexts)), used)]
+            )
             models.append(PlaneModel(plan, network, start))
         if not models:
             raise FormatError("a bilevel model has at least one plane")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,9 @@ from sofc.coders.bilevel.coder import Images, encode_images, mostly_ink
 from sofc.coders.bilevel.kernel import Plan, PlaneModel, State
 from sofc.coders.bilevel.model import copied, neutral_state, starts
 from sofc.coders.bilevel.section import TRAINED
-from sofc.coders.warm_up import by_fold, cut_rows, grouped, learn
+from sofc.coders.warm_up import alike, by_fold, cut_rows, grouped, learn
 from sofc.entropy.bit_models import Symbols
-from sofc.entropy.priors import FOLDS, History, Starts
+from sofc.entropy.priors import History, Starts
 from sofc.planes import Plane
 from sofc.prediction.network import NO_NETWORK, Network
 
@@ -42,16 +42,9 @@ def pieces(images: Iterator[list[Plane]], plane: int) -> Iterator[Pixels]:
         yield from (pixels[top : top + rows] for top in range(0, len(pixels), rows))
 
 
-def stacks(parts: Iterator[Pixels]) -> Iterator[Images]:
+def stacks(parts: Iterable[Pixels]) -> Iterator[Images]:
     """The parts, those that follow each other and have one shape together."""
-    held: list[Pixels] = []
-    for part in parts:
-        if held and (part.shape != held[0].shape or len(held) * part.size > PIECE_SAMPLES):
-            yield np.stack(held)
-            held = []
-        held.append(part)
-    if held:
-        yield np.stack(held)
+    return map(np.stack, alike(parts, np.shape, PIECE_SAMPLES))
 
 
 PART = 1 << 22
@@ -89,38 +82,29 @@ def parts(images: Iterator[list[Plane]], plane: int, stride: int) -> Iterator[li
 
 def learn_part(model: PlaneModel, part: Part, state: State) -> int:
     """Code a part; the state goes on learning. Returns the bytes of its streams."""
-    return sum(len(encode_images(model, images, state)) for images in stacks(iter(part)))
+    return sum(len(encode_images(model, images, state)) for images in stacks(part))
 
 
 @dataclass(frozen=True)
 class EstimatePriors:
-    """With the second pass: what the bit models of a plane see in each image, and how far images agree.
-
-    ``apart``: the fold whose images are passed over, FOLDS for none. Which bit models pay, and how sure they are, must
-    be found without the images that warm-up goes through: else it trusts them more than further images bear out.
-    """
+    """With the second pass: what the bit models of a plane see in each image, and how far images agree."""
 
     plane: int
     stride: int
     plan: Plan
-    apart: int
 
     def collect(self, images: Iterator[list[Plane]]) -> Starts:
         """What bit models should start with."""
         contexts = len(self.plan.contexts)
         neutral = neutral_state(contexts, self.plan.slot_bits, network=False)
         model = PlaneModel(self.plan, NO_NETWORK, neutral)
-        history = History(starts(self.plan, contexts), TRAINED, folds=1)
-        for number, image in enumerate(parts(images, self.plane, self.stride)):
-            if number % FOLDS == self.apart:
-                continue
-            seen = []
-            for part in image:
-                state = copied(neutral)
+        history = History(starts(self.plan, contexts), TRAINED)
+        for image in parts(images, self.plane, self.stride):
+            states = [copied(neutral) for _ in image]
+            for part, state in zip(image, states, strict=True):
                 learn_part(model, part, state)
-                seen.append(state.models)
-            history.add(seen)
-        return history.starts()._replace(folds=())
+            history.add([state.models for state in states])
+        return history.starts()
 
 
 WARM_UP_SAMPLES = 1 << 26

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, to_residuals
 from sofc.coders.training import Pass, Passes, added
+from sofc.coders.warm_up import alike
 from sofc.planes import Plane, PlaneRange
 
 STACK_SAMPLES = 1 << 16
@@ -18,19 +19,8 @@ STACK_SAMPLES = 1 << 16
 
 def stacked(images: Iterator[list[Plane]]) -> Iterator[tuple[list[Plane], int]]:
     """Planes and rows of an image; small images of one size that follow each other are stacked, as in a group."""
-    stack: list[list[Plane]] = []
-    for planes in images:
-        limit = STACK_SAMPLES // max(1, planes[0].size)
-        if stack and (stack[0][0].shape != planes[0].shape or len(stack) >= limit):
-            yield _joined(stack)
-            stack = []
-        stack.append(planes)
-    if stack:
-        yield _joined(stack)
-
-
-def _joined(stack: list[list[Plane]]) -> tuple[list[Plane], int]:
-    return [np.concatenate(planes) for planes in zip(*stack, strict=True)], stack[0][0].shape[0]
+    for stack in alike(images, lambda planes: planes[0].shape, STACK_SAMPLES):
+        yield [np.concatenate(planes) for planes in zip(*stack, strict=True)], len(stack[0][0])
 
 
 @dataclass(frozen=True)
