@@ -172,7 +172,7 @@ def _placed(codebook: Codebook, samples: Samples) -> list[Covered]:
 def _shape_coder(codebook: Codebook, samples: PixelFormat, kind: Kind) -> tuple[Transform, ShapeCoder]:
     """The codebook's narrowest model with shapes for these samples."""
     from sofc.coders.registry import CODERS, accepts, coder_for
-    from sofc.coders.shape.measure import shape_coder
+    from sofc.coders.shape import ShapeCoder
     from sofc.container.records import FIRST_CODEBOOK_MODEL
 
     fitting = [
@@ -182,8 +182,8 @@ def _shape_coder(codebook: Codebook, samples: PixelFormat, kind: Kind) -> tuple[
     ]
     for _, number in sorted(fitting):
         transform, coder = coder_for(codebook, number, samples)
-        if (shapes := shape_coder(coder)) is not None:
-            return transform, shapes
+        if isinstance(coder, ShapeCoder):
+            return transform, coder
     raise CodebookError(f"codebook {codebook.name!r} has no shapes for {kind}", codebook_id=codebook.id)
 
 

@@ -19,6 +19,7 @@ from hypothesis.extra import numpy as npst
 
 from sofc.codebook import Codebook
 from sofc.coders.shape import NeutralShapeCoder, ShapeCoder, detail_training
+from sofc.coders.shape import training as shape_training
 from sofc.coders.shape.counts import mined_planes
 from sofc.coders.shape.details import ContextModel, DetailModel
 from sofc.coders.shape.kernel_numbers import coded
@@ -27,7 +28,7 @@ from sofc.coders.shape.measure import combine, measure
 from sofc.coders.shape.mining import EXCERPT, STRIP_ROWS, excerpt
 from sofc.coders.shape.neutral import SPLITS, VARIANTS, neutral_parameters
 from sofc.coders.shape.parameters import PlaneParameters, ShapeModel, ShapeSet
-from sofc.coders.shape.plane import decode_plane, encode_plane
+from sofc.coders.shape.plane import decode_plane, encode_zigzag
 from sofc.coders.shape.section import MAX_SAMPLES, build_section, parse_section
 from sofc.coders.shape.training import ShapeTraining
 from sofc.coders.training import TrainingSettings
@@ -47,18 +48,21 @@ STRIDE = 23 if INTERPRETED else 1
 real_images = pytest.mark.skipif(DATA is None or INTERPRETED, reason="needs SOFC_TEST_DATA and compiled kernels")
 
 
-def train(images, ranges, shard=3, max_split=detail_training.MAX_SPLIT, **settings):
+def train(images, ranges, shard=3, max_split=detail_training.MAX_SPLIT, window=None, max_shapes=None, **settings):
     """Run all passes on the images of this many a shard; tasks and statistics pass through pickle.
 
     A small ``max_split`` leaves something for shapes to do.
     """
-    with mock.patch.object(detail_training, "MAX_SPLIT", max_split):
+    window = window or shape_training.BINARY_WINDOW
+    with (
+        mock.patch.object(detail_training, "MAX_SPLIT", max_split),
+        mock.patch.multiple(shape_training, BINARY_WINDOW=window, MAX_SHAPES=max_shapes or shape_training.MAX_SHAPES),
+    ):
         return _train(images, ranges, shard, settings)
 
 
 def _train(images, ranges, shard, settings):
-    asked = {name: settings.pop(name) for name in ("min_images", "iterations") if name in settings}
-    training = ShapeTraining(ranges, TrainingSettings(**asked), **settings)
+    training = ShapeTraining(ranges, TrainingSettings(**settings))
     shards = [images[start : start + shard] for start in range(0, len(images), shard)]
     while (step := training.next_pass()) is not None:
         task = step.tasks[0]
@@ -111,7 +115,7 @@ def sections(kind: str) -> tuple[tuple[bytes, ...], list[PlaneRange]]:
     settings = {"iterations": 2, "max_shapes": 40}
     if kind == "binary":
         images, ranges = rings(rng, 8), BINARY
-        settings["max_window"] = (8, 8)
+        settings["window"] = (8, 8)
     elif kind == "gray":
         images, ranges = [[smooth(rng, (20, 22), 0, 255)] for _ in range(4)], GRAY
         settings["max_split"] = 2
@@ -275,9 +279,9 @@ def test_shapes_stay_inside_their_image():
     """The same samples: one image of four rows takes a shape of four, two of two rows do not."""
     parameters = shapes_only([np.ones((4, 3), np.int32)])
     plane = np.ones((4, 3), np.int32)
-    whole = encode_plane(plane, BINARY[0], parameters, [], 4)
+    whole = encode_zigzag(plane, parameters, [], 4)
     assert whole.pairs.shapes.tolist() == [1]
-    halves = encode_plane(plane, BINARY[0], parameters, [], 2, use_shapes=True)
+    halves = encode_zigzag(plane, parameters, [], 2, use_shapes=True)
     assert set(halves.pairs.shapes.tolist()) == {-1}
     with pytest.raises(FormatError):
         decode_plane(whole.stream, BINARY[0], parameters, [], (4, 3), 2)
@@ -289,7 +293,7 @@ def test_covered_samples_are_not_counted():
     plane = np.zeros((3, 5), np.int32)
     plane[:, :2] = 1
     plane[2, 2] = 1
-    pairs = encode_plane(plane, BINARY[0], parameters, [], 3, use_shapes=True).pairs
+    pairs = encode_zigzag(plane, parameters, [], 3, use_shapes=True).pairs
     assert pairs.shapes.tolist() == [1, -1]
     assert pairs.distances.tolist() == [0, 6]
 
@@ -464,7 +468,7 @@ def test_iterations_gain():
             plane[rng.integers(0, 14), rng.integers(0, 12)] ^= 1
 
     def total(iterations):
-        training = train(images, BINARY, iterations=iterations, max_shapes=30, max_window=(8, 8))
+        training = train(images, BINARY, iterations=iterations, max_shapes=30, window=(8, 8))
         tested = ShapeCoder.from_sections(parameters_of(training))
         return len(tested.encode([np.concatenate([plane for (plane,) in images])], BINARY, 14)[0])
 
@@ -504,7 +508,7 @@ def test_pages():
     """Images too large to list all windows: what repeats is found, and solid areas cost next to nothing."""
     rng = np.random.default_rng(6)
     images = [page(rng, shape) for shape in ((90, 120), (130, 150))]
-    trained = train(images, BINARY, iterations=2, max_shapes=60, max_window=(12, 12))
+    trained = train(images, BINARY, iterations=2, max_shapes=60, window=(12, 12))
     tested = ShapeCoder.from_sections(parameters_of(trained))
     (stream,) = check_round_trip(tested, page(rng, (110, 140)), BINARY, 110)
     assert 110 * 140 / 8 / len(stream) > 6
@@ -528,7 +532,7 @@ def test_counts(ranges):
     samples of the images that it was trained on."""
     rng = np.random.default_rng(12)
     images = rings(rng, 20) if ranges == BINARY else [[smooth(rng, (30, 30), *span) for span in ranges]] * 4
-    settings = {"max_window": (5, 5)} if ranges == BINARY else {"max_split": 3}
+    settings = {"window": (5, 5)} if ranges == BINARY else {"max_split": 3}
     trained = train(images, ranges, iterations=1, max_shapes=30, **settings)
     models = [Model(len(ranges), 16, 0, ShapeCoder.id, *model) for model in trained.models()]
     codebook = Codebook("counted", tuple(models), tuple(trained.sections()))
@@ -549,7 +553,7 @@ def test_counts(ranges):
 def test_indicator():
     (plane,) = rings(np.random.default_rng(8), 1)[0]
     (found,) = measure(coder("binary"), [plane], BINARY, 14, 1)
-    encoded = encode_plane(plane, BINARY[0], coder("binary").parameters[0], [], 14, use_shapes=True)
+    encoded = encode_zigzag(plane, coder("binary").parameters[0], [], 14, use_shapes=True)
     assert found.placed == encoded.pairs.shapes.size and found.large > 0
     total = found.detail_bits + found.location_bits + found.code_bits
     assert abs(8 * len(encoded.stream) - total) <= 24

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sofc.coders.base import NamedCoder
+from sofc.coders.shape.kernel_predict import to_residuals
 from sofc.coders.shape.parameters import PlaneParameters
-from sofc.coders.shape.plane import EncodedPlane, decode_plane, encode_plane
+from sofc.coders.shape.plane import EncodedPlane, decode_plane, encode_zigzag
 from sofc.coders.shape.section import parse_section
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
@@ -45,7 +46,8 @@ class ShapeCoder(NamedCoder):
         encoded: list[EncodedPlane] = []
         for plane, span, parameters in zip(planes, ranges, self.parameters, strict=True):
             references = [before.zigzag for before in reversed(encoded)]
-            encoded.append(encode_plane(plane, span, parameters, references, image_rows, use_shapes))
+            zigzag = to_residuals(plane, span, parameters.prediction, image_rows)
+            encoded.append(encode_zigzag(zigzag, parameters, references, image_rows, use_shapes))
         return encoded
 
     def decode(

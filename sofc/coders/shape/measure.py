@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sofc.coders.base import Coder
 from sofc.coders.shape.coder import ShapeCoder
 from sofc.planes import Plane, PlaneRange
 
@@ -45,11 +44,6 @@ class PlaneMeasure(NamedTuple):
     def pays(self) -> bool:
         """Whether the real mean cost of a location is at or below the indicator."""
         return self.indicator is not None and self.mean_location_bits <= self.indicator
-
-
-def shape_coder(coder: Coder) -> ShapeCoder | None:
-    """The coder, if it is one that can be measured."""
-    return coder if isinstance(coder, ShapeCoder) else None
 
 
 def measure(

@@ -79,9 +79,7 @@ def choose_pairs(high: Plane, model: ShapeModel, image_rows: int, use_shapes: bo
 
 def single_pairs(high: Plane) -> Pairs:
     """The shape layer without shapes of several samples."""
-    places = np.flatnonzero(high)
-    distances = np.diff(places, prepend=-1) - 1
-    return Pairs.of(distances, -high.ravel()[places].astype(np.int64))
+    return _list_pairs(high, np.zeros_like(high), np.zeros(high.shape, bool))
 
 
 def shape_pairs(high: Plane, model: ShapeModel, image_rows: int) -> Pairs:

@@ -15,7 +15,7 @@ import numpy as np
 from sofc.coders.shape.details import code_details
 from sofc.coders.shape.kernel_numbers import Integers, coded
 from sofc.coders.shape.kernel_pairs import OK, Canvas, draw_pairs
-from sofc.coders.shape.kernel_predict import from_residuals, largest_residual, to_residuals
+from sofc.coders.shape.kernel_predict import from_residuals, largest_residual
 from sofc.coders.shape.parameters import PlaneParameters
 from sofc.coders.shape.placement import Pairs, choose_pairs
 from sofc.entropy.binary import Reader, Writer
@@ -37,23 +37,6 @@ class EncodedPlane:
         return max(0, 8 * len(self.stream) - self.pairs.bits)
 
 
-def encode_plane(
-    plane: Plane,
-    span: PlaneRange,
-    parameters: PlaneParameters,
-    references: Sequence[Plane],
-    image_rows: int,
-    use_shapes: bool | None = None,
-) -> EncodedPlane:
-    """Code one plane; ``references`` are residuals in zigzag order of planes coded before, the nearest first.
-
-    Shapes of several samples take part where they make the stream smaller, or as ``use_shapes`` says.
-    """
-    return encode_zigzag(
-        to_residuals(plane, span, parameters.prediction, image_rows), parameters, references, image_rows, use_shapes
-    )
-
-
 def encode_zigzag(
     zigzag: Plane,
     parameters: PlaneParameters,
@@ -61,7 +44,10 @@ def encode_zigzag(
     image_rows: int,
     use_shapes: bool | None = None,
 ) -> EncodedPlane:
-    """The same of a plane's residuals in zigzag order."""
+    """Code the residuals of a plane, in zigzag order; ``references``: those of planes coded before, the nearest first.
+
+    Shapes of several samples take part where they make the stream smaller, or as ``use_shapes`` says.
+    """
     pairs = choose_pairs(zigzag >> parameters.split, parameters.shapes, image_rows, use_shapes)
     if not zigzag.any():
         return EncodedPlane(b"", zigzag, pairs)

@@ -16,6 +16,10 @@ from sofc.coders.training import DEFAULT, CoroutineTraining, Passes, TrainingSet
 from sofc.container.records import Section
 from sofc.planes import PlaneRange
 
+WINDOW, BINARY_WINDOW = (4, 4), (28, 28)
+"""Rows and columns of the largest shape."""
+MAX_SHAPES = 3000
+"""Shapes that are kept of a plane."""
 MODE_NAMES = ("MED", "GAP", "none")
 
 
@@ -23,22 +27,13 @@ class ShapeTraining(CoroutineTraining):
     """Trains one section for each plane in ``ranges``.
 
     ``settings.min_images``: shapes of several samples must be in at least that many images. ``settings.iterations``: at
-    most so many passes of encoding and re-weighing (0: one pass as published); None: while they gain. ``max_window``:
-    rows and columns of the largest shape, by default 4 x 4, for binary planes 28 x 28. ``max_shapes``: shapes kept a
-    plane.
+    most so many passes of encoding and re-weighing (0: one pass as published); None: while they gain.
     """
 
-    def __init__(
-        self,
-        ranges: Sequence[PlaneRange],
-        settings: TrainingSettings = DEFAULT,
-        *,
-        max_window: tuple[int, int] | None = None,
-        max_shapes: int = 3000,
-    ) -> None:
+    def __init__(self, ranges: Sequence[PlaneRange], settings: TrainingSettings = DEFAULT) -> None:
         self._ranges = list(ranges)
-        self._limits = [max_window or ((28, 28) if span.high - span.low == 1 else (4, 4)) for span in ranges]
-        self._mining = Mining(max_shapes, settings.min_images, settings.iterations)
+        self._limits = [BINARY_WINDOW if span.high - span.low == 1 else WINDOW for span in ranges]
+        self._mining = Mining(MAX_SHAPES, settings.min_images, settings.iterations)
         self._report: list[str] = []
         self._parameters: list[PlaneParameters] = []
         super().__init__()
