@@ -594,7 +594,7 @@ KEPT = {name: _kept(name) for name in ("interlaced.png", "lzw.tif", "strips.tif"
 def test_damaged_items_end_well(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(KEPT)))
     parts = KEPT[name].parts
-    stream = bytearray(original._pack_parts(parts))
+    stream = bytearray(original.pack_recipe(parts))
     for _ in range(data.draw(st.integers(1, 4))):
         stream[data.draw(st.integers(0, min(300, len(stream) - 1)))] = data.draw(st.integers(0, 255))
     del stream[data.draw(st.integers(0, len(stream))) :]

@@ -74,8 +74,10 @@ def _encode_keys(keys: Keys, number: SampleType, selection: Selection, image_row
         choices.append(choice)
         if choice.is_sure:
             break
-        if whole and number in products.TYPES and (made := _found_origin(keys, number, image_rows)) is not None:
-            return _encode_filtered(number, made, selection, image_rows)
+        if whole and number in products.TYPES:
+            made = found_roots(keys, number, image_rows) or found_filter(keys, number, image_rows)
+            if made is not None:
+                return _encode_filtered(number, made, selection, image_rows)
         if whole and number.bits in DIFFERENCES and (mirror := found_mirror(keys, number, image_rows)) is not None:
             return _encode_folded(keys, number, mirror, selection, image_rows)
         if whole and number in products.TYPES:
@@ -103,11 +105,6 @@ def _encode_folded(
     body = plans.pack_mirrored(plans.Mirrored(*mirror, 2 * upper.mapping, upper.model, len(upper.streams)))
     plan = plans.Plan(number, 0, plans.MIRRORED, body)
     return _with_differences(plan, upper, others, number, selection, image_rows - kept)
-
-
-def _found_origin(keys: Keys, number: SampleType, image_rows: int) -> Filtered | None:
-    """What keys were made of, if that is found."""
-    return found_roots(keys, number, image_rows) or found_filter(keys, number, image_rows)
 
 
 def _encode_filtered(number: SampleType, found: Filtered, selection: Selection, image_rows: int) -> CodedPlanes:

@@ -32,7 +32,7 @@ class DicomSink(WholeImages):
     def __init__(self, output: Path | None, *, complete: bool, files: OutputFiles) -> None:
         super().__init__()
         self._files, self._output, self._complete = files, output, complete
-        self._spools_at = output
+        self.spools_at = output
         self._common: list[Metadata] = []
         self._own: list[Metadata] = []
         self._names: list[str] = []

@@ -43,7 +43,7 @@ class ImageSink(WholeImages):
                 file_format = format_for(output)
                 self._names_file = True
         self._output = output
-        self._spools_at = None if files.read_back else output
+        self.spools_at = None if files.read_back else output
         self._complete = complete
         self._format = file_format
         self._files = files

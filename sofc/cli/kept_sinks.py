@@ -45,8 +45,8 @@ class OriginalSink(WholeImages):
         self._metadata: list[Metadata] = []
         self._images: list[FileRows] = []
         self._room = MAX_FILE_BYTES
-        self._spools_at = output or Path(tempfile.gettempdir())
-        self._shelf = Shelf(self._spools_at)
+        self.spools_at = output or Path(tempfile.gettempdir())
+        self._shelf = Shelf(self.spools_at)
         self.callback(self._shelf.close)
 
     def metadata(self, metadata: Metadata, image: int | None) -> None:
@@ -124,8 +124,8 @@ class KeptImagesSink(WholeImages):
         self._inner = self.enter_context(inner)
         self._codebooks = codebooks
         self._metadata: list[Metadata] = []
-        self._spools_at = inner.spools_at
-        self._shelf = Shelf(self._spools_at or Path(tempfile.gettempdir()))
+        self.spools_at = inner.spools_at
+        self._shelf = Shelf(self.spools_at or Path(tempfile.gettempdir()))
         self.callback(self._shelf.close)
         self._images: list[tuple[int, ImageHeader, FileRows, Spool | None]] = []
 

@@ -97,9 +97,9 @@ def zeros_for(header: ImageHeader, rows: int) -> Samples:
 
 
 class WholeImages(Sink):
-    """Puts the rows of each image together. ``_spools_at``: where those of large ones go to disk, None for nowhere."""
+    """Puts the rows of each image together. ``spools_at``: where those of large ones go to disk, None for nowhere."""
 
-    _spools_at: Path | None = None
+    spools_at: Path | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,11 +108,6 @@ class WholeImages(Sink):
         self._whole: Samples | None = None
         self._rows = 0
         self._number = 0
-
-    @property
-    def spools_at(self) -> Path | None:
-        """Where the rows of large images go to disk, None for nowhere."""
-        return self._spools_at
 
     def header(self, image: int, header: ImageHeader) -> None:
         """An image begins; what is left of one that lost its end is kept."""
@@ -123,8 +118,8 @@ class WholeImages(Sink):
     def rows(self, rows: Samples) -> None:
         """Take rows of the image."""
         height = None if self._header is None else self._header.height
-        if self._header is not None and self._spools_at is not None and self._rows == 0 and is_large(self._header):
-            self._spool = Spool(self._spools_at, self._header)
+        if self._header is not None and self.spools_at is not None and self._rows == 0 and is_large(self._header):
+            self._spool = Spool(self.spools_at, self._header)
             self.callback(self._spool.close)
         if self._spool is not None:
             self._spool.add(rows)

@@ -250,7 +250,7 @@ def read_head(value: bytes) -> OriginalHead | None:
 
 def to_metadata(original: Original) -> list[Metadata]:
     """The items that keep an original file."""
-    stream = _pack_parts(original.parts) if original.parts else original.data
+    stream = pack_recipe(original.parts) if original.parts else original.data
     packings = ((coding, packer.compress(stream) + packer.flush()) for coding, packer in _packers(len(stream)))
     coding, packed = min(((STORED, stream), *packings), key=lambda packing: len(packing[1]))
     head = _HEAD.build({"way": original.way, "size": original.size, "digest": original.digest, "coding": coding})
@@ -286,18 +286,8 @@ def from_metadata(metadata: Iterable[Metadata], max_bytes: int = MAX_FILE_BYTES)
     stream = _unpacked(packed, head.coding, head.size if head.way == WHOLE else 2 * head.size + _STREAM_SLACK)
     if head.way == WHOLE:
         return Original(items[0].key, head.size, head.digest, data=stream)
-    parts = _unpack_parts(stream, most_parts(head.size, len(value)))
+    parts = unpack_recipe(stream, most_parts(head.size, len(value)))
     return Original(items[0].key, head.size, head.digest, parts=parts, coefficients=coded)
-
-
-def pack_recipe(parts: Sequence[Part]) -> bytes:
-    """Parts as the stream that ``to_metadata`` packs, for those who pack many recipes at once."""
-    return _pack_parts(parts)
-
-
-def unpack_recipe(stream: bytes, most: int) -> tuple[Part, ...]:
-    """The parts that ``pack_recipe`` was given. Raises FormatError, or LimitError where they are more than ``most``."""
-    return _unpack_parts(stream, most)
 
 
 def most_parts(size: int, kept: int) -> int:
@@ -382,7 +372,7 @@ def _unpacked(packed: bytes, coding: int, most: int) -> bytes:
     return stream
 
 
-def _pack_parts(parts: Sequence[Part]) -> bytes:
+def pack_recipe(parts: Sequence[Part]) -> bytes:
     """All parts, then all literals."""
     literals = b"".join(_literals_of(parts))
     places: dict[bytes, int] = {b"": -1}
@@ -447,7 +437,7 @@ def _put(value: int, into: bytearray) -> None:
     into.extend(schema.VarInt.build(value))
 
 
-def _unpack_parts(stream: bytes, most: int) -> tuple[Part, ...]:
+def unpack_recipe(stream: bytes, most: int) -> tuple[Part, ...]:
     """The parts of a stream, with their literals in them. Raises LimitError where they are more than ``most``."""
     # The literals stand behind all parts, so the parts are read first, with the lengths of their literals.
     reader = BytesIO(stream)
