@@ -13,9 +13,7 @@ differs.
 from __future__ import annotations
 
 import argparse
-import importlib
 import io
-import shutil
 import struct
 import subprocess
 import sys
@@ -26,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from programs import MissingError, command, module
 
 import sofc
 from sofc.imagefiles import load, sources
@@ -35,19 +34,8 @@ Image = npt.NDArray[Any]
 CROP = (256, 384)
 
 
-class MissingError(Exception):
-    """A program is not there."""
-
-
-def module(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise MissingError(f"{name} is not installed") from None
-
-
-def run(command: list[str], data: bytes = b"") -> bytes:
-    return subprocess.run(command, input=data, capture_output=True, check=True).stdout
+def run(words: list[str], data: bytes = b"") -> bytes:
+    return subprocess.run(words, input=data, capture_output=True, check=True).stdout
 
 
 def opencv(mosaic: Image, phase: int, suffix: str = "") -> Image:
@@ -67,24 +55,23 @@ def ffmpeg(mosaic: Image, phase: int) -> Image:
     endian, out = ("", "rgb24") if bits == 8 else ("le", "rgb48le")
     rows, width = mosaic.shape
     source = ["-f", "rawvideo", "-pix_fmt", f"bayer_{pattern(phase).lower()}{bits}{endian}", "-s", f"{width}x{rows}"]
-    command = [module("imageio_ffmpeg").get_ffmpeg_exe(), "-v", "error", *source, "-i", "-", "-f", "rawvideo"]
-    data = run([*command, "-pix_fmt", out, "-"], mosaic.tobytes())
+    begin = [module("imageio_ffmpeg").get_ffmpeg_exe(), "-v", "error", *source, "-i", "-", "-f", "rawvideo"]
+    data = run([*begin, "-pix_fmt", out, "-"], mosaic.tobytes())
     return np.frombuffer(data, mosaic.dtype).reshape(rows, width, 3)
 
 
 def gstreamer(mosaic: Image, phase: int) -> Image:
     if mosaic.dtype != np.uint8:
         raise MissingError("bayer2rgb 1.22 knows 8 bits")
-    if shutil.which("gst-launch-1.0") is None:
-        raise MissingError("gst-launch-1.0 is not installed")
+    launch = command("gst-launch-1.0", "-q")
     rows, width = mosaic.shape
     padded = np.pad(mosaic, ((0, 0), (0, -width % 4)))
     with tempfile.TemporaryDirectory() as folder:
         source, sink = Path(folder) / "in", Path(folder) / "out"
         source.write_bytes(padded.tobytes())
         caps = f"video/x-bayer,format={pattern(phase).lower()},width={width},height={rows},framerate=1/1"
-        command = ["gst-launch-1.0", "-q", "filesrc", f"location={source}", f"blocksize={padded.size}", "!", caps, "!"]
-        run([*command, "bayer2rgb", "!", "video/x-raw,format=RGBx", "!", "filesink", f"location={sink}"])
+        read = ["filesrc", f"location={source}", f"blocksize={padded.size}", "!", caps, "!"]
+        run([*launch, *read, "bayer2rgb", "!", "video/x-raw,format=RGBx", "!", "filesink", f"location={sink}"])
         return np.frombuffer(sink.read_bytes(), np.uint8)[: 4 * rows * width].reshape(rows, width, 4)[..., :3]
 
 

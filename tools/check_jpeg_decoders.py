@@ -10,20 +10,18 @@ anything differs that should not.
 
 from __future__ import annotations
 
-import importlib
 import io
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from programs import MissingError, command, module
 
 from sofc.jpeg.colour import CONVERSIONS, reached
 from sofc.jpeg.dct import (
@@ -61,23 +59,6 @@ func main() {
 NODE = """const jpeg = require('jpeg-js'), fs = require('fs');
 process.stdout.write(Buffer.from(jpeg.decode(fs.readFileSync(0), {useTArray: true, formatAsRGBA: false}).data));
 """
-
-
-class MissingError(Exception):
-    """A program is not there."""
-
-
-def module(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise MissingError(f"{name} is not installed") from None
-
-
-def command(*words: str) -> list[str]:
-    if shutil.which(words[0]) is None:
-        raise MissingError(f"there is no command {words[0]}")
-    return list(words)
 
 
 def shape_of(data: bytes) -> tuple[int, ...]:
