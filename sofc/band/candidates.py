@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import is_builtin
-from sofc.coders.base import Coder, Descriptor, Found
+from sofc.coders.base import Coder, Descriptor, Prove, Trace
 from sofc.coders.registry import CODERS, NEUTRAL_MODELS, accepts, coder_for
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, Model
 from sofc.image import PixelFormat
-from sofc.jpeg.known import Known
-from sofc.planes import Plane, PlaneRange
 from sofc.transforms.components import CHAIN, PAPERS, TRANSFORMS, Transform
 
 DEFAULT_EFFORT = 5
 FASTEST = (1,)
 """Efforts for which codebooks that change built-in ones have models of their own beside those."""
-
-Trace = Callable[[Sequence[Plane], Sequence[PlaneRange], int, int, Found | None], Found | None]
-Prove = Callable[[Sequence[Plane], Known], Found | None]
 
 
 def serves(codebook: Codebook, pixel_format: PixelFormat) -> bool:

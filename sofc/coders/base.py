@@ -109,8 +109,8 @@ class NamedCoder(Coder):
     def from_sections(cls, sections: Sequence[bytes]) -> NamedCoder:
         """That of a model's sections: by default one that has none. Raises FormatError.
 
-        Where the descriptor says ``changes``, a second argument tells what each section differs by, empty where it does
-        not.
+        Where the descriptor has ``start_adapting``, a second argument tells what each section differs by, empty where
+        it does not.
         """
         if sections:
             raise UnsupportedError(f"sections of the {cls.name} coder are not known to this version of sofc")
@@ -147,6 +147,13 @@ class Found(NamedTuple):
         return cls(min(one.share for one in images), tuple(origin for one in images for origin in one.origins))
 
 
+Trace = Callable[[Sequence[Plane], Sequence[PlaneRange], int, int, Found | None], Found | None]
+"""Given planes, their ranges, the rows of an image, how many planes have models, and what was found of a plane beside
+them if they are coded apart, finds how they came to be."""
+Prove = Callable[[Sequence[Plane], Known], Found | None]
+"""Given planes of one image and what is known of how they came to be, makes sure of that."""
+
+
 def later(module: str, name: str) -> Callable[..., Any]:
     """A function or class of a module that is imported with the first call: few processes train."""
 
@@ -168,28 +175,25 @@ def _nothing(*_: Any) -> bool:
 class Descriptor:
     """One coder, as each folder of coders exports it.
 
-    ``goes_with``: whether a model may
-    have a transform, for images of so many components and bits. ``kernels``: those that coding calls, in groups that
-    share others. ``chain`` makes of a coder one that predicts images, or components, from those before them. ``trace``
-    belongs to coders of planes that have a certain origin: given planes, their ranges, the rows of an image and how
-    many planes have models, and what was found of a plane beside them, if they are coded apart, it finds that origin,
-    or None; ``prove`` is given those planes of one image, and gives their origin if it is what is already known.
+    ``goes_with``: whether a model may have a transform, for images of so many components and bits. ``kernels``: those
+    that coding calls, in groups that share others. ``chain`` makes of a coder one that predicts images, or components,
+    from those before them. ``trace`` and ``prove`` belong to coders of planes that have a certain origin.
 
     ``start_training`` begins that of a model; it is None for a coder that needs no codebook. ``accepts``: whether
     models can be trained for a kind of images; ``images`` says in words for which. ``unasked``: whether they are where
     no coder is named. ``transforms``: those to choose from. ``knows_lattice``: whether images on the colour lattice get
     models of their own. ``efforts``: those that its models are for. ``numbers_values``: whether models may be for the
     numbers of values. ``keeps_patches``: whether models hold parts of images. ``learns``: whether what a model knows
-    grows while it codes. ``changes``: whether sections can be changed. ``start_adapting`` begins the adaptation of a
-    model to a collection: of its sections, for planes of these ranges, so many images of which are to come.
+    grows while it codes. ``start_adapting`` begins the adaptation of a model to a collection: of its sections, for
+    planes of these ranges, so many images of which are to come; it is None where sections cannot be changed.
     """
 
     coder: type[NamedCoder]
     goes_with: Callable[[Transform, int, int], bool] = _anything
     kernels: Sequence[Sequence[KernelUse]] = ()
     chain: Callable[[Any], Coder] | None = None
-    trace: Callable[[Sequence[Plane], Sequence[PlaneRange], int, int, Found | None], Found | None] | None = None
-    prove: Callable[[Sequence[Plane], Known], Found | None] | None = None
+    trace: Trace | None = None
+    prove: Prove | None = None
     start_training: Callable[[Sequence[PlaneRange], TrainingSettings], CoderTraining] | None = None
     accepts: Callable[[Kind], bool] = _anything
     images: str = "any images"
@@ -200,7 +204,6 @@ class Descriptor:
     numbers_values: bool = True
     keeps_patches: bool = False
     learns: bool = True
-    changes: bool = False
     start_adapting: Callable[[Sequence[bytes], Sequence[PlaneRange], int], Adaptation] | None = None
 
     @property
@@ -217,7 +220,7 @@ class Descriptor:
         """The coder of a model's sections, and of what each differs by, if any does. Raises FormatError."""
         if not any(changes):
             return self.coder.from_sections(sections)
-        if not self.changes:
+        if self.start_adapting is None:
             raise FormatError(f"sections of coder {self.name} cannot be changed")
         make: Callable[..., NamedCoder] = self.coder.from_sections
         return make(sections, changes)

@@ -25,6 +25,5 @@ CODER = Descriptor(
     chain=ChainCoder,
     start_training=later("sofc.coders.context.training", "ContextTraining"),
     unasked=lambda kind: kind.bits > 1,
-    changes=True,
     start_adapting=later("sofc.coders.context.adapting", "ContextAdaptation"),
 )

@@ -84,6 +84,5 @@ CODER = Descriptor(
     images="images of JPEG decoders, gray or in colour",
     unasked=_is_from_jpeg,
     numbers_values=False,
-    changes=True,
     start_adapting=later("sofc.coders.dct.adapting", "DctAdaptation"),
 )
