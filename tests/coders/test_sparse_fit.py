@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.sparse_fit import fit_change
+from sofc.coders.dct.sparse_fit import fit_change
 
 BITS = 10
 SAMPLES = 4000
