@@ -18,7 +18,7 @@ HELD_OUT = 8
 """Every so many images one is held out, by which it is seen what the network saves."""
 BATCH = 1 << 10
 """Samples of a step of the descent."""
-LEAST_EPOCHS, MOST_EPOCHS = 2, 8
+LEAST_EPOCHS = 2
 """Rounds over all samples, the more the fewer these are."""
 
 
@@ -38,9 +38,9 @@ def fitted_where_it_pays(
     return network if saved * len(images) > len(pack_network(network, architecture)) * len(held_out) else NO_NETWORK
 
 
-def epochs_for(samples: int, wanted: int) -> int:
-    """Rounds over so many samples in which about ``wanted`` are learned from."""
-    return max(LEAST_EPOCHS, min(MOST_EPOCHS, wanted // samples))
+def epochs_for(samples: int, wanted: int, most: int) -> int:
+    """Rounds over so many samples in which about ``wanted`` are learned from, at most so many."""
+    return max(LEAST_EPOCHS, min(most, wanted // samples))
 
 
 def batches(samples: int, size: int, random: np.random.RandomState) -> Iterator[npt.NDArray[np.int64]]:

@@ -2125,7 +2125,7 @@ def test_networks_are_trained_where_they_pay(monkeypatch):
     monkeypatch.setattr(network_training, "LEAST_COEFFICIENTS", 1 << 8)
     monkeypatch.setattr(network_training, "UNITS", (kernel_network.INPUTS, 8, 4, kernel_network.DECISIONS))
     monkeypatch.setattr(network_training, "BATCH", 1 << 6)
-    monkeypatch.setattr("sofc.coders.network_training.MOST_EPOCHS", 3)
+    monkeypatch.setattr(network_training, "MOST_EPOCHS", 3)
     assert asks(sections_of(images)[9]) == [False], "so few images save less than it takes"
     monkeypatch.setattr("sofc.coders.network_training.pack_network", lambda *_: b"")
     found = sections_of(images)

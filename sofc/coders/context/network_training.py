@@ -31,6 +31,9 @@ PIECE = 1 << 12
 """About so many samples of an image go into one chunk."""
 
 
+MOST_EPOCHS = 8
+
+
 class _Piece(NamedTuple):
     """Some rows of a plane that was traced."""
 
@@ -70,7 +73,7 @@ class FitNetwork(PassOfPlane):
         fit = MixtureFit(UNITS, COMPONENTS, BATCH, random)
         scale = Scale(self.plan.prediction.shift, self.ranges[self.plane].size)
         pieces = [(piece.samples, piece) for planes in images for piece in self._pieces(planes)]
-        for rate, chunk in in_random_order(pieces, epochs_for(count, 2 * SAMPLES), CHUNK, random):
+        for rate, chunk in in_random_order(pieces, epochs_for(count, 2 * SAMPLES, MOST_EPOCHS), CHUNK, random):
             listed = _listed(chunk, scale)
             for one in batches(len(listed.values), BATCH, random):
                 fit.learn(listed.chosen(one), scale, rate)

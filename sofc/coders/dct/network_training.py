@@ -30,8 +30,8 @@ CHUNK = 1 << 18
 """Coefficients, zeros counted, of images of which the network learns in random order."""
 ROOM = 1 << 17
 """Of an image no more is learned from at a time."""
-COEFFICIENTS = 1 << 22
-"""About so many that are not zero are learned from, in rounds over all images."""
+COEFFICIENTS, MOST_EPOCHS = 1 << 22, 8
+"""About so many that are not zero are learned from, in at most so many rounds over all images."""
 
 
 class _Listed(NamedTuple):
@@ -75,7 +75,7 @@ class FitNetwork:
         random = np.random.RandomState(1)  # whose numbers are the same for ever
         fit = Fit(UNITS, BATCH, random, kinds=SIZE)
         sized = [(math.prod(packed[-1].shape), packed) for packed in images]
-        for rate, some in in_random_order(sized, epochs_for(count, COEFFICIENTS), CHUNK, random):
+        for rate, some in in_random_order(sized, epochs_for(count, COEFFICIENTS, MOST_EPOCHS), CHUNK, random):
             inputs, kinds, residuals = (np.concatenate(parts) for parts in zip(*map(self._listed, some), strict=True))
             for one in batches(len(residuals), BATCH, random):
                 fit.step(inputs[one], kinds[one], partial(find_decision_gradients, residuals[one]), rate)
