@@ -65,6 +65,49 @@ def test_predictors_that_a_compression_has(tmp_path: Path, compression: str) -> 
     assert np.array_equal(arrays(tmp_path / "a.tif")[0], GRAY)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "number", "bits", "is_read"),
+    [("u2", 2, 16, True), ("f4", 3, 32, True), ("u4", 3, 32, False), ("u2", 34892, 16, False)]
+    + [("u2", 2, bits, False) for bits in range(9, 16)],
+)
+def test_predictors_and_kinds_of_samples(tmp_path: Path, dtype: str, number: int, bits: int, is_read: bool) -> None:
+    """Of samples of 9 to 15 bits tifffile takes the sums of differences in 16."""
+    array, path = SMOOTH[..., 0].astype(dtype), tmp_path / "a.tif"
+    octets = array.astype(array.dtype.newbyteorder(">")).view(np.uint8).reshape(len(array), -1)
+    packed = np.unpackbits(octets, axis=1).reshape(len(array), -1, 8 * array.itemsize)[..., -bits:]
+    other = [(65000, "H", 1, number, True)]
+    if is_read:
+        tifffile.imwrite(path, array, compression="zlib", predictor=number)
+        assert np.array_equal(arrays(path)[0], array)
+    else:
+        is_packed = bits % 8 > 0
+        written = np.packbits(packed.reshape(len(array), -1), axis=1) if is_packed else array
+        tifffile.imwrite(path, written, compression="zlib", predictor=False, extratags=other)
+        if is_packed:
+            set_tag(path, 256, array.shape[1])
+            set_tag(path, 258, bits)
+        assert np.array_equal(arrays(path)[0], array)
+        set_tag(path, 65000, number, new_code=317)
+        for read in (arrays, lambda path: list(each_in_file(sources([path])))):
+            with pytest.raises(UnsupportedError, match=rf"predictor \({number}\) of samples of {bits} bits"):
+                read(path)
+
+
+def test_slides_whose_colours_are_not_those_that_they_say(tmp_path: Path) -> None:
+    """As OpenSlide shows them: RGB in a slide of Aperio that is compressed as YCbCr."""
+    path, coded = tmp_path / "a.svs", tmp_path / "a.sofc"
+    tifffile.imwrite(path, COLOURS, photometric="rgb", compression="jpeg2000", tile=(16, 16))
+    for compression, photometric in ((33005, 2), (33003, 6)):
+        set_tag(path, 259, compression)
+        assert np.array_equal(arrays(path)[0], COLOURS)
+        assert main(["encode", "-f", "-e", "1", str(path), "-o", str(coded)]) == 0
+        assert main(["decode", "-f", str(coded), "-o", str(tmp_path / "back.tif")]) == 0
+        with tifffile.TiffFile(tmp_path / "back.tif") as back:
+            page = back.pages[0]
+            assert (int(page.photometric), page.subsampling or (1, 1)) == (photometric, (1, 1))
+            assert np.array_equal(page.asarray(), COLOURS)
+
+
 def without(data: bytes, marker: bytes) -> bytes:
     """JPEG data without the segments of a marker in its head."""
     place = data.index(marker)
@@ -276,6 +319,25 @@ def test_order_of_components_in_jpeg_2000(tmp_path: Path, channels: tuple[Any, .
     else:
         with pytest.raises(UnsupportedError, match="another order"):
             arrays(tmp_path / "a.jp2")
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_boxes_of_jpeg_2000_in_dicom(tmp_path: Path, is_read: bool) -> None:
+    """What pydicom's decoders make of a palette, or of components that are said to stand in another order."""
+    pytest.importorskip("pydicom")
+    data = bytes(imagecodecs.jpeg2k_encode(COLOURS, level=0, reversible=True, mct=False, codecformat="jp2"))
+    if not is_read:
+        box = struct.pack(">I4sH9H", 28, b"cdef", 3, 0, 0, 2, 1, 0, 3, 2, 0, 1)
+        start = data.index(b"jp2h") - 4
+        size = int.from_bytes(data[start : start + 4], "big")
+        head = struct.pack(">I", size + len(box)) + data[start + 4 : start + size] + box
+        data = data[:start] + head + data[start + size :]
+    write(tmp_path / "a.dcm", COLOURS[None], 8, J2K, lambda frame: data)
+    if is_read:
+        assert np.array_equal(arrays(tmp_path / "a.dcm")[0], COLOURS)
+    else:
+        with pytest.raises(UnsupportedError, match="another order"):
+            arrays(tmp_path / "a.dcm")
 
 
 def test_targa_whose_rows_are_mixed(tmp_path: Path) -> None:

@@ -195,6 +195,16 @@ def _jpeg2000(path: Path, data: bytes) -> tuple[int, Meaning | None]:
     return (depths[0] & 0x7F) + 1, meaning
 
 
+def check_boxes(path: Path, data: bytes) -> None:
+    """Raise UnsupportedError where the boxes that JPEG 2000 data begin with say that decoders are to change samples.
+
+    ``data`` may end within the data, or begin with them, without boxes.
+    """
+    for kind, begin, after in boxes(data, 0, len(data)):
+        if kind == b"jp2h":
+            _jp2_head(path, data, begin, after)
+
+
 def _jp2_head(path: Path, data: bytes, begin: int, end: int) -> Meaning | None:
     meaning = None
     for kind, start, after in boxes(data, begin, end):

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sofc.errors import FormatError, SofcError, UnsupportedError
 from sofc.image import Meaning
-from sofc.imagefiles import dataset, encapsulated, exact, photometric, pixel_data
+from sofc.imagefiles import codecs, dataset, encapsulated, exact, photometric, pixel_data
 from sofc.imagefiles.heads import head_of
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.samples import Samples
@@ -210,12 +210,15 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _check_compressed(path: Path, data_set: Any, count: int) -> None:
-    """Raise UnsupportedError where compressed samples have a sign that the file says they have not, of which readers
-    make different samples, and FormatError where a table leads to other frames than those that are there."""
+    """Raise UnsupportedError where compressed samples have a sign that the file says they have not, or stand in boxes
+    that say they are to be changed, of which readers make different samples, and FormatError where a table leads to
+    other frames than those that are there."""
     syntax = data_set.file_meta.get("TransferSyntaxUID")
     if syntax is None or not syntax.is_compressed:
         return
     begin = _first_bytes(path)
+    if (boxed := begin.find(codecs.JP2)) >= 0:  # against the standard
+        codecs.check_boxes(path, begin[boxed:])
     place = begin.find(_JPEG_2000) + _SIGN_PLACE
     if place >= _SIGN_PLACE and begin[place : place + 1] >= bytes([_SIGN]) and not int(data_set.PixelRepresentation):
         raise UnsupportedError(

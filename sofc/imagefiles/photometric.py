@@ -27,6 +27,8 @@ _BY_NUMBER = {number: name for name, number in reversed(COLOURS.items())}
 _INKS, _YCBCR, _MIN_IS_WHITE = 5, 6, 0
 _JPEG = (6, 7, 33007, 34892)
 """Compression of TIFF files whose decoders give RGB for YCbCr."""
+_APERIO_YCBCR = 33003
+"""Compression of slides whose samples are YCbCr, where PhotometricInterpretation says RGB; OpenSlide converts them."""
 _CONTIGUOUS = 1
 _CMYK = 1
 _OF_DICOM = {
@@ -113,6 +115,8 @@ def of_tiff(
         colours = "cmyk" if inks == _CMYK and components >= _COUNTS["cmyk"] else "inks"
     elif number == _YCBCR and compression in _JPEG and planar == _CONTIGUOUS and not extras:
         colours = "rgb"
+    elif compression == _APERIO_YCBCR and colours == "rgb":
+        colours = "ycbcr"
     elif number == _MIN_IS_WHITE and bits == 1:
         colours = "min-is-black"
     of_any_count = Photometric(colours)._is_of_any_count

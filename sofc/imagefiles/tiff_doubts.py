@@ -8,7 +8,11 @@ from typing import Any
 from sofc.errors import UnsupportedError
 from sofc.imagefiles.exact import KEEP
 
-_NO_PREDICTOR = 1
+_NO_PREDICTOR, _OF_FLOATS = 1, 3
+_PREDICTED = {2: (8, 16, 32, 64), _OF_FLOATS: (16, 32, 64)}
+"""Predictors of libtiff, and the bits of the samples that they take. tifffile undoes them in others, too, and may then
+give samples of more bits than the file has."""
+_FLOATS = 3
 _WITH_PREDICTOR = (5, 8, 32946, 34925, 50000)
 """Ways of compression that have predictors in libtiff: LZW, deflate, LZMA, Zstandard. tifffile undoes one in others,
 too, but for plain strips of 16 bits and more."""
@@ -28,6 +32,11 @@ def refuse(path: Path, page: Any) -> None:
         raise UnsupportedError(
             f"{path}: this TIFF file has a predictor, which its compression ({compression}) has none of: some readers "
             f"undo it and others do not; {KEEP}"
+        )
+    if page.predictor != _NO_PREDICTOR and compression not in _IMAGES and not _is_predicted_by_all(page):
+        raise UnsupportedError(
+            f"{path}: nothing proves how this TIFF file's predictor ({int(page.predictor)}) of samples of "
+            f"{page.bitspersample} bits is undone; {KEEP}"
         )
     if compression in _JPEG and _is_converted_otherwise(page):
         raise UnsupportedError(
@@ -55,6 +64,12 @@ def takes_planes_for_colours(page: Any) -> bool:
     """Whether tifffile takes each plane, which is JPEG data of one component, for RGB, and fails: GDAL writes such."""
     of_colours = page.photometric == _RGB and not page.extrasamples and page.planarconfig != _CONTIGUOUS
     return bool(of_colours and page.bitspersample == _OCTETS and page.compression in _JPEG and not page.is_jfif)
+
+
+def _is_predicted_by_all(page: Any) -> bool:
+    """Whether libtiff has a page's predictor for samples of its kind, which of floating point it asks for itself."""
+    is_of_kind = page.predictor != _OF_FLOATS or page.sampleformat == _FLOATS
+    return is_of_kind and page.bitspersample in _PREDICTED.get(int(page.predictor), ())
 
 
 def _is_converted_otherwise(page: Any) -> bool:
