@@ -170,6 +170,13 @@ def test_data_that_no_decoder_is_made_for_are_not_called_damaged(tmp_path: Path)
         load(sources([path])[0])
 
 
+@pytest.mark.parametrize("padding", [b"\xff", b"\xff\0", b"\0\0\0"])
+def test_what_makes_frames_even(tmp_path: Path, padding: bytes) -> None:
+    samples, path = some(12, False), tmp_path / "x.dcm"
+    write(path, samples, 12, LS, lambda frame: bytes(imagecodecs.jpegls_encode(frame)) + padding)
+    assert all(map(np.array_equal, samples, (load(source).array for source in sources([path]))))
+
+
 def _ls(frame: np.ndarray) -> bytes:
     coded = bytes(imagecodecs.jpegls_encode(frame))
     return coded + b"\0" * (len(coded) % 2)

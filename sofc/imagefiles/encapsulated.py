@@ -23,6 +23,8 @@ _DECODERS = {
 """Of transfer syntaxes, the decoder of imagecodecs."""
 _DECODERS_OF_DEEP_COLOURS = dict.fromkeys(("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"), "jpeg2k")
 _JPEG, _OCTET, _TWELVE = "jpeg", 8, 12
+_PADDING = b"\0\xff"
+"""Bytes that make a frame even: zeros by the standard, of JPEG data also those that fill places between markers."""
 _END = b"\xff\xd9"
 """The last bytes of JPEG and JPEG 2000 data; without them decoders give what they have, and fill the rest."""
 
@@ -60,7 +62,7 @@ class Frames:
         """
         import imagecodecs
 
-        data = self._data(index).rstrip(b"\0")
+        data = self._data(index).rstrip(_PADDING)
         try:
             if not data.endswith(_END):
                 raise ValueError(f"frame {index} is cut off, or has more behind its end")
