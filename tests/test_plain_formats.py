@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import IcoImagePlugin, Image
+import tifffile
+from PIL import IcoImagePlugin, Image, ImageOps
 
 import sofc
 from sofc.cli.__main__ import main
@@ -445,6 +446,17 @@ def test_fits_that_says_a_number_twice_in_other_letters(tmp_path: Path, one: str
     assert np.array_equal(stored(tmp_path, fits_unit(array, *cards)).array, array)
     with pytest.raises(FormatError, match="BSCALE twice, and not the same"):
         stored(tmp_path, fits_unit(array, *cards, "BSCALE  = 0.2500001"))
+
+
+def test_fits_is_shown_from_the_bottom_up(tmp_path: Path) -> None:
+    array, path = numbers("u1", HEIGHT, WIDTH), tmp_path / "a.fits"
+    path.write_bytes(fits_unit(array))
+    assert main(["encode", "-e", "1", str(path)]) == 0
+    for name in ("a.tif", "a.png"):
+        assert main(["decode", str(path.with_suffix(".sofc")), "-o", str(tmp_path / name)]) == 0
+        with Image.open(tmp_path / name) as image:
+            assert np.array_equal(np.asarray(ImageOps.exif_transpose(image)), array[::-1])
+    assert np.array_equal(tifffile.imread(tmp_path / "a.tif"), array)
 
 
 def test_what_of_fits_is_not_stored_is_said(tmp_path: Path) -> None:

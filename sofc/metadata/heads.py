@@ -11,12 +11,15 @@ from pathlib import Path
 
 from sofc.container.records import Metadata
 from sofc.imagefiles import npz, pfm, pnm
+from sofc.metadata import tiff
 from sofc.metadata.texts import dots_item, text_item
 
 _SGI_NAME = slice(24, 104)
 _PCX_DOTS = struct.Struct("<12xHH")
 _PCX_USUAL = ((0, 0), (72, 72))
 _COMMENT = re.compile(rb"#[ \t]*([^\n]*)")
+_BOTTOM_UP = 4
+"""The orientation of FITS files, whose first row is shown at the bottom."""
 _DEFAULT_NAME = re.compile(r"arr_\d+")
 
 
@@ -63,4 +66,8 @@ def _pnm(path: Path) -> list[Metadata]:
     return [text_item("Comment", "\n".join(lines).strip())] if any(lines) else []
 
 
-_READERS: dict[str, Callable[[Path], list[Metadata]]] = {"sgi": _sgi, "pcx": _pcx, "pnm": _pnm}
+def _fits(path: Path) -> list[Metadata]:
+    return [tiff.oriented(_BOTTOM_UP)]
+
+
+_READERS: dict[str, Callable[[Path], list[Metadata]]] = {"sgi": _sgi, "pcx": _pcx, "pnm": _pnm, "fits": _fits}

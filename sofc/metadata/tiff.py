@@ -267,6 +267,11 @@ def put_back(data: bytes, items: Sequence[Metadata], *, pages: int = 0) -> bytes
     return file.getvalue()
 
 
+def oriented(number: int) -> Metadata:
+    """The item that says how an image is turned, by the number of EXIF."""
+    return Metadata(MetadataKind.TIFF, "", ifd.write(Directory({ORIENTATION: Field(ifd.SHORT, 1, bytes([number, 0]))})))
+
+
 def with_orientation(items: Sequence[Metadata]) -> list[Metadata]:
     """The items with the orientation of a TIFF page in their EXIF data, where other formats have it."""
     fields = (_untrusted(item).fields for item in items if item.kind == MetadataKind.TIFF)
