@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import stat
+import struct
 import subprocess
 import sys
 import warnings
@@ -15,13 +18,14 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from test_imagefiles_medical import write_dicom
 
 import sofc
 from sofc.cli.__main__ import main
 from sofc.errors import FormatError, UnsupportedError, UsageError
 from sofc.files import replacing
 from sofc.image import Meaning
-from sofc.imagefiles import ImageSource, each, load, remarks, save, sources, usual_format, walk
+from sofc.imagefiles import ImageSource, each, load, png, remarks, save, sources, usual_format, walk
 
 RANDOM = np.random.default_rng(17)
 GRAY = RANDOM.integers(0, 256, (12, 19)).astype(np.uint8)
@@ -134,6 +138,61 @@ def test_more_images_than_are_read_are_said(folder: Path) -> None:
     Path("two.pbm").write_bytes(bitmap + bitmap)
     assert "several images" in " ".join(remarks(Path("two.pgm"))) and "several" in " ".join(remarks(Path("two.pbm")))
     assert not list(remarks(Path("one.pgm")))
+
+
+@pytest.mark.parametrize("kept", [(0, 1, 2, 3), (0, 2, 3), (1, 0, 2, 3), (0, 0, 1, 2, 3), (0, 1, 2, 3, 3)])
+def test_frames_that_no_animation_names_are_said(folder: Path, kept: tuple[int, ...]) -> None:
+    """Chunks of an APNG file: an animation of one frame, its frame, the samples, and another frame."""
+    whole = png.octets_of(GRAY)
+    packed = zlib.compress(np.pad(whole, ((0, 0), (1, 0))).tobytes())
+    height, width = GRAY.shape
+    place = struct.pack(">4IHH2B", width, height, 0, 0, 1, 10, 0, 0)
+    parts = [
+        png.chunk(b"acTL", struct.pack(">II", 1, 0)),
+        png.chunk(b"fcTL", bytes(4) + place),
+        png.chunk(b"IDAT", packed),
+        png.chunk(b"fcTL", b"\0\0\0\1" + place) + png.chunk(b"fdAT", b"\0\0\0\2" + packed),
+    ]
+    head = png.chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0))
+    data = png.SIGNATURE + head + b"".join(parts[number] for number in kept) + png.chunk(b"IEND", b"")
+    Path("a.png").write_bytes(data)
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            read = len(arrays(Path("a.png")))
+        except FormatError:
+            return  # as of frames whose numbers do not follow each other
+        said = " ".join(remarks(Path("a.png")))
+    there = sum(number in (1, 3) for number in kept) + (1 not in kept[: kept.index(2)])
+    assert (f"the input has {there} images" in said) == (there > read)
+
+
+def test_warnings_of_libraries_are_not_said(folder: Path) -> None:
+    still = io.BytesIO()
+    Image.fromarray(GRAY).save(still, "PNG")
+    head = still.getvalue()[:33]
+    twice = png.chunk(b"acTL", struct.pack(">II", 2, 0)) * 2
+    Path("a.png").write_bytes(head + twice + still.getvalue()[33:])
+    with pytest.warns(UserWarning, match="APNG"):
+        arrays(Path("a.png"))
+    done = subprocess.run([sys.executable, "-m", "sofc", "encode", "a.png"], capture_output=True, text=True, check=True)
+    assert "Warning" not in done.stderr
+
+
+def test_what_slips_from_libraries_is_not_said(folder: Path) -> None:
+    pytest.importorskip("pydicom")
+    write_dicom(Path("a.dcm"), GRAY[None].astype(np.uint16), bits=16)
+    data = Path("a.dcm").read_bytes()
+    assert data.count(b"IS\2\0001 ") == 1
+    Path("a.dcm").write_bytes(data.replace(b"IS\2\0001 ", b"IS\2\0001A"))
+    with pytest.raises(FormatError) as caught:
+        arrays(Path("a.dcm"))
+    assert "damaged" in str(caught.value) and "invalid literal" not in str(caught.value)
+    np.savez("a.npz", a=np.array([[1, "x"]], object))
+    with pytest.raises(FormatError, match="'a' holds objects of Python"):
+        arrays(Path("a.npz"))
+    Path("a.dcm.gz").write_bytes(gzip.compress(bytes(128) + b"DICM"))
+    with pytest.raises(UnsupportedError, match="no IDX file"):
+        arrays(Path("a.dcm.gz"))
 
 
 def test_images_larger_than_pillow_allows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any, NoReturn, Self
 
 from sofc.cli import options
-from sofc.cli.console import IO_ERROR, Console
+from sofc.cli.console import IO_ERROR, Console, pass_over_warnings
 from sofc.cli.crew import ENDS_WITH_TERMINAL
 from sofc.errors import SofcError
 from sofc.jit import first_use
@@ -132,6 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         # numba imports scipy's linear algebra where there is any: a third of a second for what no kernel uses.
         sys.modules.setdefault("scipy.linalg", None)  # type: ignore[arg-type]
+        pass_over_warnings()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files are bytes
     given = sys.argv[1:] if argv is None else list(argv)

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -28,6 +29,14 @@ def status_of(error: BaseException) -> int:
     if isinstance(error, UnsupportedError | CodebookError | LimitError):
         return UNSUPPORTED
     return IO_ERROR
+
+
+def pass_over_warnings() -> None:
+    """Leave unsaid what libraries warn of, in words for those who call them; sofc's own warnings are shown. Where
+    Python was told what to do with warnings, that holds."""
+    if not sys.warnoptions:
+        warnings.filterwarnings("ignore")
+        warnings.filterwarnings("default", module="sofc")
 
 
 class Said(NamedTuple):

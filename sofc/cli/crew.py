@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
-from sofc.cli.console import Console, Recorder, Said
+from sofc.cli.console import Console, Recorder, Said, pass_over_warnings
 from sofc.cli.outputs import Output, OutputFiles
 from sofc.errors import SofcError
 
@@ -222,6 +222,7 @@ def _serve(
     files: OutputFiles,
 ) -> None:
     """Do one task after the other, until there are none or nobody asks."""
+    pass_over_warnings()
     for other in others:
         other.close()
     # A terminal signals to all processes; the first one decides, and ends these.

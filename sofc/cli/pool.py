@@ -13,6 +13,7 @@ from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
+from sofc.cli.console import pass_over_warnings
 from sofc.files import discard_all
 
 _ended: list[Executor] = []
@@ -47,6 +48,7 @@ def processes(jobs: int) -> Iterator[Executor | None]:
 def _begin(first: Connection) -> None:
     """Leave signals of the terminal to the first process, and end when its end of the pipe is closed, or when the pool
     says so because another process has ended."""
+    pass_over_warnings()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: _end())
     threading.Thread(target=_end_with, args=(first,), daemon=True).start()

@@ -12,10 +12,8 @@ from types import ModuleType
 from typing import BinaryIO
 
 from sofc.errors import FormatError
-from sofc.imagefiles import codestreams, exr, fits, ico, jpegxl, npz, pcx, pnm, sgi, signatures, sun, tiff_end
+from sofc.imagefiles import codestreams, exr, fits, ico, jpegxl, npz, pcx, png, pnm, sgi, signatures, sun, tiff_end
 
-_PNG_SIGNATURE_BYTES, _PNG_HEAD = 8, struct.Struct(">I4s")
-_PNG_CHECK_BYTES, _PNG_END = 4, b"IEND"
 _GIF_HEAD, _GIF_PLACE = struct.Struct("10xB2x"), struct.Struct("8xB")  # whether a table of colours follows
 _GIF_TABLE, _GIF_TABLE_SIZE = 0x80, 0x07
 _GIF_EXTENSION, _GIF_PICTURE = b"\x21", b"\x2c"
@@ -53,11 +51,9 @@ def behind(path: Path, kind: str) -> int:
 
 def _png(file: BinaryIO) -> int:
     """Behind the last chunk (PNG, 5.3)."""
-    file.seek(_PNG_SIGNATURE_BYTES)
-    kind = b""
-    while kind != _PNG_END:
-        length, kind = _PNG_HEAD.unpack(file.read(_PNG_HEAD.size))
-        file.seek(length + _PNG_CHECK_BYTES, os.SEEK_CUR)
+    file.seek(len(png.SIGNATURE))
+    for _ in png.chunk_heads(file):
+        pass
     return file.tell()
 
 

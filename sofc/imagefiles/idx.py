@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -21,8 +22,8 @@ from sofc.imagefiles.samples import Samples
 
 IMAGES = b"\x00\x00\x08\x03"
 LABELS = b"\x00\x00\x08\x01"
-_NUMBERS = b"\x00\x00"
-"""What all IDX files begin with."""
+_BEGINNING = re.compile(rb"\0\0[\x08\x09\x0b-\x0e][^\0]", re.DOTALL)
+"""What all IDX files begin with: zeros, the type of the numbers, and how many dimensions they have."""
 GZIP = b"\x1f\x8b"
 MOST_EXPANSION = 1032
 """Bytes that a byte of deflate data may stand for, at most."""
@@ -69,7 +70,7 @@ def _unpacking(path: Path) -> Iterator[None]:
 def _geometry(head: bytes, path: Path) -> tuple[int, int, int]:
     if head[:4] == LABELS:
         raise UsageError(f"{path}: this IDX file holds labels, not images")
-    if not head.startswith(_NUMBERS):
+    if not _BEGINNING.match(head):
         raise UnsupportedError(
             f"{path}: what is packed in this gzip file is no IDX file; others are read once they are unpacked "
             "(gunzip); or keep the file: sofc encode --keep-file"

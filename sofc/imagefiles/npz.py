@@ -13,6 +13,7 @@ from sofc.errors import FormatError, UsageError
 from sofc.imagefiles.exact import ALL
 from sofc.imagefiles.lasting import Lasting
 from sofc.imagefiles.samples import Samples, meaning_of
+from sofc.imagefiles.stacks import OBJECTS
 
 MAGIC = b"PK\x03\x04"
 SUFFIX = ".npz"
@@ -40,8 +41,10 @@ def load(path: Path, index: int) -> Samples:
     try:
         with archive.open(entries[index]) as file:  # by its place: two may have one name
             array = np.lib.format.read_array(file, allow_pickle=False)
-    except BaseException:
+    except BaseException as error:
         _lasting.drop()
+        if isinstance(error, ValueError) and "pickle" in str(error):
+            raise FormatError(f"{path}: array {name!r} holds {OBJECTS}") from None
         raise
     if index + 1 == len(entries):
         _lasting.drop()

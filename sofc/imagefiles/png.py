@@ -25,7 +25,8 @@ DATA = b"IDAT"
 _APPLE = b"CgBI"
 _KNOWN = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 """Chunks without which there are no samples; a decoder that meets another such one must stop (PNG, 5.4)."""
-_OF_FRAMES = (b"acTL", b"fcTL", b"fdAT")
+_FRAME, _LAST = b"fcTL", b"IEND"
+_OF_FRAMES = (b"acTL", _FRAME, b"fdAT")
 """Chunks of animations, which are not critical by their names."""
 _PIECE_BYTES = 1 << 20
 _HEAD = slice(16, 29)
@@ -100,6 +101,26 @@ def _samples(open_image: _Open, name: str) -> Samples:
         return exact.samples_as(layout, np.asarray(image))
 
 
+def chunk_heads(file: BinaryIO) -> Iterator[bytes]:
+    """The type of each chunk of a file that stands behind its signature, and is left standing behind the last."""
+    kind = b""
+    while kind != _LAST and len(head := file.read(8)) == 8:
+        kind, end = head[4:], file.tell() + int.from_bytes(head[:4], "big") + 4
+        yield kind
+        file.seek(end)
+
+
+def frames_there(path: Path) -> int:
+    """Images that the chunks are of, whether or not they make an animation that is sound: the one without a head of its
+    own (fcTL), if there is one, and those with."""
+    found = 0
+    with path.open("rb") as file:
+        file.seek(len(SIGNATURE))
+        for kind in chunk_heads(file):
+            found += kind == _FRAME or (kind == DATA and not found)
+    return found
+
+
 def check_chunks(file: BinaryIO, name: str) -> None:
     """Compare the CRC of every chunk that samples depend on, of a PNG file from where ``file`` stands: Pillow passes
     over those of the samples. Raises FormatError, and UnsupportedError for what is no PNG file but in name."""
@@ -123,7 +144,7 @@ def check_chunks(file: BinaryIO, name: str) -> None:
                 )
         else:
             file.seek(left + 4, os.SEEK_CUR)
-        if kind == b"IEND":
+        if kind == _LAST:
             return
 
 

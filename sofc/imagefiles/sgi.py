@@ -73,8 +73,8 @@ def _runs(path: Path, data: bytes, width: int, rows: int, dtype: np.dtype[Any]) 
             image[number] = image[known[place]]
             continue
         start, size = place
-        units = np.frombuffer(data[start : start + size][: size - size % dtype.itemsize], dtype)
-        image[number] = _row(path, units, width)
+        there = max(0, min(size, len(data) - start))
+        image[number] = _row(path, np.frombuffer(data, dtype, there // dtype.itemsize, start if there else 0), width)
         known[place] = number
     return image
 

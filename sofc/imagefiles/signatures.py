@@ -86,15 +86,30 @@ _SIGNATURES = (
     (0, b"CntZImage ", "LERC"),
     (0, b"PG ML", "PGX"),
     (0, b"PG LM", "PGX"),
+    (0, b"EHFA_HEADER_TAG", "ERDAS IMAGINE"),
+    *((0, mark, "NITF") for mark in (b"NITF0", b"NSIF0")),
+    *((0, mark, "PDS") for mark in (b"PDS_VERSION_ID", b"CCSD3ZF")),
+    (0, b"\xff\x10\xff\x50", "JPEG XS"),
+    (8, b"ILBM", "IFF"),
+    (0, b"PVR\x03", "PowerVR texture"),
+    (0, b"version https://git-lfs.github.com/", "Git LFS pointer"),
     (0, b"%PDF-", "PDF"),
     (0, b"%!PS", "PostScript"),
     (0, b"PK\x03\x04", "ZIP"),
+    (0, b"#ASDF", "ASDF"),
+    (0, b"GRIB", "GRIB"),
+    (0, b"\x1aE\xdf\xa3", "Matroska"),
+    (8, b"AVI ", "AVI"),
+    *((4, b"ftyp" + brand, "MPEG-4") for brand in (b"isom", b"iso2", b"mp41", b"mp42", b"qt  ")),
     # Bitmaps: their mark is short, so that the size of their second head is looked at, too.
     *((14, bytes([size, 0, 0, 0]), "BMP") for size in (12, 40, 52, 56, 64, 108, 124)),
     (128, b"DICM", "DICOM"),
     (344, b"n+1\x00", "NIfTI"),
 )
-DOCUMENTS = ("PDF", "PostScript", "SVG", "ZIP", "HDF5", "netCDF", "MATLAB", "OLE2")
+DOCUMENTS = (
+    *("PDF", "PostScript", "SVG", "ZIP", "HDF5", "netCDF", "MATLAB", "OLE2", "ASDF", "GRIB"),
+    *("Matroska", "AVI", "MPEG-4", "Git LFS pointer"),
+)
 """Files that may hold images, but mostly hold something else."""
 
 

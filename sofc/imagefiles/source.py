@@ -66,6 +66,11 @@ _SPOKEN = (OSError, ValueError, SyntaxError, EOFError, NotImplementedError, Runt
 HELD_BYTES = 1 << 27
 """Of samples of images that were fetched from stores."""
 _held: OrderedDict[ImageSource, Samples] = OrderedDict()
+_SLIPS = re.compile(
+    "invalid literal|could not convert|cannot reshape|broadcast|values to unpack|buffer size|negative (seek|dimensions)"
+    "|zero-size array|imcd_"
+)
+"""What Python and libraries say to programmers."""
 _NOT_KNOWN = re.compile("unsupported|not supported|not implemented", re.IGNORECASE)
 """What libraries say of files that may well be sound."""
 
@@ -245,17 +250,17 @@ def remarks(path: Path) -> Iterator[str]:
         with _reading(path):
             yield from _REMARKING[kind].remarks(path)
     if not has_more and (rest := ends.behind(path, kind)):
-        yield f"the file has {rest} bytes behind its end, such as another picture, not stored; {exact.ALL}"
+        size = "a byte" if rest == 1 else f"{rest} bytes"
+        yield f"the file has {size} behind its end, such as another picture, not stored; {exact.ALL}"
     if kind in ("png", "pillow") and not head.startswith(JPEG):
         with _reading(path), opened(path) as image:
-            shown, read = getattr(image, "n_frames", 1), frames.count(image)
+            read = frames.count(image)
+            shown = png.frames_there(path) if kind == "png" else getattr(image, "n_frames", 1)
             if read > 1:
                 yield f"how long each of the {read} frames is shown is not stored, nor how often all are; {exact.ALL}"
-            elif shown > read:
-                yield (
-                    f"the input has {shown} images, of which only the first can be read here; the others are not kept; "
-                    f"{exact.ALL}"
-                )
+            if shown > read:
+                which = "only the first" if read == 1 else f"{read}"
+                yield f"the input has {shown} images, of which {which} can be read here; {exact.ALL}"
 
 
 def _frames(path: Path) -> int:
@@ -369,7 +374,7 @@ def _explained(path: Path, error: Exception) -> SofcError:
         return FormatError(f"{path}: cannot be read as an image: it is of no known kind, or damaged at its beginning")
     said = str(error).strip().splitlines()
     # Slips of a library that met what it did not expect mean nothing to others.
-    is_spoken = isinstance(error, _SPOKEN) and getattr(error, "errno", None) is None
+    is_spoken = isinstance(error, _SPOKEN) and getattr(error, "errno", None) is None and not _SLIPS.search(str(error))
     why = f": {said[0].rstrip('.')}" if said and is_spoken else ""
     if _NOT_KNOWN.search(why):
         return UnsupportedError(

@@ -15,6 +15,7 @@ from sofc.imagefiles.samples import Samples, meaning_of
 
 AXES = "nyxc"
 """Images, rows, columns, components: the letters that name axes, in the order that images have them in."""
+OBJECTS = "objects of Python as pickles, which are no samples"
 FEW = 4
 """Components that need no word: an image of more is told by its last axis being the shortest."""
 
@@ -98,7 +99,7 @@ def _array(path: Path) -> npt.NDArray[Any]:
         return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
     except ValueError as error:  # an array without elements, or of objects, is no map
         if "Python objects" in str(error):
-            raise FormatError(f"{path}: the array holds objects of Python as pickles, which are no samples") from None
+            raise FormatError(f"{path}: the array holds {OBJECTS}") from None
         array = np.load(path, allow_pickle=False)
     if not isinstance(array, np.ndarray):
         raise FormatError(f"{path}: the file holds no array")
