@@ -548,7 +548,7 @@ def test_names_in_a_file_cannot_lead_out(run: Run) -> None:
     Path("box/x.sofc").write_bytes(data)
     assert run("decode", "box/x.sofc", "--out-dir", "box/out").status == 0
     written = sorted(str(path) for path in Path().rglob("*.png"))
-    assert written == [f"box/out/x/{name}.png" for name in ("00000", "00001", "00003", "00004", "ok/fine")]
+    assert written == [f"box/out/x/{name}.png" for name in ("00000", "00001", "00004", "ok/FINE.png", "ok/fine")]
 
 
 @pytest.mark.parametrize(
@@ -579,9 +579,10 @@ def test_unsafe_names(name: str) -> None:
 
 
 def test_output_names() -> None:
-    names = OutputNames(["a/b.tif", "a/B.png", "", "x.y.z"], ".png")
-    assert [str(names(number)) for number in range(6)] == [
-        "a/b.png", "00001.png", "00002.png", "x.y.png", "00004.png", "00005.png",
+    names = OutputNames(["a/b.tif", "a/B.png", "", "x.y.z", "1.2.840.5.1", "1.2.840.5.2", "a/b.png"], ".png")
+    assert [str(names(number)) for number in range(8)] == [
+        *("a/b.png", "a/B.png.png", "00002.png", "x.y.z.png", "1.2.840.5.1.png", "1.2.840.5.2.png"),
+        *("00006.png", "00007.png"),
     ]  # fmt: skip
     clash = OutputNames(["00001.png", "?"], ".png")
     assert [str(clash(0)), str(clash(1))] == ["00001.png", "00001-.png"]

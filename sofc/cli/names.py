@@ -52,13 +52,17 @@ class OutputNames:
         self._used: set[str] = set()
 
     def __call__(self, image: int) -> PurePosixPath:
-        """The path of image number ``image``: its kept name where that is safe and still free, else its number."""
-        path = safe_name(self._names[image]) if image < len(self._names) else None
-        if path is not None:
-            path = path.with_name((path.stem if path.suffix else path.name) + self._suffix)
-            path = safe_name(str(path))  # the suffix may be a longer one
-        if path is None or str(path).casefold() in self._used:
-            path = PurePosixPath(f"{image:05d}{self._suffix}")
+        """The path of image number ``image``: its kept name, without the suffix of images that it may have or else with
+        it, where that is safe and still free; otherwise its number."""
+        from sofc.imagefiles.suffixes import without_suffix  # with all of that package, which few runs need
+
+        kept = safe_name(self._names[image]) if image < len(self._names) else None
+        path = PurePosixPath(f"{image:05d}{self._suffix}")
+        for stem in (without_suffix(kept.name), kept.name) if kept is not None else ():
+            named = safe_name(str(kept.with_name(stem + self._suffix)))  # the suffix may be a longer one
+            if named is not None and str(named).casefold() not in self._used:
+                path = named
+                break
         while str(path).casefold() in self._used:
             path = path.with_name(f"{path.stem}-{self._suffix}")
         self._used.add(str(path).casefold())

@@ -68,7 +68,7 @@ HELD_BYTES = 1 << 27
 _held: OrderedDict[ImageSource, Samples] = OrderedDict()
 _SLIPS = re.compile(
     "invalid literal|could not convert|cannot reshape|broadcast|values to unpack|buffer size|negative (seek|dimensions)"
-    "|zero-size array|imcd_"
+    "|zero-size array|imcd_|cannot convert float|read length"
 )
 """What Python and libraries say to programmers."""
 _NOT_KNOWN = re.compile("unsupported|not supported|not implemented", re.IGNORECASE)
