@@ -232,6 +232,26 @@ def test_bits_and_signs_of_dicom_palettes(folder: Path) -> None:
         assert np.array_equal(file.asarray(), indices[0])
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_tiff_palettes_say_their_bits(folder: Path, bits: int) -> None:
+    """libtiff passes over a palette where BitsPerSample is not given, and then opens no such file."""
+    with Image.open(_palette_of_few_colours(bits)) as image:
+        shown = np.asarray(image.convert("RGB"))
+    assert main(["encode", "-f", "-e", "1", "a.png", "-o", "a.sofc"]) == 0
+    assert main(["decode", "-f", "a.sofc", "-o", "a.tif"]) == 0
+    with tifffile.TiffFile("a.tif") as file:
+        assert file.pages[0].tags[258].value == bits
+    with Image.open("a.tif") as image:
+        assert np.array_equal(np.asarray(image.convert("RGB")), shown)
+
+
+def _palette_of_few_colours(bits: int) -> Path:
+    image = Image.fromarray(GRAY >> 8 - bits, "P")
+    image.putpalette(RANDOM.integers(0, 256, 3 << bits).tolist())
+    image.save("a.png", bits=bits)
+    return Path("a.png")
+
+
 def test_a_palette_that_cannot_be_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pydicom()
     write_dicom(Path("a.dcm"), GRAY[None], bits=8, photometric="PALETTE COLOR")

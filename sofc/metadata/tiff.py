@@ -349,6 +349,7 @@ def _colour_map(fields: Mapping[int, Field], palette: Palette) -> dict[int, Fiel
     colours[: len(given)] = given
     return {
         PHOTOMETRIC: Field(ifd.SHORT, 1, struct.pack("<H", INDEXED)),
+        BITS_PER_SAMPLE: Field(ifd.SHORT, 1, struct.pack("<H", bits)),  # libtiff asks for it, though 1 needs no field
         COLOUR_MAP: Field(ifd.SHORT, colours.size, colours.T.tobytes()),
     }
 
