@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, features
 from test_imagefiles_medical import write_dicom
 
 import sofc
@@ -164,6 +164,24 @@ def test_frames_that_no_animation_names_are_said(folder: Path, kept: tuple[int, 
         said = " ".join(remarks(Path("a.png")))
     there = sum(number in (1, 3) for number in kept) + (1 not in kept[: kept.index(2)])
     assert (f"the input has {there} images" in said) == (there > read)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow has no AVIF")
+def test_other_pictures_of_avif_files_are_said(folder: Path) -> None:
+    pytest.importorskip("imagecodecs")
+    exif, whole = Image.Exif(), io.BytesIO()
+    exif[271] = "somebody"
+    Image.fromarray(np.stack([GRAY] * 4, axis=-1)).save(whole, "AVIF", exif=exif)
+    alpha, item = b"auxiliary:alpha", b"\0\0ExifExif"  # of an item type and name
+    assert whole.getvalue().count(alpha) == whole.getvalue().count(item) == 1
+    for old, new, said in (
+        (alpha, alpha, ""),
+        (alpha, b"auxiliary:depth", "auxiliary:depth"),
+        (item, b"\0\0tmapExif", "gain map"),
+    ):
+        Path("a.avif").write_bytes(whole.getvalue().replace(old, new))
+        assert arrays(Path("a.avif"))[0].shape[:2] == GRAY.shape
+        assert [said in one for one in remarks(Path("a.avif"))] == ([True] if said else [])
 
 
 def test_warnings_of_libraries_are_not_said(folder: Path) -> None:

@@ -7,6 +7,7 @@ it would convert is refused.
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from sofc.errors import FormatError, UnsupportedError
 from sofc.image import Meaning
 from sofc.imagefiles import codestreams, jpeg, jpegxl
-from sofc.imagefiles.exact import KEEP
+from sofc.imagefiles.exact import ALL, KEEP
 from sofc.imagefiles.samples import Samples, meaning_of
 
 JP2 = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
@@ -31,6 +32,10 @@ KINDS = {
 IN_BOXES = ("jpeg2000", "jpegxl")
 """Those of ``KINDS`` whose boxes Pillow does not look into."""
 _AVIF_BRANDS = (b"ftypavif", b"ftypavis")
+_AUXILIARY, _ALPHA_NAMES = re.compile(rb"urn:[!-~]+"), (b"auxiliary:alpha", b"auxid:1")
+"""What an AVIF file says that pictures besides the first are, and how the names of alpha end (MIAF, 7.3.5.2)."""
+_GAIN_MAP = re.compile(rb"infe[\2\3].{7,9}tmap", re.DOTALL)
+"""An item that is made of a picture and a map of its brightness in a wider range."""
 _NOT_TURNED = b"irot\0"
 """A rotation by nothing."""
 # Of JPEG 2000: none, CMYK, sRGB, gray. Others are converted.
@@ -234,11 +239,25 @@ def _is_in_order(channels: bytes) -> bool:
     )
 
 
+def remarks(path: Path) -> Iterator[str]:
+    """The pictures of an AVIF file that are not stored, a sentence each: depths, maps of brightness and the like."""
+    head = _avif_head(path.read_bytes())
+    others = {name.decode("ascii") for name in _AUXILIARY.findall(head) if not name.endswith(_ALPHA_NAMES)}
+    if _GAIN_MAP.search(head):
+        others.add("a gain map")
+    for other in sorted(others):
+        yield f"the AVIF file has another picture ({other}), not stored; {ALL}"
+
+
+def _avif_head(data: bytes) -> bytes:
+    return next((data[begin:end] for kind, begin, end in boxes(data, 0, len(data)) if kind == b"meta"), b"")
+
+
 def _avif(path: Path, data: bytes) -> int:
     """Bits of a sample. What the decoder would do to the samples, and to more than one image, is refused."""
     if data[4:12] == b"ftypavis":
         raise UnsupportedError(f"{path}: AVIF files of several images are not read; {KEEP}")
-    head = next((data[begin:end] for kind, begin, end in boxes(data, 0, len(data)) if kind == b"meta"), b"")
+    head = _avif_head(data)
     for name, what in (
         (b"prem", "colours multiplied by alpha"),
         (b"clap", "a frame that cuts the image"),

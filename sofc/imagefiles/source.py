@@ -329,7 +329,9 @@ _SEVERAL: dict[str, ModuleType] = {"npz": npz, "fits": fits, "ico": ico, "y4m": 
 """Readers of files of one or more."""
 
 
-_REMARKING: dict[str, ModuleType] = {"dicom": dicom, "fits": fits, "nifti": nifti, "npy": stacks, "npz": npz}
+_REMARKING: dict[str, ModuleType] = {
+    **{"avif": codecs, "dicom": dicom, "fits": fits, "nifti": nifti, "npy": stacks, "npz": npz},
+}
 """Readers that say what of a file is not stored."""
 
 
