@@ -258,6 +258,8 @@ def test_a_palette_that_cannot_be_read(folder: Path, capsys: pytest.CaptureFixtu
     assert main(["encode", "--coder", "raw", "a.dcm"]) == 0
     assert "the palette of this DICOM file cannot be read" in capsys.readouterr().err
     assert np.array_equal(sofc.read("a.sofc"), GRAY)
+    assert main(["decode", "a.sofc", "-o", "b.dcm"]) == 0
+    assert Path("b.dcm").read_bytes() == Path("a.dcm").read_bytes()
 
 
 def test_jpeg_in_dicom_that_is_said_to_be_rgb(folder: Path) -> None:

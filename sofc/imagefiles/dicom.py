@@ -134,6 +134,10 @@ def remarks(path: Path) -> Iterator[str]:
     if (more := frames - int(data_set.get("NumberOfFrames") or 1)) > 0:
         what = "frame" if more == 1 else "frames"
         yield f"the DICOM file has {more} more {what} than it says (Number of Frames), not stored; {exact.ALL}"
+    try:
+        palette_of(path)
+    except FormatError as error:
+        yield f"{str(error).removeprefix(f'{path}: ')}; its colours are not stored; {exact.ALL}"
     if _has_more_bits(path, data_set):
         what = "an overlay" if _has_overlay(path) else "other data"
         bits = f"the bits above the {data_set.BitsStored} of each sample"

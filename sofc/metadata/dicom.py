@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from sofc.container.records import Metadata, MetadataKind
-from sofc.errors import UnsupportedError
+from sofc.errors import FormatError, UnsupportedError
 from sofc.imagefiles import dicom
 from sofc.metadata.dicom_file import FLOATS
 from sofc.metadata.palette import Palette, narrowed, palette_item
@@ -32,9 +33,10 @@ def read(path: Path) -> list[Metadata]:
     except UnsupportedError:  # as loading will say
         photometric = []
     palette = []
-    if (colours := dicom.palette_of(path)) is not None:
-        colours = narrowed(colours.astype(np.uint16)) if colours.dtype == np.uint16 else colours
-        palette.append(palette_item(Palette(colours)))
+    with contextlib.suppress(FormatError):  # as the reader's remarks say
+        if (colours := dicom.palette_of(path)) is not None:
+            colours = narrowed(colours.astype(np.uint16)) if colours.dtype == np.uint16 else colours
+            palette.append(palette_item(Palette(colours)))
     try:
         return [*photometric, *palette, *_data_set(path)]
     except (zlib.error, AttributeError) as error:
