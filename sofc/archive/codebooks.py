@@ -7,11 +7,12 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from sofc.archive.coding import Member, codebook_paths
+from sofc.archive.coding import codebook_paths
 from sofc.archive.kinds import Kind
 from sofc.archive.manifest import FORMAT
+from sofc.archive.plan import Stored, members
 from sofc.errors import SofcError
 from sofc.places import Place, StorePath, here_all, replacing_at
 
@@ -21,58 +22,78 @@ if TYPE_CHECKING:
 FOLDER = "codebooks"
 LEAST_BYTES = 1 << 20
 """Kinds whose files take less are coded with the built-in codebook: what one of their own could save is little."""
-LEAST_FILES = 8
-SAMPLE_FILES = 1 << 11
+LEAST_IMAGES = 8
+SAMPLE_IMAGES = 1 << 11
 SAMPLE_PIXELS = 1 << 23
-"""What is trained on of a kind, at most: files spread evenly over it."""
+"""What is trained on of a kind, at most: images spread evenly over it."""
 HELD_BYTES = 1 << 14
 """Of a file whose image is held in memory while it is trained on."""
-VERSION = 4
+HELD_SAMPLE_BYTES = 1 << 17
+"""Of the samples of an image, of a file of several, that is held."""
+VERSION = 5
+
+
+class Sampled(NamedTuple):
+    """A file that is trained on, and the numbers of those of its images that are: all of them where it is one."""
+
+    path: Place
+    size: int
+    digest: str
+    images: range
 
 
 def train_codebook(
     kind: Kind,
     effort: int,
-    members: Sequence[Member],
-    pixels: int,
+    root: Place,
+    contents: Sequence[Stored],
     folder: Place,
     draft: Place,
     executor: Executor | None,
 ) -> str | None:
     """The id, in hexadecimal, of the codebook of a kind, which is in ``folder`` then; None where none pays.
 
-    ``pixels``: of all members. What came of training is noted in ``draft``, so that a run that goes on need not repeat
-    it.
+    ``contents``: of the kind, below ``root``. What came of training is noted in ``draft``, so that a run that goes on
+    need not repeat it.
     """
-    if sum(member.size for member in members) < LEAST_BYTES or len(members) < LEAST_FILES:
+    images = sum(one.facts.images for one in contents)
+    if sum(one.size for one in contents) < LEAST_BYTES or images < LEAST_IMAGES:
         return None
-    sample = members[:: max(1, -(-len(members) // SAMPLE_FILES), -(-pixels // SAMPLE_PIXELS))]
-    how = [FORMAT, VERSION, effort, len(members), [member.digest for member in sample]]
+    chosen = sample(root, contents)
+    how = [FORMAT, VERSION, effort, images, [(one.digest, str(one.images)) for one in chosen]]
     note = draft / f"{hashlib.sha256(json.dumps(how).encode()).hexdigest()[:32]}.codebook"
     if note.exists():
         found = note.read_bytes().decode("ascii") or None
         if found is None or all(path.exists() for path in codebook_paths(folder, found)):
             return found
-    found = _trained(kind, effort, members, sample, folder, executor)
+    found = _trained(kind, effort, images, chosen, folder, executor)
     with replacing_at(note) as file:
         file.write((found or "").encode())
     return found
 
 
+def sample(root: Place, contents: Sequence[Stored]) -> list[Sampled]:
+    """Every so many-th of all images of a kind: so many that no more than SAMPLE_IMAGES and SAMPLE_PIXELS are taken."""
+    images = sum(one.facts.images for one in contents)
+    pixels = sum(one.facts.width * one.facts.height * one.facts.images for one in contents)
+    step = max(1, -(-images // SAMPLE_IMAGES), -(-pixels // SAMPLE_PIXELS))
+    found, first = [], 0
+    for one, member in zip(contents, members(root, contents), strict=True):
+        if first < one.facts.images:
+            numbers = range(first, one.facts.images, step)
+            found.append(Sampled(member.path, member.size, member.digest, numbers))
+            first += step * len(numbers)
+        first -= one.facts.images
+    return found
+
+
 def _trained(
-    kind: Kind,
-    effort: int,
-    members: Sequence[Member],
-    sample: Sequence[Member],
-    folder: Place,
-    executor: Executor | None,
+    kind: Kind, effort: int, images: int, chosen: Sequence[Sampled], folder: Place, executor: Executor | None
 ) -> str | None:
     from sofc.training import train
 
     try:
-        images = _images_of(sample)
-        to_come = len(images) * len(members) // len(sample)
-        result = train(images, name=kind.name, efforts=[effort], for_images=to_come, executor=executor)
+        result = train(_images_of(chosen), name=kind.name, efforts=[effort], for_images=images, executor=executor)
     except SofcError:
         return None  # samples that no codebook is for, or too few of them
     if not result.report.is_worthwhile:
@@ -84,22 +105,35 @@ def _trained(
     return id
 
 
-def _images_of(members: Sequence[Member]) -> list[ImageSource]:
+def _images_of(chosen: Sequence[Sampled]) -> list[ImageSource]:
     """The images of files, in the order that ``train`` gives paths: in memory where they are small and plain, as
     training reads each of them many times; others of a store are fetched by who reads them."""
     from sofc.imagefiles import ImageSource, sources
     from sofc.keepfile import read_plain
 
     found: list[ImageSource] = []
-    with here_all([member.path for member in members]) as paths:
-        for member, path in sorted(zip(members, paths, strict=True), key=lambda pair: str(pair[0].path).split("/")):
+    with here_all([one.path for one in chosen]) as paths:
+        for one, path in sorted(zip(chosen, paths, strict=True), key=lambda pair: str(pair[0].path).split("/")):
             if isinstance(path, OSError):
                 raise path
-            if member.size <= HELD_BYTES and (plain := read_plain(path.read_bytes(), str(path))) is not None:
+            if one.size <= HELD_BYTES and (plain := read_plain(path.read_bytes(), str(path))) is not None:
                 found.append(ImageSource(array=plain.samples.array))
                 continue
             inside = sources([path])
-            if isinstance(member.path, StorePath):
-                inside = [replace(one, path=None, place=member.path) for one in inside]
+            if len(inside) > 1:
+                inside = [_held(inside[number]) for number in one.images if number < len(inside)]
+            if isinstance(one.path, StorePath):
+                inside = [replace(source, path=None, place=one.path) if source.path else source for source in inside]
             found += inside
     return found
+
+
+def _held(source: ImageSource) -> ImageSource:
+    """One of several images of a file, which may have to be unpacked from its start for each: in memory if it is small
+    and if nothing but its samples is known of it."""
+    from sofc.imagefiles import ImageSource, load
+
+    samples = load(source)
+    held = ImageSource(array=samples.array)
+    is_plain = samples.jpeg is None and load(held)[1:] == samples[1:]
+    return held if is_plain and samples.array.nbytes <= HELD_SAMPLE_BYTES else source

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sofc.imagefiles import Samples
     from sofc.keepfile.deflate import Known
 
-VERSION = 5
+VERSION = 6
 """Of the way in which units are made: other units come of other versions."""
 GROUP_IMAGES = 16
 """Images of a collection that are coded together: all of them are decoded for one."""
@@ -438,7 +438,6 @@ def _alone(data: bytes, path: Path, codebook: Codebook | None, effort: int, know
                     images,
                     codebook=picker(codebook),
                     effort=effort,
-                    key_interval=GROUP_IMAGES,
                     metadata=kept.items,
                     verify=False,
                 )

@@ -29,7 +29,7 @@ _READ_BYTES = 1 << 20
 PACKED = "other files"
 CROPS = "crops of other images"
 MANY = 16
-"""Files of one size make a kind of their own where there are so many."""
+"""Images of one size make a kind of their own where there are so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,9 @@ def _described(facts: Facts, samples: Samples) -> Facts:
 def kinds_of(files: Sequence[tuple[bytes, Facts]], rules: Sequence[Rule]) -> list[Kind]:
     """The kind of each file, of which the path and the facts are given: that of the first rule that the path matches,
     or what the facts say."""
-    sizes = Counter(_size(facts) for _, facts in files)
+    sizes: Counter[tuple[object, ...]] = Counter()
+    for _, facts in files:
+        sizes[_size(facts)] += facts.images
     return [_ruled(path, facts, rules, _found(facts, sizes[_size(facts)])) for path, facts in files]
 
 

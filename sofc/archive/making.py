@@ -29,7 +29,7 @@ from sofc.archive.manifest import (
     opened,
     read,
 )
-from sofc.archive.plan import Stored, effort_of, in_units, members, with_crops, work_of
+from sofc.archive.plan import Stored, effort_of, in_units, with_crops, work_of
 from sofc.archive.survey import survey
 from sofc.archive.tree import FILE, FOLDER, LINK, SPECIAL, Entry, is_escaped, path_of, shown, walk
 from sofc.errors import FormatError, SofcError, UsageError
@@ -282,11 +282,10 @@ class _Making:
         trained = next((old for old in alike if old.codebook and self._has_codebook(old.codebook)), None)
         if trained is not None or not (kind.train and self._settings.train):
             return trained or row
-        pixels = sum(one.facts.width * one.facts.height * one.facts.images for one in contents)
-        ordered = members(self._root, sorted(contents, key=lambda one: one.path))
         place = self._folder / codebooks.FOLDER
         draft = self._folder / DRAFT
-        found = codebooks.train_codebook(kind, effort, ordered, pixels, place, draft, self._executor)
+        ordered = sorted(contents, key=lambda one: one.path)
+        found = codebooks.train_codebook(kind, effort, self._root, ordered, place, draft, self._executor)
         self._progress(TRAINING, number + 1, count)
         return replace(row, codebook=found)
 

@@ -15,8 +15,8 @@ from sofc.places import Place
 
 DEFAULT_EFFORT = 5
 FAST_EFFORT = 1
-MANY_IMAGES = 10_000
-"""Where a kind has so many images each is coded fast, unless an effort is asked for."""
+MANY_FILES = 10_000
+"""Where a kind has so many files each is coded fast, unless an effort is asked for."""
 MOST_FILES = {COLLECTION: 2048, ALONE: 64, PACK: 1 << 14}
 MOST_CROPS = MOST_FILES[COLLECTION] // 2
 """Of one image, which stand in its unit."""
@@ -40,7 +40,7 @@ NO_CROPS: Crops = {}
 
 def effort_of(kind: Kind, contents: Sequence[Stored], asked: int | None) -> int:
     """The effort for a kind of these contents."""
-    usual = FAST_EFFORT if sum(one.facts.images for one in contents) >= MANY_IMAGES else DEFAULT_EFFORT
+    usual = FAST_EFFORT if len(contents) >= MANY_FILES else DEFAULT_EFFORT
     return kind.effort or asked or usual
 
 

@@ -1,0 +1,85 @@
+"""Archives of files that hold several images: kinds, efforts and codebooks look at the images in them."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sofc
+from sofc.archive import codebooks, kinds, plan, unit
+from sofc.archive.kinds import ALONE, Facts, Kind, kinds_of
+from sofc.archive.making import Settings, archive
+from sofc.archive.plan import Stored, effort_of
+from sofc.archive.reading import UnitReader
+from sofc.archive.restoring import restore
+from sofc.container import schema
+from sofc.container.chunks import FILE_HEAD_SIZE
+from sofc.container.walker import bytes_of, walk
+from sofc.training.report import TrainingReport
+
+SIDE = 20
+
+
+def put_idx(path: Path, images: int, seed: int) -> bytes:
+    """A packed IDX file of smooth images."""
+    steps = np.random.default_rng(seed).integers(0, 3, (images, SIDE, SIDE), np.uint8)
+    data = struct.pack(">4B3I", 0, 0, 8, 3, *steps.shape) + np.cumsum(steps, 2, np.uint8).tobytes()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(data, mtime=0))
+    return path.read_bytes()
+
+
+def facts(images: int, digest: str = "") -> Facts:
+    return Facts(digest, "gz", images, SIDE, SIDE, 1, 8)
+
+
+def test_images_of_one_size_are_counted_not_files() -> None:
+    files = [(b"many", facts(kinds.MANY - 1)), (b"one more", facts(2)), (b"few", Facts("", "gz", 3, 9, 9, 1, 8))]
+    many, more, few = kinds_of(files, [])
+    assert many == more != few
+    assert f"{SIDE} x {SIDE}" in many.name and "various" in few.name
+
+
+def test_only_many_files_are_coded_fast() -> None:
+    kind = Kind("x", ALONE)
+    assert effort_of(kind, [Stored(b"x", 1, facts(10 * plan.MANY_FILES))], None) == plan.DEFAULT_EFFORT
+    assert effort_of(kind, [Stored(b"x", 1, facts(1))] * plan.MANY_FILES, None) == plan.FAST_EFFORT
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 7, 1000])
+def test_a_sample_is_spread_over_images_wherever_files_end(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(codebooks, "SAMPLE_IMAGES", most)
+    counts = [1, 1, 5, 1, 9, 2, 1, 30]
+    contents = [Stored(b"%d" % number, 1, facts(count)) for number, count in enumerate(counts)]
+    total = sum(counts)
+    images = [(str(number), image) for number, count in enumerate(counts) for image in range(count)]
+    expected = images[:: max(1, -(-total // most))]
+    found = codebooks.sample(Path(), contents)
+    assert [(str(one.path), image) for one in found for image in one.images] == expected
+
+
+def test_a_codebook_is_mined_of_the_images_of_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codebooks, "LEAST_BYTES", 1)
+    monkeypatch.setattr(TrainingReport, "is_worthwhile", property(lambda self: True))
+    files = {name: put_idx(tmp_path / "tree" / name, 25, seed) for seed, name in enumerate(("a.gz", "b.gz"))}
+    done = archive(tmp_path / "tree", tmp_path / "archive", Settings(effort=1))
+    assert [kind.codebook is not None for kind in done.manifest.kinds] == [True]
+    restore(tmp_path / "archive", tmp_path / "back")
+    assert {name: (tmp_path / "back" / name).read_bytes() for name in files} == files
+    with sofc.open_archive(tmp_path / "archive") as opened:
+        assert len(opened.images("b.gz")) == 25
+
+
+def test_all_small_images_of_a_file_are_coded_together(tmp_path: Path) -> None:
+    put_idx(tmp_path / "tree" / "a.gz", 60, 1)
+    archive(tmp_path / "tree", tmp_path / "archive", Settings(effort=5, train=False))
+    (path,) = (tmp_path / "archive" / "units").iterdir()
+    reader = UnitReader(path, lambda reference: None)
+    assert reader.table.contents[0].way == unit.FROM_FILE
+    data = reader.own_file(0)
+    chunks = [kind for kind, *_ in walk(bytes_of(data), FILE_HEAD_SIZE, len(data))]
+    assert chunks.count(schema.GROUP) == 1
