@@ -41,6 +41,7 @@ _OVERLAY_BIT, _OVERLAY_DATA = 0x0102, 0x3000
 _COMPONENTS, _ALLOCATED = (1, 3), (1, 8, 16, 32, 64)
 _HALVED = "YBR_FULL_422"
 """Of the second and third component each sample stands for two pixels."""
+_PALETTE = "PALETTE COLOR"
 _FLOATS = {0x7FE00008: "f4", 0x7FE00009: "f8"}
 """Elements with floating-point samples, and their types."""
 
@@ -135,7 +136,8 @@ def remarks(path: Path) -> Iterator[str]:
         what = "frame" if more == 1 else "frames"
         yield f"the DICOM file has {more} more {what} than it says (Number of Frames), not stored; {exact.ALL}"
     try:
-        palette_of(path)
+        if data_set.PhotometricInterpretation == _PALETTE:
+            palette_of(path)
     except FormatError as error:
         yield f"{str(error).removeprefix(f'{path}: ')}; its colours are not stored; {exact.ALL}"
     if _has_more_bits(path, data_set):
@@ -243,7 +245,7 @@ def palette_of(path: Path) -> npt.NDArray[np.unsignedinteger] | None:
     Raises FormatError where they cannot be read.
     """
     data_set = _read(path)
-    if data_set.get("PhotometricInterpretation") != "PALETTE COLOR":
+    if data_set.get("PhotometricInterpretation") != _PALETTE:
         return None
     import pydicom
     from pydicom.pixels import apply_color_lut
