@@ -36,7 +36,7 @@ def pass_over_warnings() -> None:
     Python was told what to do with warnings, that holds."""
     if not sys.warnoptions:
         warnings.filterwarnings("ignore")
-        warnings.filterwarnings("default", module="sofc")
+        warnings.filterwarnings("default", category=UserWarning, module="sofc")
 
 
 class Said(NamedTuple):
