@@ -57,12 +57,11 @@ class OutputNames:
         from sofc.imagefiles.suffixes import without_suffix  # with all of that package, which few runs need
 
         kept = safe_name(self._names[image]) if image < len(self._names) else None
-        path = PurePosixPath(f"{image:05d}{self._suffix}")
-        for stem in (without_suffix(kept.name), kept.name) if kept is not None else ():
-            named = safe_name(str(kept.with_name(stem + self._suffix)))  # the suffix may be a longer one
-            if named is not None and str(named).casefold() not in self._used:
-                path = named
-                break
+        stems = [] if kept is None else [without_suffix(kept.name), kept.name]
+        named = [str(PurePosixPath(self._names[image]).with_name(stem + self._suffix)) for stem in stems]
+        paths = [path for path in map(safe_name, named) if path is not None]  # the suffix may be a longer one
+        free = (path for path in paths if str(path).casefold() not in self._used)
+        path = next(free, PurePosixPath(f"{image:05d}{self._suffix}"))
         while str(path).casefold() in self._used:
             path = path.with_name(f"{path.stem}-{self._suffix}")
         self._used.add(str(path).casefold())
