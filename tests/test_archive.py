@@ -22,6 +22,7 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from html.parser import HTMLParser
 from multiprocessing import get_context
 from pathlib import Path
@@ -331,6 +332,23 @@ def test_update(tree: Path, copied: Path, tmp_path: Path) -> None:
     assert verify(copied).lost == []
     named = {f"{row.name}.sofu" for row in manifest.read(copied, []).units}
     assert {path.name for path in (copied / "units").iterdir()} == named
+
+
+def test_what_was_moved_or_has_another_time_is_not_coded_again(tmp_path: Path) -> None:
+    root, folder = tmp_path / "tree", tmp_path / "archive"
+    for number in range(4):
+        put(root / f"{number}.png", encoded(picture(number), "PNG"))
+    put(root / "note.txt", b"read me")
+    archive(root, folder, FAST)
+    before = files_of(folder / "units")
+    (root / "inner").mkdir()
+    (root / "1.png").rename(root / "inner" / "one.png")
+    os.utime(root / "2.png", ns=(5, 5))
+    done = archive(root, folder, replace(FAST, update=True, forget=True))
+    assert (done.fresh, done.added, done.changed, done.dropped) == (0, ["inner/one.png"], ["2.png"], ["1.png"])
+    assert files_of(folder / "units") == before
+    restore(folder, tmp_path / "back")
+    assert contents(tmp_path / "back") == contents(root)
 
 
 def test_originals_are_removed_once_they_were_read_back(copied: Path, tmp_path: Path) -> None:

@@ -170,7 +170,9 @@ def kinds_of(files: Sequence[tuple[bytes, Facts]], rules: Sequence[Rule]) -> lis
     sizes: Counter[tuple[object, ...]] = Counter()
     for _, facts in files:
         sizes[_size(facts)] += facts.images
-    return [_ruled(path, facts, rules, _found(facts, sizes[_size(facts)])) for path, facts in files]
+    alike: dict[Kind, Kind] = {}  # the files of a kind have one object: there may be millions
+    kinds = (_ruled(path, facts, rules, _found(facts, sizes[_size(facts)])) for path, facts in files)
+    return [alike.setdefault(kind, kind) for kind in kinds]
 
 
 def _size(facts: Facts) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ import errno
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -43,6 +43,8 @@ Progress = Callable[[str, int, int], None]
 """Called with the stage, how much of it is done, and how much there is: files or bytes."""
 AHEAD = 256
 """Units that may be made before an earlier one is: some take long."""
+SORTED_FILES = 1 << 14
+"""About how many files those units have of which the one that takes longest is made first."""
 LOOKING, TRAINING, STORING = "looking at files", "training", "storing"
 
 
@@ -189,17 +191,17 @@ class _Making:
             if path in (b"", b"."):
                 raise error
             self._refuse(path, error.strerror or str(error))
-        digests = self._digests(entries)
-        stored = self._stored(digests)
-        self._assemble([*self._entries(entries, digests), *self._gone(entries)], stored)
+        digests, new = self._digests(entries)
+        stored = self._stored(digests, new)
+        self._assemble(entries, digests, stored)
         return self._result
 
     def _refuse(self, path: bytes, reason: str) -> None:
         self._unread.add(path)
         self._result.refused.append((shown(path), reason))
 
-    def _digests(self, entries: Sequence[Entry]) -> dict[bytes, bytes]:
-        """The SHA-256 of each file by its path; facts of those that are new are kept for ``_stored``."""
+    def _digests(self, entries: Sequence[Entry]) -> tuple[dict[bytes, bytes], list[Stored]]:
+        """The SHA-256 of each file by its path, and those that are new, with facts."""
         before = {path_of(row.path, row.escaped): row for row in self._old.entries}
         digests: dict[bytes, bytes] = {}
         unknown: list[Entry] = []
@@ -221,7 +223,7 @@ class _Making:
             self._progress(LOOKING, done, len(unknown))
 
         found = survey(self._root, unknown, self._folder / DRAFT, self._executor, advance)
-        self._new: list[Stored] = []
+        new: list[Stored] = []
         for entry, facts in zip(unknown, found, strict=True):
             if facts.error:
                 self._refuse(entry.path, facts.error)
@@ -229,15 +231,17 @@ class _Making:
             if facts.unread:
                 self._result.unread.append((shown(entry.path), facts.unread))
             digests[entry.path] = digest_bytes(facts.digest)
-            self._new.append(Stored(entry.path, entry.size, facts))
+            new.append(Stored(entry.path, entry.size, facts))
             if self._settings.update and digests[entry.path] not in self._damaged:
                 (self._result.changed if entry.path in before else self._result.added).append(shown(entry.path))
-        return digests
+        return digests, new
 
-    def _stored(self, digests: dict[bytes, bytes]) -> list[tuple[KindRow, MadeUnit, list[Stored]]]:
+    def _stored(
+        self, digests: Mapping[bytes, bytes], new: Sequence[Stored]
+    ) -> list[tuple[KindRow, MadeUnit, list[Stored]]]:
         """Store all contents that are new, each once."""
         fresh: dict[str, Stored] = {}
-        for one in self._new:
+        for one in new:
             if digests[one.path] not in self._stored_before:
                 fresh.setdefault(one.facts.digest, one)
         contents = list(fresh.values())
@@ -259,7 +263,7 @@ class _Making:
 
         def handed_out() -> Iterator[UnitPlan]:
             # What takes longest first, of those that may be under way at once: it is not what all wait for in the end.
-            for some in in_shards(plans, lambda planned: 1, AHEAD, AHEAD):
+            for some in in_shards(plans, lambda planned: len(planned[2]), AHEAD, SORTED_FILES):
                 for row, plan, ones in sorted(some, key=lambda planned: -work_of(planned[2])):
                     waiting.append((row, ones))
                     yield plan
@@ -298,18 +302,19 @@ class _Making:
         return True
 
     def _entries(
-        self, entries: Sequence[Entry], digests: dict[bytes, bytes]
-    ) -> Iterator[tuple[EntryRow, bytes | None]]:
-        """What stands in the tree, each file with its SHA-256."""
+        self, entries: Sequence[Entry], digests: Mapping[bytes, bytes], numbers: Mapping[bytes, int]
+    ) -> Iterator[EntryRow]:
+        """What stands in the tree; ``numbers``: those of contents by their SHA-256."""
         for entry in entries:
             if entry.type == FILE and entry.path not in digests:
                 continue
             if entry.type == SPECIAL:
                 self._result.special.append(shown(entry.path))
             target = entry.target if entry.type == LINK else None
-            escaped = is_escaped(entry.path)
-            row = EntryRow(shown(entry.path), escaped, entry.type, entry.time, entry.mode, None, target)
-            yield row, digests.get(entry.path)
+            content = numbers[digests[entry.path]] if entry.type == FILE else None
+            yield EntryRow(
+                shown(entry.path), is_escaped(entry.path), entry.type, entry.time, entry.mode, content, target
+            )
 
     def _gone(self, entries: Sequence[Entry]) -> Iterator[tuple[EntryRow, bytes | None]]:
         """What stands in the archive and no more in the tree; given where it is to stay. Nothing stays in a folder that
@@ -333,37 +338,59 @@ class _Making:
 
     def _assemble(
         self,
-        entries: Sequence[tuple[EntryRow, bytes | None]],
+        entries: Sequence[Entry],
+        digests: Mapping[bytes, bytes],
         stored: Sequence[tuple[KindRow, MadeUnit, list[Stored]]],
     ) -> None:
-        """The manifest: of what was there, what is still wanted, and what is new."""
+        """The manifest: of what was there, what is still wanted, and what is new. Of what there may be millions of
+        nothing is held twice."""
         manifest = self._result.manifest
-        wanted = {digest for _, digest in entries if digest is not None}
+        gone = list(self._gone(entries))
+        self._tell_damaged(entries, digests, gone, stored)
         contents: dict[bytes, tuple[ContentRow, KindRow, UnitRow]] = {}
         for row in self._old.contents:
             contents[row.sha256] = row, self._old.kinds[row.kind], self._old.units[row.unit]
         for kind, made, ones in stored:
             unit_row = UnitRow(made.key, made.size, digest_bytes(made.digest))
             for item, (one, share, way) in enumerate(zip(ones, made.stored, made.ways, strict=True)):
-                facts, digest = one.facts, digest_bytes(one.facts.digest)
+                facts, digest = one.facts, digests[one.path]
                 described = (facts.format, facts.images, facts.width, facts.height, facts.components, facts.bits)
                 of_kind = CROP_ROW if way == unit.FROM_CROP else kind
                 contents[digest] = ContentRow(digest, one.size, 0, 0, item, share, way, *described), of_kind, unit_row
-        again = {digest_bytes(one.facts.digest) for _, _, ones in stored for one in ones}
-        for entry, stored_as in entries:
-            if stored_as in self._damaged:
-                what = "stored anew" if stored_as in again else "gone from the tree, so that it may be lost"
-                self._result.damaged.append((entry.path, f"its unit was damaged; {what}"))
+        wanted = {*digests.values(), *(digest for _, digest in gone if digest is not None)}
         live = sorted(
             (found for digest, found in contents.items() if digest in wanted),
             key=lambda found: (found[1].store, found[1].name, found[2].name, found[0].item),
         )
+        del contents, wanted
         kinds = {kind: number for number, kind in enumerate(dict.fromkeys(kind for _, kind, _ in live))}
         units = {row: number for number, row in enumerate(dict.fromkeys(row for _, _, row in live))}
         manifest.kinds, manifest.units = list(kinds), list(units)
-        manifest.contents = [replace(row, kind=kinds[kind], unit=units[one]) for row, kind, one in live]
+        live.reverse()
+        while live:
+            row, kind, one_unit = live.pop()
+            manifest.contents.append(replace(row, kind=kinds[kind], unit=units[one_unit]))
         numbers = {row.sha256: number for number, row in enumerate(manifest.contents)}
-        manifest.entries = [row if digest is None else replace(row, content=numbers[digest]) for row, digest in entries]
+        manifest.entries = list(self._entries(entries, digests, numbers))
+        manifest.entries += [row if digest is None else replace(row, content=numbers[digest]) for row, digest in gone]
+
+    def _tell_damaged(
+        self,
+        entries: Sequence[Entry],
+        digests: Mapping[bytes, bytes],
+        gone: Sequence[tuple[EntryRow, bytes | None]],
+        stored: Sequence[tuple[KindRow, MadeUnit, list[Stored]]],
+    ) -> None:
+        """Say of each file that stood in a damaged unit what became of it."""
+        if not self._damaged:
+            return
+        again = {digests[one.path] for _, _, ones in stored for one in ones}
+        harmed = [(shown(entry.path), digest) for entry in entries if (digest := digests.get(entry.path))]
+        harmed += [(row.path, digest) for row, digest in gone if digest is not None]
+        for path, digest in harmed:
+            if digest in self._damaged:
+                what = "stored anew" if digest in again else "gone from the tree, so that it may be lost"
+                self._result.damaged.append((path, f"its unit was damaged; {what}"))
 
 
 def _remove_drafts(folder: Place) -> None:

@@ -143,7 +143,8 @@ class Manifest:
             replacing_at(folder / COPY) as file,
             lzma.open(file, "wb", check=lzma.CHECK_SHA256, filters=filters) as packer,
         ):
-            packer.write(self._as_json())
+            for piece in self._as_json():
+                packer.write(piece)
         with replacing_at(folder / CHECK) as file:
             file.write(check.encode())
         move(folder / NEW, folder / NAME)
@@ -169,18 +170,21 @@ class Manifest:
             rows = map(_values_of(_ROWS[name]), getattr(self, name))
             yield from ((number, *values) for number, values in enumerate(rows))
 
-    def _as_json(self) -> bytes:
-        """Columns of each table, so that like stands beside like."""
-        tables: dict[str, dict[str, list[Any]]] = {}
-        for name, columns in TABLES.items():
-            values = list(zip(*self._rows(name), strict=True)) or [()] * len(columns)
-            tables[name] = {}
-            for column, found in zip(columns, values, strict=True):
+    def _as_json(self) -> Iterator[bytes]:
+        """Columns of each table, so that like stands beside like; in pieces, as there may be millions of rows."""
+        for number, (name, columns) in enumerate(TABLES.items()):
+            yield f'{"," if number else "{"}"{name}":'.encode()
+            rows, before = list(self._rows(name)), "{"
+            for place, column in enumerate(columns):
+                if (name, column) in _NOT_COPIED:
+                    continue
+                values = [row[place] for row in rows]
                 if (name, column) in _HEXADECIMAL:
-                    tables[name][column] = [None if value is None else value.hex() for value in found]
-                elif (name, column) not in _NOT_COPIED:
-                    tables[name][column] = list(found)
-        return json.dumps(tables, separators=(",", ":")).encode()
+                    values = [None if value is None else value.hex() for value in values]
+                yield f'{before}"{column}":{json.dumps(values, separators=(",", ":"))}'.encode()
+                before = ","
+            yield b"}"
+        yield b"}"
 
 
 def _values_of(row: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
