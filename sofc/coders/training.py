@@ -105,6 +105,11 @@ class CoderTraining(ABC):
         """Whether most images of the kind are coded by this coder's models alone, so that others need to hold less."""
         return False
 
+    @property
+    def has_networks(self) -> bool:
+        """Whether a neural network was fitted that pays."""
+        return False
+
     @abstractmethod
     def report(self) -> list[str]:
         """What was found, one line each, for people."""

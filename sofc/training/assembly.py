@@ -33,8 +33,8 @@ def assemble(
     known = len(borrowed(bases))
     sections: list[Section] = []
     models = []
-    for collection, (results, adapted) in zip(collections, trained, strict=True):
-        for result in results:
+    for collection, mined in zip(collections, trained, strict=True):
+        for result in mined.trained:
             first = known + len(sections)
             sections += result.training.sections()
             models += [
@@ -48,9 +48,9 @@ def assemble(
                 )
                 for effort, numbers in _wanted(result.training.models(), efforts, max(result.coder.efforts))
             ]
-        if general and adapted is None:
+        if general and mined.adapted is None:
             base = base_of(collection.kind)
-            traced = any(result.training.serves_most for result in results)
+            traced = any(result.training.serves_most for result in mined.trained)
             few = efforts is not None or len(collection.mined) < FEW
             found = companions(base, collection.kind, few=few, traced=traced)
             models += [_moved(model, starts[base]) for model in found]

@@ -88,5 +88,9 @@ class Collection:
 
     def sample(self, samples: int) -> tuple[ImageSource, ...]:
         """Evenly spread images of at most so many pixels, one at least."""
+        return tuple(self.thinned(samples).mined)
+
+    def thinned(self, samples: int) -> Collection:
+        """The same, but of those mined only evenly spread ones of at most so many pixels, one at least."""
         step = max(1, -(-sum(self.pixels) // samples))
-        return tuple(self.mined[::step])
+        return replace(self, mined=self.mined[::step], pixels=self.pixels[::step])

@@ -15,10 +15,10 @@ from sofc.imagefiles import ImageSource
 from sofc.training.adapted import Usage, builtin_usage
 from sofc.training.assembly import assemble, provenance
 from sofc.training.collection import Collection, TrainingImages, image_sources, members_of
-from sofc.training.held_out import Sizes, coded_sizes
-from sofc.training.mining import Mined, Outlook, mine
+from sofc.training.held_out import Sizes, coded_size, coded_sizes
+from sofc.training.mining import Mined, Outlook, mine, mine_anew
 from sofc.training.recipes import coder_to_train
-from sofc.training.report import ModelReport, TrainingReport
+from sofc.training.report import MARGIN, ModelReport, TrainingReport
 from sofc.training.settings import COUNTER_BYTES, WORTH, Settings
 from sofc.training.shards import cut
 from sofc.training.survey import Facts, survey
@@ -29,6 +29,8 @@ PassedOver = Callable[[ImageSource, SofcError | OSError], object]
 
 EXPECTED_FROM = 4
 """Images of a kind that are coded to see how much they take."""
+JUDGED_BYTES = 1 << 21
+"""Bytes of samples of images held out, at most, by which it is seen whether a network pays."""
 FEW_PIXELS = 1 << 20
 """Where no more than so many are mined, models are trained once more with the images that were held out."""
 
@@ -112,7 +114,7 @@ def train(
         settings = settings.for_few(expected)
     if settings.counter_bytes is None and len(collections) > 1:
         settings = replace(settings, counter_bytes=COUNTER_BYTES // len(collections))
-    trained = [mine(each, settings, outlook, crew) for each, outlook in zip(collections, outlooks, strict=True)]
+    trained = [_mined(each, settings, outlook, crew) for each, outlook in zip(collections, outlooks, strict=True)]
     draft = assemble(name, collections, trained, "", coder is None, settings.efforts)
     reports = [
         _report(collection, results, draft, settings, crew)
@@ -124,7 +126,11 @@ def train(
         keeps_patches = settings.coder is not None and settings.coder.keeps_patches
         if collection.held_out and sum(collection.pixels) <= FEW_PIXELS and not keeps_patches:
             collections[number] = Collection.of(collection.kind, members[collection.kind], everything)
-            trained[number] = mine(collections[number], everything, outlooks[number], crew)
+            again = collections[number], everything, outlooks[number]
+            found = mine(*again, crew)
+            if trained[number].network_saves is not None:
+                found = mine_anew(*again, found, crew) or trained[number]
+            trained[number] = found
     codebook = assemble(
         name, collections, trained, provenance(facts, settings, reports), coder is None, settings.efforts
     )
@@ -167,6 +173,28 @@ def _usages(collections: Sequence[Collection], crew: Crew) -> list[Usage]:
     return found
 
 
+def _mined(collection: Collection, settings: Settings, outlook: Outlook | None, crew: Crew) -> Mined:
+    """What was mined of one kind of images: changes of the base's models, or new ones with a network where by images
+    held out these clearly save more than they take."""
+    found = mine(collection, settings, outlook, crew)
+    anew = mine_anew(collection, settings, outlook, found, crew) if collection.held_out else None
+    if outlook is None or anew is None:
+        return found
+    step = -(-collection.held_out_bytes // JUDGED_BYTES)
+    held = collection.held_out[::step]
+
+    def coded(mined: Mined) -> int:
+        codebook = assemble("", [collection], [mined], "", True, settings.efforts)
+        function = partial(coded_size, codebook=codebook, effort=settings.judged_at)
+        return sum(crew.map(f"{collection.kind}: a network or changed models", function, cut(held)))
+
+    changed = coded(found)
+    saved = changed - coded(anew)
+    if saved * outlook.images <= MARGIN * max(0, anew.size - found.size) * len(held):
+        return found
+    return anew._replace(network_saves=saved / changed)
+
+
 def _report(collection: Collection, mined: Mined, codebook: Codebook, settings: Settings, crew: Crew) -> ModelReport:
     """What the codebook gains on the held-out images."""
     held = collection.held_out
@@ -183,4 +211,6 @@ def _report(collection: Collection, mined: Mined, codebook: Codebook, settings: 
         raw=collection.held_out_bytes,
         builtin=sum(size.builtin for size in sizes),
         coded=sum(size.coded for size in sizes),
+        has_network=mined.has_networks,
+        network_saves=mined.network_saves,
     )

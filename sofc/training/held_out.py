@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
@@ -10,7 +10,9 @@ from typing import NamedTuple
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
 from sofc.collection import encode_collection
+from sofc.image import PixelFormat
 from sofc.imagefiles import ImageSource, each
+from sofc.stream.settings import EncoderSettings
 
 
 def split(count: int, share: float) -> list[int]:
@@ -28,16 +30,23 @@ class Sizes(NamedTuple):
     builtin: int
 
 
-def coded_sizes(sources: Iterable[ImageSource], *, codebook: Codebook, coder: str | None, effort: int) -> Sizes:
+def coded_sizes(sources: Sequence[ImageSource], *, codebook: Codebook, coder: str | None, effort: int) -> Sizes:
     """What files of the images take that refer to the codebook, and what the caller would get without it, at an effort.
 
     Images of one file are stored in one file, and so are all arrays: each file has to name its codebook.
     """
-    sizes = Sizes(0, 0)
-    for _, members in groupby(sources, key=attrgetter("path")):
-        images = list(each(members))
-        own = encode_collection(images, codebook=codebook, coder=coder, effort=effort, verify=False, digest=False)
-        builtin = encode_collection(images, codebook=builtin_codebook, effort=effort, verify=False, digest=False)
-        found = Sizes(*(sum(map(len, pieces)) for pieces in (own, builtin)))
-        sizes = Sizes(sizes.coded + found.coded, sizes.builtin + found.builtin)
-    return sizes
+    own = coded_size(sources, codebook=codebook, coder=coder, effort=effort)
+    return Sizes(own, coded_size(sources, codebook=builtin_codebook, effort=effort))
+
+
+def coded_size(
+    sources: Sequence[ImageSource],
+    *,
+    codebook: Codebook | Callable[[PixelFormat], Codebook | None],
+    coder: str | None = None,
+    effort: int,
+) -> int:
+    """What files of the images take, one for those of one file, at an effort."""
+    settings = EncoderSettings(codebook=codebook, coder=coder, effort=effort, verify=False, digest=False)
+    files = (each(members) for _, members in groupby(sources, key=attrgetter("path")))
+    return sum(len(piece) for images in files for piece in encode_collection(images, **settings))

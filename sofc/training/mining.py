@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.band.candidates import FASTEST
+from sofc.coders import context
 from sofc.coders.base import Descriptor
 from sofc.coders.registry import CODERS, apart
 from sofc.coders.training import CoderTraining, TrainingSettings
@@ -50,6 +51,9 @@ class Mined(NamedTuple):
 
     trained: list[Trained]
     adapted: Adapted | None = None
+    network_saves: float | None = None
+    """The share that new models with a network take off images held out beyond what changes of the base's would, where
+    they have been chosen for it."""
 
     @property
     def size(self) -> int:
@@ -57,6 +61,11 @@ class Mined(NamedTuple):
         changes = self.adapted.changes.values() if self.adapted is not None else ()
         sections = (section.data for result in self.trained for section in result.training.sections())
         return sum(map(len, changes)) + sum(map(len, sections))
+
+    @property
+    def has_networks(self) -> bool:
+        """Whether new models have a neural network."""
+        return any(result.training.has_networks for result in self.trained)
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -68,6 +77,11 @@ class Mined(NamedTuple):
         )
 
 
+NETWORK_FROM = 1_000_000
+"""Bytes of images of one component to come from which on it is seen whether a network pays: it takes 7 kB, what goes
+with it as much and more, and training it a minute of the processor."""
+NETWORK_SAMPLES, NETWORK_IMAGES = 1 << 21, 16
+"""Samples that new models with a network are mined of at most, and images of which these are, at least."""
 FALLBACK_BYTES = 200_000
 """Bytes of a codebook that trained counters take at most which few images need."""
 TRIAL_SAMPLES = 1 << 21
@@ -85,22 +99,29 @@ def train_kind(collection: Collection, settings: Settings, crew: Crew) -> list[T
         if any(before.training.serves_most for before in trained):
             settings = replace(settings, counter_bytes=min(settings.counter_bytes or FALLBACK_BYTES, FALLBACK_BYTES))
         treatment = _choose_treatment(collection, recipe, settings, crew)
-        training = _start(collection, recipe, treatment, settings)
-        number = 1
-        while (step := training.next_pass()) is not None:
-            stage = f"{collection.kind}: {recipe.coder.name}, pass {number}"
-            training.merge(run(step, collection, treatment, stage, crew))
-            number += 1
-        trained.append(Trained(recipe.coder, treatment.transform, training))
+        trained.append(_trained(collection, recipe.coder, treatment, settings, crew))
     return trained
 
 
-def _start(collection: Collection, recipe: Recipe, treatment: Treatment, settings: Settings) -> CoderTraining:
+def _trained(
+    collection: Collection, coder: Descriptor, treatment: Treatment, settings: Settings, crew: Crew
+) -> Trained:
+    """A coder's models for one kind of image."""
+    training = _start(collection, coder, treatment, settings)
+    number = 1
+    while (step := training.next_pass()) is not None:
+        stage = f"{collection.kind}: {coder.name}, pass {number}"
+        training.merge(run(step, collection, treatment, stage, crew))
+        number += 1
+    return Trained(coder, treatment.transform, training)
+
+
+def _start(collection: Collection, coder: Descriptor, treatment: Treatment, settings: Settings) -> CoderTraining:
     transform = TRANSFORMS[treatment.transform]
     ranges = transform.ranges(collection.kind.components, collection.max_bits)
     ranges = ranges[: len(ranges) - transform.corrections]
-    assert recipe.coder.start_training is not None, "recipes are for coders that can be trained"
-    return recipe.coder.start_training(
+    assert coder.start_training is not None, "recipes are for coders that can be trained"
+    return coder.start_training(
         ranges, TrainingSettings(settings.min_images, settings.iterations, settings.counter_bytes, settings.efforts)
     )
 
@@ -114,7 +135,7 @@ def _choose_treatment(collection: Collection, recipe: Recipe, settings: Settings
         return treatments[0]
     costs = []
     for treatment in treatments:
-        training = _start(collection, recipe, treatment, settings)
+        training = _start(collection, recipe.coder, treatment, settings)
         while training.cost() is None and (step := training.next_pass()) is not None:
             stage = f"{collection.kind}: trying colour transform {TRANSFORMS[treatment.transform].name}"
             training.merge(run(step._replace(samples=TRIAL_SAMPLES), collection, treatment, stage, crew))
@@ -157,3 +178,20 @@ def mine(collection: Collection, settings: Settings, outlook: Outlook | None, cr
     if settings.efforts == FEW_EFFORTS:
         return Mined(train_kind(collection, replace(settings, efforts=FASTEST), crew), adapted)
     return Mined([], adapted)
+
+
+def mine_anew(
+    collection: Collection, settings: Settings, outlook: Outlook | None, found: Mined, crew: Crew
+) -> Mined | None:
+    """Beside what was ``found``, new models with a network for the default effort, in place of changes of the base's;
+    None where no network can be hoped for, or none pays."""
+    if outlook is None or outlook.size < NETWORK_FROM or collection.kind.components > 1 or found.adapted is None:
+        return None
+    few = collection.thinned(NETWORK_SAMPLES)
+    (first, _), *_ = adaptable(base_of(collection.kind), collection.kind, outlook.usage)
+    if first.coder != context.CODER.id or len(few.mined) < NETWORK_IMAGES:
+        return None
+    settings = replace(settings, efforts=(DEFAULT_EFFORT,))
+    # Small images that lack values each are coded in groups, which do not.
+    anew = Mined([*found.trained, _trained(few, context.CODER, Treatment(first.transform), settings, crew)])
+    return anew if anew.has_networks else None

@@ -15,7 +15,8 @@ class ModelReport:
 
     Byte counts are of the held-out images: ``raw`` samples, ``builtin`` files that use the built-in codebook, as those
     do that are given none, and ``coded`` files that refer to this one. ``codebook`` is this model's share of the
-    codebook's bytes.
+    codebook's bytes. ``has_network``: whether new models have a small neural network, and ``network_saves`` what share
+    these take off held-out images beyond what changes of the built-in models would, where that was compared.
     """
 
     kind: str
@@ -26,6 +27,8 @@ class ModelReport:
     raw: int = 0
     builtin: int = 0
     coded: int = 0
+    has_network: bool = False
+    network_saves: float | None = None
 
     @property
     def saved_per_image(self) -> float:
@@ -41,6 +44,13 @@ class ModelReport:
         """For people; ``findings``: with what each coder found, for those who know how coders work."""
         text = [f"{self.kind}: mined {self.images}, held out {self.held_out}"]
         text += [f"  {finding}" for finding in self.findings if findings]
+        if self.network_saves is not None:
+            text.append(
+                f"  new models with a small neural network: held-out images take {self.network_saves:.1%} less than by "
+                "changes of the built-in models"
+            )
+        elif self.has_network:
+            text.append("  new models with a small neural network")
         if not self.held_out:
             text.append("  no image was held out (that takes 5 images and a share above 0), so the gain is not known")
             return text

@@ -30,7 +30,7 @@ from sofc.codebook import Codebook
 from sofc.coders.context import kernel, kernel_network, network_training, terms
 from sofc.coders.context import kernel_match as match
 from sofc.coders.context.coder import ContextCoder, InTurn, find_grid, learn_plane
-from sofc.coders.context.model import EFFORTS, PlaneModel
+from sofc.coders.context.model import EFFORTS, NETWORK_SHAPES, PlaneModel
 from sofc.coders.context.passes import parts
 from sofc.coders.context.section import BLOCK_BITS, NETWORKS, pack_plan, unpack_plan
 from sofc.coders.context.tracing import UNMIXED, detect_grid
@@ -720,31 +720,35 @@ def chosen_by_two(rng, shape):
 
 @pytest.mark.skipif(INTERPRETED, reason="takes long")
 def test_networks_are_trained_where_they_pay(monkeypatch):
-    """And only at effort 9, of images that are enough, with the same bytes every time."""
+    """And only at efforts 5 and 9, of images of one component that are enough, with the same bytes every time."""
     rng = np.random.default_rng(1)
     images = [chosen_by_two(rng, (32, 32)) for _ in range(40)]
     noise = [[rng.integers(0, 256, (32, 32)).astype(np.int32)] for _ in range(40)]
     spans = [PlaneRange(0, 255)]
 
-    def sections_of(images):
-        training = train(ContextTraining(spans, TrainingSettings(efforts=(5, 9))), images)
-        sections = training.sections()
-        return {effort: [sections[number].data for number in own] for effort, own in training.models()}
+    def sections_of(images, spans=spans):
+        training = train(ContextTraining(spans, TrainingSettings(efforts=(4, 5, 9))), images)
+        models = training.models()
+        return {effort: [training.sections()[number].data for number in numbers] for effort, numbers in models}
 
     def networks(sections):
         return [model.network for model in ContextCoder.from_sections(sections).models]
 
     assert networks(sections_of(images)[9]) == [NO_NETWORK]
     monkeypatch.setattr(network_training, "LEAST_SAMPLES", 1 << 13)
-    monkeypatch.setattr(network_training, "UNITS", (kernel_network.INPUTS, 16, 8))
     monkeypatch.setattr(network_training, "BATCH", 1 << 6)
-    found = sections_of(images)
-    (network,) = networks(found[9])
-    assert network.first.weights.shape == (16, kernel_network.INPUTS)
-    assert sections_of(images) == found
-    assert networks(found[5]) == [NO_NETWORK]
+    for effort, units in ((5, (12, 6)), (9, (16, 8))):
+        monkeypatch.setitem(NETWORK_SHAPES, effort, NETWORK_SHAPES[effort]._replace(units=units))
+    every = sections_of(images)
+    assert sections_of(images) == every
+    for effort, units in ((5, 12), (9, 16)):
+        (network,) = networks(every[effort])
+        assert network.first.weights.shape == (units, kernel_network.INPUTS)
+    assert networks(every[4]) == [NO_NETWORK]
+    doubled = sections_of([planes * 2 for planes in images], spans * 2)
+    assert networks(doubled[9])[0].is_asked and networks(doubled[5]) == [NO_NETWORK] * 2
     assert networks(sections_of(noise)[9]) == [NO_NETWORK]
-    coder = ContextCoder.from_sections(found[9])
+    coder = ContextCoder.from_sections(every[9])
     (stream,) = coder.encode(images[0], spans, 32)
     assert 8 * len(stream) < 5 * images[0][0].size
     check_round_trip(coder, images[0], spans, 32)

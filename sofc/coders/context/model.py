@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,15 +24,28 @@ EFFORTS = {2: (3, 1), 3: (4, 1), 4: (5, 1), 5: (5, 2), 6: (7, 2), 7: (15, 2), 8:
 OF_ONE = {5: (9, 3), 6: (11, 3), 7: (15, 3), 8: (19, 3)}
 """The same where there is only one plane: then there is time for more."""
 
-NETWORK_EFFORT = 9
-"""The effort at which planes may have networks."""
-NETWORK_SHAPE = (7, 2)
-"""Contexts and weight sets where there is one: with all of effort 9 Fashion-MNIST takes no less."""
+
+class NetworkShape(NamedTuple):
+    """Contexts and weight sets beside a network, and its units, of the first and the second layer."""
+
+    contexts: int
+    sets: int
+    units: tuple[int, int]
+
+
+NETWORK_SHAPES = {5: NetworkShape(3, 1, (32, 16)), 9: NetworkShape(7, 2, (64, 32))}
+"""Those of the efforts at which planes may have networks, below 9 only where there is one plane: at 5 a small one, for
+the time that decoding takes. With all contexts of effort 9 Fashion-MNIST takes no less."""
 
 
 def shapes(planes: int) -> dict[int, tuple[int, int]]:
     """Contexts and weight sets of each effort, for so many planes."""
     return {effort: OF_ONE.get(effort, shape) if planes == 1 else shape for effort, shape in EFFORTS.items()}
+
+
+def network_efforts(planes: int) -> list[int]:
+    """The efforts at which any of so many planes may have a network, rising."""
+    return [effort for effort in NETWORK_SHAPES if planes == 1 or effort == max(NETWORK_SHAPES)]
 
 
 @dataclass(frozen=True, eq=False)

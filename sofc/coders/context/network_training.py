@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.coders.context.kernel_network import INPUTS, list_inputs
-from sofc.coders.context.model import EFFORTS, NETWORK_EFFORT, NETWORK_SHAPE
+from sofc.coders.context.model import NetworkShape
 from sofc.coders.context.passes import PassOfPlane
 from sofc.coders.context.section import NETWORKS
 from sofc.coders.context.tracing import detect_grid, shifted, trace_image
@@ -24,14 +24,13 @@ SAMPLES = 1 << 23
 """Samples of one plane that networks are fitted to at most."""
 LEAST_SAMPLES = 1 << 18
 """Of fewer no network is fitted: it takes 7 kB."""
-UNITS, COMPONENTS = (INPUTS, 64, 32), 4
+COMPONENTS = 4
 CHUNK = 1 << 16
 """Samples that are put in random order at a time."""
 PIECE = 1 << 12
 """About so many samples of an image go into one chunk."""
-
-
-MOST_EPOCHS = 8
+MOST_EPOCHS = 4
+"""Rounds over all samples."""
 
 
 class _Piece(NamedTuple):
@@ -45,7 +44,13 @@ class _Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class FitNetwork(PassOfPlane):
-    """After the sizes of tables: the network of plane number ``plane``."""
+    """After the sizes of tables: the network of plane number ``plane`` at an effort.
+
+    ``without``: contexts and weight sets of that effort where there is none.
+    """
+
+    shape: NetworkShape
+    without: tuple[int, int]
 
     def collect(self, images: Iterator[list[Plane]]) -> Network:
         """The network, rounded to integers; one without units where it saves less than its bytes."""
@@ -53,7 +58,10 @@ class FitNetwork(PassOfPlane):
 
     def _coded(self, images: Sequence[list[Plane]], network: Network) -> int:
         """Bytes of images that are coded with a network, or at the same effort without one."""
-        contexts, sets = NETWORK_SHAPE if network.is_asked else EFFORTS[NETWORK_EFFORT]
+        if network.is_asked:
+            contexts, sets, _ = self.shape
+        else:
+            contexts, sets = self.without
         return self.code(images, sets, self.plan.neutral(contexts, forecast=network.is_asked), network)
 
     def _pieces(self, planes: Sequence[Plane]) -> Iterator[_Piece]:
@@ -70,7 +78,7 @@ class FitNetwork(PassOfPlane):
         if count < LEAST_SAMPLES:
             return NO_NETWORK
         random = np.random.RandomState(1)  # whose numbers are the same for ever
-        fit = MixtureFit(UNITS, COMPONENTS, BATCH, random)
+        fit = MixtureFit((INPUTS, *self.shape.units), COMPONENTS, BATCH, random)
         scale = Scale(self.plan.prediction.shift, self.ranges[self.plane].size)
         pieces = [(piece.samples, piece) for planes in images for piece in self._pieces(planes)]
         for rate, chunk in in_random_order(pieces, epochs_for(count, 2 * SAMPLES, MOST_EPOCHS), CHUNK, random):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sofc.coders.context import terms
 from sofc.coders.context.banks import MEDIAN_OF_MEAN, SAMPLES, Banks
 from sofc.coders.context.coder import ContextCoder
-from sofc.coders.context.model import EFFORTS, NETWORK_EFFORT, NETWORK_SHAPE, PlanePlan, Prediction, shapes
+from sofc.coders.context.model import EFFORTS, NETWORK_SHAPES, PlanePlan, Prediction, network_efforts, shapes
 from sofc.coders.context.network_training import SAMPLES as NETWORK_SAMPLES
 from sofc.coders.context.network_training import FitNetwork
 from sofc.coders.context.passes import (
@@ -63,7 +63,7 @@ class ContextTraining(MixingTraining[PlanePlan]):
         self._ranges = tuple(ranges)
         self._banks = Banks(ranges)
         self._cost: float | None = None
-        self._networks: dict[int, Network] = {}
+        self._networks: dict[tuple[int, int], Network] = {}
         every = shapes(len(ranges))
         budget = BUDGET if settings.counter_bytes is None else settings.counter_bytes
         super().__init__({effort: every[effort] for effort in settings.of(EFFORTS)}, budget)
@@ -117,9 +117,16 @@ class ContextTraining(MixingTraining[PlanePlan]):
         """The networks of planes without references, where they save more than they take."""
         plans = tuple(self._plans)
         planes = [number for number, plan in enumerate(plans) if not plan.prediction.references]
-        if NETWORK_EFFORT in self._shapes and planes:
-            found = yield Pass(tuple(FitNetwork(self._ranges, plans, plane) for plane in planes), NETWORK_SAMPLES)
-            self._networks = {plane: network for plane, network in zip(planes, found, strict=True) if network.is_asked}
+        efforts = [effort for effort in network_efforts(len(plans)) if effort in self._shapes]
+        jobs = [(effort, plane) for effort in reversed(efforts) for plane in planes]
+        if not jobs:
+            return
+        fits = tuple(
+            FitNetwork(self._ranges, plans, plane, NETWORK_SHAPES[effort], self._shapes[effort])
+            for effort, plane in jobs
+        )
+        found = yield Pass(fits, NETWORK_SAMPLES)
+        self._networks = {job: network for job, network in zip(jobs, found, strict=True) if network.is_asked}
 
     def _estimate_priors(self) -> Passes[list[Starts]]:
         """What bit models start with, as far as it pays for its bytes."""
@@ -133,9 +140,9 @@ class ContextTraining(MixingTraining[PlanePlan]):
         plans = tuple(self._plans)
 
         def task(effort: int, plane: int) -> WarmUp:
-            network = self._networks.get(plane, NO_NETWORK) if effort == NETWORK_EFFORT else NO_NETWORK
-            shape = NETWORK_SHAPE if network.is_asked else self._shapes[effort]
-            return WarmUp(self._ranges, plans, plane, *shape, starts[plane].folds, network)
+            network = self._networks.get((effort, plane), NO_NETWORK)
+            contexts, sets = NETWORK_SHAPES[effort][:2] if network.is_asked else self._shapes[effort]
+            return WarmUp(self._ranges, plans, plane, contexts, sets, starts[plane].folds, network)
 
         yield from self._warm_up_each(task, WARM_UP_SAMPLES)
 
@@ -143,10 +150,15 @@ class ContextTraining(MixingTraining[PlanePlan]):
         """Bits of an ideal static code of the residuals, after the survey; before it, those of the banks."""
         return self._banks.cost if self._cost is None else self._cost
 
+    @property
+    def has_networks(self) -> bool:
+        """Whether a plane has one, after the last pass."""
+        return bool(self._networks)
+
     def report(self) -> list[str]:
         """Bytes of the images of the warm-up at each effort."""
         maps = ", ".join("grid" if plan.prediction.class_map == bank.GRID else "texture" for plan in self._plans)
-        networks = [f"networks at effort {NETWORK_EFFORT}: {len(self._networks)}"] if self._networks else []
+        networks = [f"effort {effort}: a network for component {plane + 1}" for effort, plane in sorted(self._networks)]
         return [f"class maps: {maps}", *networks, *super().report()]
 
 
