@@ -437,7 +437,7 @@ def test_models_for_effort_1_come_with_enough_images(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(driver, "builtin_usage", usage_of)
     few = train(images, name="few", held_out=0, for_images=10).codebook
-    enough = -(-FASTEST_FROM * len(images) // sum(usage.size for usage in usages[:4]))
+    enough = -(-FASTEST_FROM * len(images) // sum(usage.size for usage in usages))
     many = train(images, name="many", held_out=0, for_images=2 * enough).codebook
     assert [model.effort for model in few.models] == [model.effort for model in few.bases[0].models]
     assert next(model.effort for model in many.models if many.owns(model)) == 1
@@ -496,6 +496,37 @@ def test_networks_are_asked_for_where_they_can_be_hoped_for(monkeypatch: pytest.
     assert driver._mined(replace(collection, held_out=[]), settings, outlook, crew) == changed
     training.has_networks = False
     assert mine_anew(collection, settings, outlook, changed, crew) is None
+
+
+def test_small_images_are_looked_at_as_they_are_stored() -> None:
+    """In groups, which are coded as samples, where each image alone would be coded by the numbers of its values."""
+    random = np.random.default_rng(2)
+    images = [
+        np.sort(random.choice(256, 150, replace=False)).astype(np.uint8)[image[:20, :24] * 150 // 256]
+        for image in np.stack(gray_images(30)).astype(np.int64)
+    ]
+    found = [ImageSource(index=number, array=image) for number, image in enumerate(images)]
+    collection = Collection(kind_of(PixelFormat(1, 8, 8)), 8, True, found, [480] * 30, [], 0)
+    (usage,) = driver._usages([collection], work.Crew(None, None))
+    alone = Usage.of([builtin_usage([one]) for one in found], 1)
+    assert {use.by_value for use in alone.uses} == {True}
+    assert {use.by_value for use in usage.uses} == {False}
+    assert usage.size < alone.size
+
+
+def test_runs_are_of_one_file_and_small() -> None:
+    """Images of other files and those that are more than the room end a run; none is in two."""
+    paths = [Path("a")] * 5 + [Path("b")] * 4 + [None] * 3
+    images = [ImageSource(path, number) for number, path in enumerate(paths)]
+    collection = Collection(kind_of(PixelFormat(1, 8, 8)), 8, False, images, [10, 10, 50, *[10] * 9], [], 0)
+
+    def runs(count: int, samples: int) -> list[tuple[int, int]]:
+        return [(run.start, run.stop) for run in collection.runs(count, samples)]
+
+    assert runs(3, 1000) == [(0, 4), (4, 5), (8, 9)]
+    assert runs(3, 60) == [(0, 2), (4, 5), (8, 9)]
+    assert runs(2, 30) == [(0, 2), (6, 9)]
+    assert runs(12, 1000) == [(number, number + 1) for number in range(12)]
 
 
 def test_models_of_numbers_of_values_are_adapted() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from sofc.coders.kinds import Kind
 from sofc.errors import UsageError
 from sofc.imagefiles import ImageSource
 from sofc.imagefiles import sources as find_sources
-from sofc.training.held_out import split
+from sofc.training.held_out import file_of, split
 from sofc.training.settings import Settings
 from sofc.training.survey import Facts
 
@@ -85,6 +85,19 @@ class Collection:
             [members[position][0] for position in sorted(aside)],
             sum(members[position][1].sample_bytes for position in aside),
         )
+
+    def runs(self, count: int, samples: int) -> Iterator[slice]:
+        """Evenly spread runs of images that are mined, at most ``count``: each of one file, or of arrays, of at most so
+        many pixels or one image."""
+        step = -(-len(self.mined) // count)
+        for first in range(0, len(self.mined), step):
+            end, room = first + 1, samples - self.pixels[first]
+            for image, pixels in zip(self.mined[end : first + step], self.pixels[end : first + step], strict=True):
+                room -= pixels
+                if file_of(image) != file_of(self.mined[first]) or room < 0:
+                    break
+                end += 1
+            yield slice(first, end)
 
     def sample(self, samples: int) -> tuple[ImageSource, ...]:
         """Evenly spread images of at most so many pixels, one at least."""

@@ -27,8 +27,9 @@ from sofc.training.work import Crew, Progress
 PassedOver = Callable[[ImageSource, SofcError | OSError], object]
 """Called with an image that cannot be trained on, and why."""
 
-EXPECTED_FROM = 4
-"""Images of a kind that are coded to see how much they take."""
+EXPECTED_FROM, EXPECTED_SAMPLES = 4, 1 << 16
+"""So many images of a kind are coded to see how much they take, each with those that follow it in its file, of so many
+samples at most: small ones are coded in groups, by other models than alone."""
 JUDGED_BYTES = 1 << 21
 """Bytes of samples of images held out, at most, by which it is seen whether a network pays."""
 FEW_PIXELS = 1 << 20
@@ -165,10 +166,10 @@ def _usages(collections: Sequence[Collection], crew: Crew) -> list[Usage]:
     """About what the images of each collection take with the built-in codebook, and a sample of them by its models."""
     found = []
     for collection in collections:
-        sample = slice(None, None, -(-len(collection.mined) // EXPECTED_FROM))
+        runs = list(collection.runs(EXPECTED_FROM, EXPECTED_SAMPLES))
         stage = f"{collection.kind}: what the built-in codebook does"
-        usages = list(crew.map(stage, builtin_usage, [[one] for one in collection.mined[sample]]))
-        times = sum(collection.pixels) / sum(collection.pixels[sample])
+        usages = list(crew.map(stage, builtin_usage, [collection.mined[run] for run in runs]))
+        times = sum(collection.pixels) / sum(sum(collection.pixels[run]) for run in runs)
         found.append(Usage.of(usages, times))
     return found
 

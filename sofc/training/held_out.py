@@ -15,6 +15,10 @@ from sofc.imagefiles import ImageSource, each
 from sofc.stream.settings import EncoderSettings
 
 
+file_of = attrgetter("path", "place")
+"""What tells an image's file; of all arrays it is the same."""
+
+
 def split(count: int, share: float) -> list[int]:
     """Positions of the held-out images among ``count``: evenly spread, at least one of five images, none of fewer."""
     if count < 5 or share == 0:
@@ -48,5 +52,5 @@ def coded_size(
 ) -> int:
     """What files of the images take, one for those of one file, at an effort."""
     settings = EncoderSettings(codebook=codebook, coder=coder, effort=effort, verify=False, digest=False)
-    files = (each(members) for _, members in groupby(sources, key=attrgetter("path")))
+    files = (each(members) for _, members in groupby(sources, key=file_of))
     return sum(len(piece) for images in files for piece in encode_collection(images, **settings))
