@@ -38,6 +38,15 @@ def random_planes(rng, ranges, shape):
     return planes
 
 
+def chosen_by_two(rng, shape):
+    """An image of two values, noise apart: which it is depends on two neighbours that no context has both."""
+    image = rng.integers(0, 2, (shape[0] + 2, shape[1] + 2))
+    for y in range(2, shape[0] + 2):
+        for x in range(2, shape[1] + 1):
+            image[y, x] = image[y, x - 1] ^ image[y - 2, x + 1]
+    return (40 + 140 * image[2:, 2:] + rng.integers(-2, 3, shape)).astype(np.uint8)
+
+
 def related_images(seed, count, shape, ranges):
     """Smooth planes that follow each other, with noise."""
     rng = np.random.default_rng(seed)

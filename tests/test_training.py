@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
+from scenes import chosen_by_two
 
 import sofc
 from sofc.api.headers import header_for
@@ -25,6 +26,7 @@ from sofc.band.candidates import Candidates
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.base import Descriptor
+from sofc.coders.context import network_training
 from sofc.coders.dct import adapting
 from sofc.coders.kinds import kind_of
 from sofc.coders.registry import CODERS
@@ -496,6 +498,30 @@ def test_networks_are_asked_for_where_they_can_be_hoped_for(monkeypatch: pytest.
     assert driver._mined(replace(collection, held_out=[]), settings, outlook, crew) == changed
     training.has_networks = False
     assert mine_anew(collection, settings, outlook, changed, crew) is None
+
+
+@pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="trains twice")
+def test_networks_are_the_same_by_any_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From training by default to samples again. That a network pays, which takes a million samples, is taken as given:
+    whether it does is another test's."""
+    monkeypatch.setattr(network_training, "LEAST_SAMPLES", 1 << 13)
+    monkeypatch.setattr(network_training, "BATCH", 1 << 6)
+    monkeypatch.setattr(network_training, "pack_network", lambda network, form: b"")
+    monkeypatch.setattr(driver, "MARGIN", -1000)
+    random = np.random.default_rng(1)
+    images = [chosen_by_two(random, (32, 32)) for _ in range(30)]
+    settings: dict[str, Any] = {"name": "chosen", "for_images": 20_000}
+    result = train(images, **settings)
+    (report,) = result.report.models
+    assert report.has_network and report.network_saves is not None
+    codebook = result.codebook
+    with ThreadPoolExecutor(3) as pool:
+        assert train(images, executor=pool, **settings).codebook.to_bytes() == codebook.to_bytes()
+    others = [chosen_by_two(random, (32, 32)) for _ in range(20)]
+    data = sofc.encode_images(others, codebook=codebook, coder="context")
+    assert data == sofc.encode_images(others, codebook=codebook, coder="context", threads=3)
+    decoded = sofc.decode_images(data, codebooks={codebook.id: codebook})
+    assert all((one == image).all() for one, image in zip(decoded, others, strict=True))
 
 
 def test_small_images_are_looked_at_as_they_are_stored() -> None:

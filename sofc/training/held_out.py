@@ -14,7 +14,6 @@ from sofc.image import PixelFormat
 from sofc.imagefiles import ImageSource, each
 from sofc.stream.settings import EncoderSettings
 
-
 file_of = attrgetter("path", "place")
 """What tells an image's file; of all arrays it is the same."""
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scenes import (
     Scene,
     assert_same,
+    chosen_by_two,
     inside,
     packed_weights,
     random_network,
@@ -709,20 +710,11 @@ def test_training_is_deterministic():
     assert [effort for effort, _ in first.models()] == list(EFFORTS)
 
 
-def chosen_by_two(rng, shape):
-    """An image of two values, noise apart: which it is depends on two neighbours that no context has both."""
-    image = rng.integers(0, 2, (shape[0] + 2, shape[1] + 2))
-    for y in range(2, shape[0] + 2):
-        for x in range(2, shape[1] + 1):
-            image[y, x] = image[y, x - 1] ^ image[y - 2, x + 1]
-    return [(40 + 140 * image[2:, 2:] + rng.integers(-2, 3, shape)).astype(np.int32)]
-
-
 @pytest.mark.skipif(INTERPRETED, reason="takes long")
 def test_networks_are_trained_where_they_pay(monkeypatch):
     """And only at efforts 5 and 9, of images of one component that are enough, with the same bytes every time."""
     rng = np.random.default_rng(1)
-    images = [chosen_by_two(rng, (32, 32)) for _ in range(40)]
+    images = [[chosen_by_two(rng, (32, 32)).astype(np.int32)] for _ in range(40)]
     noise = [[rng.integers(0, 256, (32, 32)).astype(np.int32)] for _ in range(40)]
     spans = [PlaneRange(0, 255)]
 
