@@ -629,7 +629,9 @@ def test_train_says_what_it_found(run: Run, trained: Outcome) -> None:
     assert lines[-1].startswith("c.sofcb: codebook 'c', ")
     assert "shape:" not in trained.out
     assert trained.err.splitlines()[0] == "sofc: looking at the images"
-    assert trained.err.splitlines()[-1].endswith(": held-out images")
+    *_, last_stage, seconds = trained.err.splitlines()
+    assert last_stage.endswith(": held-out images")
+    assert re.fullmatch("sofc: trained in [0-9]+ s, [0-9]+ s of it for .+", seconds)
     assert run("train", "-q", "--coder", "shape", "in", "-o", "q.sofcb", "-j", "1", "--iterations", "1").err == ""
     assert run("train", "in", "-o", "c.sofcb").status == 1
     missing = run("train", "in", "-o", "no/such/c.sofcb")

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import errno
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -128,6 +129,7 @@ def run(args: argparse.Namespace) -> int:
             progress=progress,
             passed_over=lambda image, error: leave_out(image.name, error),
         )
+    console.note(progress.took())
     codebook = result.codebook.stating(version=args.codebook_version, licence=args.licence)
     data = codebook.to_bytes()
     # One coder alone, asked for by name, is for study: what it holds matters more than what it saves.
@@ -198,14 +200,24 @@ class _Progress(contextlib.ExitStack):
         super().__init__()
         self._console = console
         self._stage = ""
-        self._said: set[str] = set()
+        self._seconds: dict[str, float] = {}
+        self._since = time.perf_counter()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
+        group = stage.split(", pass ")[0]
         if stage != self._stage:
             self.close()
             self._stage = stage
-            if (group := stage.split(", pass ")[0]) not in self._said:
-                self._said.add(group)
+            if group not in self._seconds:
                 self._console.stage(group)
             self._advance = self.enter_context(self._console.progress(total, "shard", stage))
         self._advance(1)
+        # What is said to be done was done since the call before.
+        now = time.perf_counter()
+        self._seconds[group] = self._seconds.get(group, 0) + now - self._since
+        self._since = now
+
+    def took(self) -> str:
+        """How long training took, and what of it took longest."""
+        longest = max(self._seconds, key=self._seconds.__getitem__)
+        return f"trained in {sum(self._seconds.values()):.0f} s, {self._seconds[longest]:.0f} s of it for {longest}"
