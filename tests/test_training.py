@@ -46,7 +46,7 @@ from sofc.training.mining import NETWORK_FROM, Mined, Outlook, mine_anew
 from sofc.training.recipes import trainable
 from sofc.training.settings import FASTEST_FROM, FEW_EFFORTS, Settings
 from sofc.training.shards import cut, in_order, in_shards
-from sofc.transforms.components import CHAIN
+from sofc.transforms.components import CHAIN, NONE
 
 
 def gray_images(count: int, seed: int = 1) -> list[np.ndarray]:
@@ -538,6 +538,13 @@ def test_small_images_are_looked_at_as_they_are_stored() -> None:
     assert {use.by_value for use in alone.uses} == {True}
     assert {use.by_value for use in usage.uses} == {False}
     assert usage.size < alone.size
+
+
+def test_what_is_tried_is_named() -> None:
+    """Of gray images no colour transform is."""
+    assert mining._named(work.Treatment(NONE.id), 1) == "values as they are"
+    assert mining._named(work.Treatment(NONE.id, by_value=True), 1) == "numbers of values"
+    assert mining._named(work.Treatment(CHAIN.id), 3) == f"colour transform {CHAIN.name}"
 
 
 def test_runs_are_of_one_file_and_small() -> None:

@@ -126,6 +126,13 @@ def _start(collection: Collection, coder: Descriptor, treatment: Treatment, sett
     )
 
 
+def _named(treatment: Treatment, components: int) -> str:
+    """What is tried of images of so many components, for people."""
+    if treatment.by_value:
+        return "numbers of values"
+    return "values as they are" if components == 1 else f"colour transform {TRANSFORMS[treatment.transform].name}"
+
+
 def _choose_treatment(collection: Collection, recipe: Recipe, settings: Settings, crew: Crew) -> Treatment:
     """The treatment under which a sample of the images costs least."""
     treatments = [Treatment(transform.id) for transform in recipe.transforms]
@@ -137,7 +144,7 @@ def _choose_treatment(collection: Collection, recipe: Recipe, settings: Settings
     for treatment in treatments:
         training = _start(collection, recipe.coder, treatment, settings)
         while training.cost() is None and (step := training.next_pass()) is not None:
-            stage = f"{collection.kind}: trying colour transform {TRANSFORMS[treatment.transform].name}"
+            stage = f"{collection.kind}: trying {_named(treatment, collection.kind.components)}"
             training.merge(run(step._replace(samples=TRIAL_SAMPLES), collection, treatment, stage, crew))
         costs.append(training.cost() or float("inf"))
     return treatments[int(np.argmin(costs))]
