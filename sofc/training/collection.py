@@ -87,14 +87,14 @@ class Collection:
         )
 
     def runs(self, count: int, samples: int) -> Iterator[slice]:
-        """Evenly spread runs of images that are mined, at most ``count``: each of one file, or of arrays, of at most so
-        many pixels or one image."""
+        """Evenly spread runs of images that are mined, at most ``count``: each of one file, of at most so many pixels,
+        or one image. Arrays are by themselves, as it is not known how they will be stored."""
         step = -(-len(self.mined) // count)
         for first in range(0, len(self.mined), step):
             end, room = first + 1, samples - self.pixels[first]
             for image, pixels in zip(self.mined[end : first + step], self.pixels[end : first + step], strict=True):
                 room -= pixels
-                if file_of(image) != file_of(self.mined[first]) or room < 0:
+                if image.array is not None or file_of(image) != file_of(self.mined[first]) or room < 0:
                     break
                 end += 1
             yield slice(first, end)

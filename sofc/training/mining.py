@@ -195,9 +195,10 @@ def mine_anew(
     if outlook is None or outlook.size < NETWORK_FROM or collection.kind.components > 1 or found.adapted is None:
         return None
     few = collection.thinned(NETWORK_SAMPLES)
-    (first, by_value), *_ = adaptable(base_of(collection.kind), collection.kind, outlook.usage)
+    (first, _), *_ = adaptable(base_of(collection.kind), collection.kind, outlook.usage)
     if first.coder != context.CODER.id or len(few.mined) < NETWORK_IMAGES:
         return None
     settings = replace(settings, efforts=(DEFAULT_EFFORT,))
-    anew = Mined([*found.trained, _trained(few, context.CODER, Treatment(first.transform, by_value), settings, crew)])
+    # Small images that lack values each may be coded in groups, which do not.
+    anew = Mined([*found.trained, _trained(few, context.CODER, Treatment(first.transform), settings, crew)])
     return anew if anew.has_networks else None
