@@ -24,10 +24,12 @@ import sofc
 from sofc.cli.__main__ import main
 from sofc.cli.console import size
 from sofc.cli.names import OutputNames, safe_name
+from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
 from sofc.collection import names_metadata
 from sofc.imagefiles import ImageSource, RawLayout, load, save
 from sofc.stream.encoder import Encoder
+from sofc.training import ModelReport, TrainingReport, TrainingResult
 
 RANDOM = np.random.default_rng(5)
 
@@ -619,6 +621,27 @@ def test_train_writes_no_codebook_that_does_not_pay(run: Run, monkeypatch: pytes
     if saved > 0:
         many = run("train", "in", "-o", "d.sofcb", "-j", "1", "--for", "1000000")
         assert many.status == 0 and Path("d.sofcb").exists()
+
+
+@pytest.mark.parametrize(
+    ("images", "why"),
+    [(9, "the built-in codebook serves so few images better"), (15, "the images held out are too few to be sure of")],
+)
+def test_train_says_why_it_writes_no_codebook(run: Run, monkeypatch: pytest.MonkeyPatch, images: int, why: str) -> None:
+    """None that saves less than it takes, nor one that saves hardly more."""
+    model = ModelReport("binary images", 9, 1, (), codebook=1000, raw=9000, builtin=600, coded=500)
+    report = TrainingReport((model,), 1000, False, images)
+    found = TrainingResult(Codebook("c", (), ()), report)
+
+    def train(*_: Any, progress: Callable[[str, int, int], None], **__: Any) -> TrainingResult:
+        progress("looking at the images", 1, 1)
+        return found
+
+    monkeypatch.setattr("sofc.training.train", train)
+    save(Path("a.png"), patches(1)[0])
+    outcome = run("train", "a.png", "-o", "c.sofcb", "-j", "1")
+    assert (outcome.status, Path("c.sofcb").exists()) == (5, False)
+    assert outcome.out.splitlines()[-1].startswith(f"c.sofcb: not written, as {why}")
 
 
 def test_train_says_what_it_found(run: Run, trained: Outcome) -> None:

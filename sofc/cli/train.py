@@ -162,9 +162,12 @@ def run(args: argparse.Namespace) -> int:
             "(--always writes it)"
         )
     else:
+        why = "the built-in codebook serves so few images better"
+        if result.report.saved > 0:
+            why = "the images held out are too few to be sure of so little"
         console.result(
-            f"{args.output}: not written, as the built-in codebook serves so few images better: encode without -D "
-            "(--for N says that there will be more, --always writes it)"
+            f"{args.output}: not written, as {why}: encode without -D (--for N says that there will be more, --always "
+            "writes it)"
         )
     return status
 
