@@ -506,7 +506,7 @@ def test_networks_are_the_same_by_any_workers(monkeypatch: pytest.MonkeyPatch) -
     whether it does is another test's."""
     monkeypatch.setattr(network_training, "LEAST_SAMPLES", 1 << 13)
     monkeypatch.setattr(network_training, "BATCH", 1 << 6)
-    monkeypatch.setattr(network_training, "pack_network", lambda network, form: b"")
+    monkeypatch.setattr("sofc.coders.network_training.pack_network", lambda network, form: b"")
     monkeypatch.setattr(driver, "MARGIN", -1000)
     random = np.random.default_rng(1)
     images = [chosen_by_two(random, (32, 32)) for _ in range(30)]
