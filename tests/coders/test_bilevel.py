@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from sofc.coders.bilevel import BilevelCoder, kernel, kernel_network, terms
+from sofc.coders.bilevel import BilevelCoder, kernel, kernel_network, network_training, terms
 from sofc.coders.bilevel import training as bilevel_training
 from sofc.coders.bilevel.coder import INVERTED, encode_images, mostly_ink
 from sofc.coders.bilevel.kernel import SETS, STARTS, Plan, PlaneModel, State
@@ -93,11 +93,17 @@ def sections_of(training, effort):
 @cache
 def trained(kind):
     """A codebook of small images, of images of any size, or of two planes."""
-    if kind == "small":
-        return train(rings(4))
-    if kind == "large":
-        return train([[np.tile(rings(1, seed=k)[0][0], (1, 6))] for k in range(3)])
-    return train([[first, 1 - second] for (first,), (second,) in zip(rings(3), rings(3, seed=9), strict=True)], 2)
+    count, rows = (1, 5) if INTERPRETED else (3, 12)
+    with pytest.MonkeyPatch.context() as patch:
+        if INTERPRETED:
+            patch.setattr(network_training, "EPOCHS_SMALL", 1)
+            patch.setattr(network_training, "EPOCHS_LARGE", 1)
+        if kind == "small":
+            return train(rings(count + 1))
+        if kind == "large":
+            return train([[np.tile(rings(1, seed=k)[0][0], (1, 6))[-rows:]] for k in range(count)])
+        pairs = zip(rings(count), rings(count, seed=9), strict=True)
+        return train([[first, 1 - second] for (first,), (second,) in pairs], 2)
 
 
 def planes_of(max_rows=9, max_columns=9):
