@@ -593,13 +593,24 @@ def test_output_names() -> None:
 # Codebooks.
 
 
+@pytest.fixture(scope="module")
+def mined() -> dict[Path, Outcome]:
+    """The folder that was trained on, and what training said; nothing before the first test that asks for it."""
+    return {}
+
+
 @pytest.fixture
-def trained(run: Run) -> Outcome:
+def trained(run: Run, mined: dict[Path, Outcome], tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """A codebook c.sofcb and the images in/*.png that it was mined from."""
-    Path("in").mkdir()
-    for number, image in enumerate(patches(10)):
-        save(Path("in") / f"{number}.png", image)
-    return run("train", "--coder", "shape", "in", "-o", "c.sofcb", "-j", "1", "--iterations", "1")
+    if not mined:
+        Path("in").mkdir()
+        for number, image in enumerate(patches(10)):
+            save(Path("in") / f"{number}.png", image)
+        outcome = run("train", "--coder", "shape", "in", "-o", "c.sofcb", "-j", "1", "--iterations", "1")
+        mined[Path(shutil.copytree(".", tmp_path_factory.mktemp("mined") / "made"))] = outcome
+    ((made, outcome),) = mined.items()
+    shutil.copytree(made, ".", dirs_exist_ok=True)
+    return outcome
 
 
 def test_train_writes_no_codebook_that_does_not_pay(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
