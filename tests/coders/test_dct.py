@@ -199,8 +199,9 @@ BLOCK_TERMS = [NO_TERM, *BlockTerm]
 def random_plan(rng):
     """A plan that no training would give, but that is valid; its bit models are few."""
     rows = int(rng.integers(1, 4)) * ROWS
+    reach = 400 if rng.random() < 0.7 else WEIGHT_LIMIT  # predictions that lie outside the range of coefficients
     return ComponentPlan(
-        rng.integers(-400, 400, (rows, MEANS)) * (rng.random((rows, MEANS)) < 0.3),
+        rng.integers(-reach, reach, (rows, MEANS)) * (rng.random((rows, MEANS)) < 0.3),
         rng.integers(-20, 90, (rows, SIZES)),
         rng.integers(BLOCK_BITS.start, BLOCK_BITS.start + 3, len(CONTEXTS)),
     )
