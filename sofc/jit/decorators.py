@@ -16,6 +16,7 @@ from functools import cache, cached_property, update_wrapper
 from typing import Any, TypeVar
 
 from sofc.jit import first_use, library
+from sofc.jit.memory import keep_freed_memory
 from sofc.jit.native import Kinds, Native, flatten, load
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -74,6 +75,7 @@ class Kernel:
 
     def prepare(self, kinds: Kinds) -> Native | None:
         """Load the machine code for arguments of these kinds, or compile it first. None where nothing can compile."""
+        keep_freed_memory()
         with _LOCK:
             if kinds not in self._loaded:
                 native = library.find(self.name, kinds)
