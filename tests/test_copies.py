@@ -180,3 +180,20 @@ def test_what_follows_a_copy_may_need_other_codebooks() -> None:
     data = sofc.encode_images(images, effort=5, codebook=builtin_codebook)
     for image, again in zip(images, sofc.decode_images(data), strict=True):
         np.testing.assert_array_equal(image, again)
+
+
+def test_what_nothing_follows_needs_no_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The samples of an only group are not digested; those of two are."""
+    one, other = photographs(2, 90, 80)
+    taken: list[int] = []
+    whole = copies.hashlib.sha256
+
+    def counted(data: bytes | memoryview = b"") -> Any:
+        taken.extend([len(data)] if len(data) == one.size else [])
+        return whole(data)
+
+    monkeypatch.setattr(copies.hashlib, "sha256", counted)
+    collected([one])
+    assert taken == []
+    collected([one, other])
+    assert taken == [one.size] * 2

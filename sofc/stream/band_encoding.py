@@ -56,7 +56,7 @@ class Uncoded:
     def key(self) -> Key:
         """What tells them from others."""
         header = self.extent.header
-        return Key.of(self.is_group, header, len(self.extent.rows), sample_bytes(self.rows, header.format))
+        return Key(self.is_group, header, len(self.extent.rows), sample_bytes(self.rows, header.format))
 
 
 class BandEncoding:

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -113,18 +113,26 @@ def whole(image: int, chunks: Sequence[Placed], limits: Limits) -> list[Placed]:
     raise FormatError(f"image {image}, which another is predicted from, is not among those kept")
 
 
-class Key(NamedTuple):
-    """What tells the samples of a band or group from others: groups copy groups, and bands copy bands."""
+class Key:
+    """What tells the samples of a band or group, given as their bytes, from others: groups copy groups, and bands copy
+    bands. Their digest is taken once they are compared with any; until then they are kept."""
 
-    is_group: bool
-    header: ImageHeader
-    image_rows: int
-    digest: bytes
+    def __init__(self, is_group: bool, header: ImageHeader, image_rows: int, samples: memoryview) -> None:
+        self._kind = is_group, header, image_rows
+        self._samples: memoryview | None = samples
+        self._digest = b""
 
-    @classmethod
-    def of(cls, is_group: bool, header: ImageHeader, image_rows: int, samples: memoryview) -> Key:
-        """That of samples, given as their bytes."""
-        return cls(is_group, header, image_rows, hashlib.sha256(samples).digest())
+    @property
+    def _value(self) -> tuple[object, ...]:
+        if self._samples is not None:
+            self._digest, self._samples = hashlib.sha256(self._samples).digest(), None
+        return (*self._kind, self._digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Key) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
 
 
 def pays_to_copy(image: npt.NDArray[Any]) -> bool:
@@ -146,16 +154,26 @@ class _Place:
 
 class CopyFinder:
     """Finds what an encoder need not code again. What it finds follows from the samples alone, and from where they
-    stand in the file: it keeps some bytes for each band, as an index does."""
+    stand in the file: it keeps some bytes for each band, as an index does, and the samples of the first until a second
+    comes."""
 
     def __init__(self) -> None:
+        self._first: tuple[Key, _Place] | None = None  # alone so far, so that nobody asked for its digest
         self._places: dict[Key, _Place] = {}
         self._count = 0  # bands and groups so far
 
     def codebooks_of(self, key: Key) -> tuple[Codebook, ...] | None:
         """The codebooks under which such samples were coded, or are about to be; None where there were none."""
-        place = self._places.get(key)
+        place = self._place_of(key)
         return None if place is None else place.codebooks
+
+    def _place_of(self, key: Key) -> _Place | None:
+        if self._first is not None:
+            if self._first[0] is key:
+                return self._first[1]
+            self._places = dict([self._first])
+            self._first = None
+        return self._places.get(key) if self._places else None
 
     def coded(
         self, key: Key, codebooks: tuple[Codebook, ...], code: Callable[[], CodedSamples]
@@ -164,9 +182,13 @@ class CopyFinder:
 
         ``code`` codes the samples under these codebooks, and is called where that is needed.
         """
-        place = self._places.get(key)
+        place = self._place_of(key)
         if place is None or place.codebooks != codebooks:
-            place = self._places[key] = _Place(codebooks)
+            place = _Place(codebooks)
+            if self._places:
+                self._places[key] = place
+            else:
+                self._first = key, place
 
         def at(offset: int) -> CodedSamples:
             self._count += 1
@@ -183,7 +205,9 @@ class CopyFinder:
 
     def forget(self, key: Key) -> None:
         """Take in that samples were put otherwise than they were coded last, so that they are coded again."""
-        self._places[key].offset = -1
+        place = self._place_of(key)
+        assert place is not None, "it was put"
+        place.offset = -1
 
     def not_to_copy(self, code: Callable[[int], CodedSamples]) -> Callable[[int], CodedSamples]:
         """What gives a band or group that no other is to be a copy of; to be called as what ``coded`` gives."""

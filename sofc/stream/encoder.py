@@ -383,7 +383,7 @@ class Encoder(Sticky):
                 self._put_group()
             return
         origin = self._current.origin_of(image, jpeg, begins_group=not group.images)
-        key = Key.of(True, header, len(image), sample_bytes(image, header.format))
+        key = Key(True, header, len(image), sample_bytes(image, header.format))
         is_copy = (key == group.alone or self._encoding.was_coded(key)) and pays_to_copy(image)
         if group.images and (is_copy or (origin is None) == bool(group.origins)):
             self._put_group()

@@ -61,7 +61,7 @@ class KeptImages:
     def keep_bands(self, number: int, header: ImageHeader) -> None:
         """Keep the image whose bands were all taken."""
         if self._bands:
-            self.keep(number, header, np.concatenate(self._bands))
+            self.keep(number, header, self._bands[0] if len(self._bands) == 1 else np.concatenate(self._bands))
         self._bands = []
 
     def keep(self, number: int, header: ImageHeader, samples: Samples) -> None:

@@ -181,7 +181,8 @@ class PendingImage:
 
     def whole(self) -> Samples:
         """All rows that are buffered, as one array."""
-        self._pieces = [np.concatenate(self._pieces)]
+        if len(self._pieces) > 1:
+            self._pieces = [np.concatenate(self._pieces)]
         return self._pieces[0]
 
     def pop(self, count: int) -> Samples:
