@@ -301,14 +301,18 @@ def find_components(view: View, signed: bool) -> Step | None:
     sources, values = [], []
     kept: list[Plane] = []
     for plane in planes:
-        value = int(plane[0, 0])
-        if int(plane[-1, -1]) == value and bool((plane[0] == value).all()) and bool((plane == value).all()):
+        value, middle = int(plane[0, 0]), len(plane) // 2  # where most that differ do
+        if int(plane[-1, -1]) == value and bool((plane[middle] == value).all()) and bool((plane == value).all()):
             sources.append(-1)
             values.append(value)
             continue
         values.append(0)
         same = next(
-            (k for k, other in enumerate(kept) if np.array_equal(plane[0], other[0]) and np.array_equal(plane, other)),
+            (
+                k
+                for k, other in enumerate(kept)
+                if np.array_equal(plane[middle], other[middle]) and np.array_equal(plane, other)
+            ),
             None,
         )
         sources.append(len(kept) if same is None else same)
@@ -356,16 +360,22 @@ def find_reversal(view: View, signed: bool) -> Step | None:
     planes, form = view
     if form.bits < 8 or signed:
         return None
-    probes = [_probe(plane)[:REVERSED_ROWS] for plane in planes]
-    now = sum(_roughness(probe) for probe in probes)
-    then = sum(_roughness(probe) for probe in ReverseBits().apply(probes, form))
-    return ReverseBits() if then < CLEARLY * now / 2 else None
+    is_reversed = False
+    for plane in planes:
+        probe = _probe(plane)[:REVERSED_ROWS]
+        now, then = _roughness(probe), _roughness(ReverseBits().apply([probe], form)[0])
+        if now and then >= CLEARLY * now / 2:
+            return None
+        is_reversed |= now > 0
+    return ReverseBits() if is_reversed else None
 
 
 def find_scale(view: View, signed: bool) -> Step | None:
     """Samples that are multiples of a number, or that fit in eight bits where they have more, or in one."""
     planes, form = view
     if form.bits == 1:
+        return None
+    if form.bits <= 8 and any(_steps_of_one(plane) for plane in planes):
         return None
     low, high = min(int(plane.min()) for plane in planes), max(int(plane.max()) for plane in planes)
     if low == high:
@@ -388,6 +398,12 @@ def find_scale(view: View, signed: bool) -> Step | None:
     if factor == 1 and not narrower:
         return None
     return Scale(min(bits, form.bits), factor, offset)
+
+
+def _steps_of_one(plane: Plane) -> bool:
+    """Whether some samples of a plane show that these are neither multiples of a number nor one or two numbers."""
+    some = plane.ravel()[::61]
+    return int(some.max() - some.min()) > 1 and int(np.gcd.reduce(some - some[0])) == 1
 
 
 def find_demosaicing(view: View, signed: bool) -> Step | None:

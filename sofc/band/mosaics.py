@@ -81,13 +81,21 @@ def _likely_place(image: Sequence[Plane]) -> tuple[int, int] | None:
         before, after = strips[:, :, :-2], strips[:, :, 2:]
         differ = before != after
         fits = differ & (np.abs(2 * strips[:, :, 1:-1] - before - after) <= 1)
+        counts, fitting = _by_place(differ), _by_place(fits)
         for phase in range(PHASES):
             # Red stands beside green in one row, blue in the other; here the first column is the second of a strip.
             down, across = (first + phase // 2) % 2, (first + phase) % 2
-            told[phase] += np.count_nonzero(differ[:, down::2, across::2], axis=(1, 2))
-            fit[phase] += np.count_nonzero(fits[:, down::2, across::2], axis=(1, 2))
+            told[phase] += counts[:, down, across]
+            fit[phase] += fitting[:, down, across]
     likely = np.flatnonzero(((told >= LEAST_TOLD) & (fit >= LIKELY_SHARE * told)).any(axis=0))
     return (tops[likely[0]], left) if len(likely) else None
+
+
+def _by_place(strips: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    """How many are true in rows and columns of even and of odd number of each strip: (strips, 2, 2)."""
+    pairs = strips[:, :, : strips.shape[2] // 2 * 2].reshape(len(strips), STRIP_ROWS // 2, 2, -1, 2)
+    result: npt.NDArray[np.int32] = pairs.sum(axis=(1, 3), dtype=np.int32)
+    return result
 
 
 def _guess(image: Sequence[Plane], row: int, column: int) -> Guess:

@@ -66,9 +66,9 @@ class _Mixed(NamedTuple):
 
 
 def find_overlay(view: View, shown: Shown, selection: Selection) -> Overlaid | None:
-    """What was laid over an image of which ``shown`` is known; None where that does not explain what is missing, or it
-    has not three components: one tells opacities from what is below too poorly."""
-    if view.form.components != COLOURS:
+    """What was laid over an image of which ``shown`` is known; None where no origin is, where it does not explain what
+    is missing, or where there are not three components: one tells opacities from what is below too poorly."""
+    if view.form.components != COLOURS or not shown.traced:
         return None
     best: _Mixed | None = None
     after = _gray_shown(view, shown, selection)
@@ -88,7 +88,7 @@ def find_overlay(view: View, shown: Shown, selection: Selection) -> Overlaid | N
 def _gray_shown(view: View, shown: Shown, selection: Selection) -> Shown:
     """What is shown of an image that is gray but for what was laid over it: what the others tell of colour is wrong."""
     is_tinted: Mask = np.logical_or.reduce([plane != view.planes[0] for plane in view.planes])
-    if not shown.traced or not 0 < is_tinted.mean() < MOST_TINTED:
+    if not 0 < is_tinted.mean() < MOST_TINTED:
         return shown
     hidden = [np.where(is_tinted, _hiding(view), plane).astype(np.int32) for plane in view.planes]
     return show_after(View(hidden, view.form), [], selection)
