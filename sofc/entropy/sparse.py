@@ -12,7 +12,7 @@ from sofc.entropy.digits import from_zigzag, to_zigzag
 from sofc.errors import FormatError
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Table, Vector
-from sofc.planes import Plane, zeros
+from sofc.planes import Plane, has_any, zeros
 
 CHANNELS = 3
 BASE = 511
@@ -80,7 +80,7 @@ def _start() -> npt.NDArray[np.uint32]:
 
 def encode_sparse(plane: Plane) -> bytes:
     """The stream of a plane of 0 .. BASE**CHANNELS, kind * VALUES more; nothing at all for a plane of zeros."""
-    if not plane.any():
+    if not has_any(plane):
         return b""
     kind = int(plane.flat[0]) // VALUES
     writer = Writer(16 * plane.size + 64)

@@ -114,6 +114,11 @@ def _green(cb: int, cr: int) -> int:
 
 
 @inlined
+def _clipped(value: int) -> int:
+    return max(0, min(LARGEST, value))
+
+
+@inlined
 def _blue(conversion: Conversion, y: int, cb: int) -> int:
     blue = (conversion.scale * y + conversion.blue_half + conversion.blue_from_cb * cb) >> conversion.bits
     return max(0, min(LARGEST, blue))
@@ -121,12 +126,16 @@ def _blue(conversion: Conversion, y: int, cb: int) -> int:
 
 @inlined
 def convert(conversion: Conversion, y: int, cb: int, cr: int) -> Colour:
-    """Spec coding-tools/conversions. The colour of Y, and Cb and Cr less MIDDLE."""
-    total = conversion.scale * y
-    red = (total + conversion.red_half + conversion.red_from_cr * cr) >> conversion.bits
-    from_cb = ((conversion.green_from_cb * cb) >> conversion.cut) << conversion.cut
-    green = (total + conversion.green_half + from_cb + conversion.green_from_cr * cr) >> conversion.bits
-    return Colour(max(0, min(LARGEST, red)), max(0, min(LARGEST, green)), _blue(conversion, y, cb))
+    """Spec coding-tools/conversions. The colour of Y, 0 to 255, and Cb and Cr less MIDDLE, -MIDDLE to MIDDLE.
+
+    All fits in 32 bits, which vectors have twice as many of as of 64.
+    """
+    total, cut, bits = np.int32(conversion.scale * y), conversion.cut & 31, conversion.bits & 31
+    from_cb = np.int32(np.int32(np.int32(conversion.green_from_cb * cb) >> cut) << cut)
+    red = np.int32(total + conversion.red_half + conversion.red_from_cr * cr) >> bits
+    green = np.int32(total + conversion.green_half + from_cb + conversion.green_from_cr * cr) >> bits
+    blue = np.int32(total + conversion.blue_half + conversion.blue_from_cb * cb) >> bits
+    return Colour(_clipped(int(red)), _clipped(int(green)), _clipped(int(blue)))
 
 
 @inlined
@@ -196,8 +205,9 @@ def to_samples(converted: NarrowChannels, strip: Strip, samples: Vector[np.uint8
 
 @inlined
 def _weighted(row: int, red: int, green: int, blue: int) -> int:
-    """Y, or a chrominance less MIDDLE."""
-    return int((WEIGHTS[row, 0] * red + WEIGHTS[row, 1] * green + WEIGHTS[row, 2] * blue + HALF) >> BITS)
+    """Y, or a chrominance less MIDDLE, of colours 0 to 255."""
+    total = np.int32(WEIGHTS[row, 0] * red) + np.int32(WEIGHTS[row, 1] * green) + np.int32(WEIGHTS[row, 2] * blue)
+    return int(np.int32(total + HALF) >> BITS)
 
 
 @kernel
@@ -263,7 +273,7 @@ class _Run(NamedTuple):
     converted: _Row
 
 
-RUN = 64
+RUN = 256
 """Colours that are rounded in vectors, and looked at one by one only where that does not fit all of them."""
 
 

@@ -23,7 +23,7 @@ from sofc.jpeg.colour import (
     likely_conversion,
     reached,
 )
-from sofc.planes import NarrowPlane, Plane, PlaneRange, has_any
+from sofc.planes import NarrowPlane, Plane, PlaneRange, has_any, zeros
 
 CORRECTION_BASE = 511
 """Corrections are three differences of -255 .. 255, written as digits."""
@@ -129,7 +129,7 @@ def _lattice_forward(planes: Sequence[Plane]) -> list[Plane]:
     number = likely_conversion(planes)
     converted, correction = _converted_by(number, planes)
     telling = np.zeros(correction.shape, np.bool_)
-    while 0 < np.count_nonzero(correction) <= correction.size // FEW_MISSED:
+    while has_any(correction) and np.count_nonzero(correction) <= correction.size // FEW_MISSED:
         # Conversions may differ in so few colours that the others do not tell.
         telling |= correction != 0
         other = likely_conversion([np.concatenate([_some(plane), _some(plane[telling])]) for plane in planes])
@@ -150,13 +150,14 @@ def _some(samples: Plane) -> Plane:
 def _converted_by(number: int, planes: Sequence[Plane]) -> tuple[list[Plane], Plane]:
     """Y, Cb and Cr by a conversion, and what is left to correct."""
     converted = [np.empty_like(planes[0]) for _ in range(3)]
-    correction = np.zeros_like(planes[0])
+    correction = zeros(*planes[0].shape)
     if from_rgb(CONVERSIONS[number], Channels(*planes), Channels(*converted), blank_memo()):
         made = reached(converted, CONVERSIONS[number])
         missed = np.logical_or.reduce([plane != got for plane, got in zip(planes, made, strict=True)])
         digits = np.zeros(np.count_nonzero(missed), np.int32)
         for plane, got in zip(planes, made, strict=True):
             digits = digits * np.int32(CORRECTION_BASE) + (plane[missed] - got[missed] + np.int32(255))
+        correction = np.zeros_like(planes[0])
         correction[missed] = digits + 1
     return converted, correction
 
