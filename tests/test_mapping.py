@@ -15,6 +15,7 @@ from sofc.band.mapping import MAX_TABLE, Mapped, Mapping, mapped, read_table
 from sofc.codebook.builtin import builtin_codebook
 from sofc.container.chunks import pack_group, unpack_group
 from sofc.image import PixelFormat
+from sofc.transforms.samples import look_up
 
 RANDOM = np.random.default_rng(10)
 
@@ -114,3 +115,20 @@ def test_a_table_of_values_holds_some_and_is_not_too_large() -> None:
         read_table(Mapping.VALUES, [b""] * 18, PixelFormat(17, 16, 16))
     empty = views([np.zeros((8, 8), np.int32)], 8)
     assert Mapping.VALUES not in empty
+
+
+@given(st.integers(1, 50), st.integers(0, 9))
+def test_numbers_are_looked_up(size: int, seed: int) -> None:
+    """As numpy does, and not at all if any stands for nothing."""
+    random = np.random.default_rng(seed)
+    values, numbers = (
+        random.integers(0, high, count).astype(np.int32) for high, count in ((1 << 16, size), (size, 77))
+    )
+    samples = np.full(numbers.shape, -1, np.int32)
+    assert look_up(numbers, values, samples)
+    assert np.array_equal(samples, values[numbers])
+    for wrong in (-1, size, np.iinfo(np.int32).max, np.iinfo(np.int32).min):
+        numbers[random.integers(0, 77)] = wrong
+        untouched = samples.copy()
+        assert not look_up(numbers, values, samples)
+        assert np.array_equal(samples, untouched)

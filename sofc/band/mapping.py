@@ -19,6 +19,7 @@ from sofc.errors import FormatError
 from sofc.image import PixelFormat
 from sofc.planes import Plane
 from sofc.transforms.components import NONE, PAPERS
+from sofc.transforms.samples import look_up
 
 MAX_TABLE = 1 << 20
 """Flags of a table of values, all components together."""
@@ -137,9 +138,11 @@ class Table:
         numbers = planes if len(planes) == len(self.entries) else [planes[0]] * len(self.entries)
         result = []
         for plane, values in zip(numbers, self.entries, strict=True):
-            if int(plane.max()) >= len(values):
+            samples = np.empty(plane.shape, np.int32)
+            numbered = np.require(plane, np.int32, ["C", "W"]).reshape(-1)
+            if not look_up(numbered, values.astype(np.int32), samples.reshape(-1)):
                 raise FormatError(f"number {int(plane.max())} is not in a table of {len(values)}")
-            result.append(values.astype(np.int32).take(plane))
+            result.append(samples)
         return result
 
 

@@ -63,3 +63,16 @@ def side_by_side(planes: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.uint8]:
     flat = (np.ascontiguousarray(plane, np.uint8).reshape(-1) for plane in planes)
     put_side_by_side(Components(*flat), samples.reshape(-1))
     return samples
+
+
+@kernel
+def look_up(numbers: Vector[np.int32], values: Vector[np.int32], samples: Vector[np.int32]) -> bool:
+    """Fill ``samples`` with the values that numbers stand for. Returns whether all numbers stand for one."""
+    size, low, high = values.shape[0], 0, 0
+    for i in range(numbers.shape[0]):
+        low, high = min(low, int(numbers[i])), max(high, int(numbers[i]))
+    if low < 0 or high >= size:
+        return False
+    for i in range(numbers.shape[0]):
+        samples[i] = values[numbers[i] & 0x7FFFFFFF]  # an index that cannot be negative
+    return True
