@@ -77,11 +77,11 @@ def variety(plane: Plane) -> float:
     return float(((inner != plane[1:, :-1]).mean() + (inner != plane[:-1, 1:]).mean()) / 2) if inner.size else 0.0
 
 
-def plain_size(planes: Sequence[Plane], image_rows: int, enough: float = math.inf) -> float:
+def plain_size(planes: Sequence[Plane], image_rows: int, enough: float = math.inf, parts: int = 1) -> float:
     """About the bytes of planes by the simplest of predictions, judged by a piece: by the sample to the left, the one
     above, or both less the one between. It takes hardly any time, and is some 1.1 to 1.4 times what a model takes.
-    ``enough``: of planes that take more, only as many are looked at as do."""
-    piece, rows = cut_piece(planes, image_rows)
+    ``enough``: of planes that take more, only as many are looked at as do; ``parts`` as of ``cut_piece``."""
+    piece, rows = cut_piece(planes, image_rows, parts)
     bits = 0.0
     for plane in piece:
         if bits * planes[0].size > 8 * enough:

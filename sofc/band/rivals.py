@@ -29,6 +29,9 @@ LEAD = 9 / 8
 """At the fastest effort a way that learns as it goes must take so much less than the best of the others: to decode it
 takes five to seven times as long, to encode three times. Of SMALL planes, of which one of each is coded in full, the
 smaller is taken."""
+PLAIN_PARTS = 2
+"""Of so many parts of a piece one tells what the simplest of predictions takes: entropies of fewer samples are too
+low."""
 FEW = 1 << 10
 """Of images of fewer bytes a piece tells too little of what a neutral model takes: in few bytes it has hardly begun."""
 QUICK_EFFORT = 2
@@ -166,7 +169,8 @@ class Rivals:
                 return []
         others = [Way(view, one.number, one.transform, one.coder) for one in builtin if one.transform is best.transform]
         sizes = [way.size(image_rows, parts) for way in others]
-        return [best] if best.size(image_rows, parts) <= min([plain_size(view.planes, image_rows), *sizes]) else []
+        sizes.append(plain_size(view.planes, image_rows, parts=PLAIN_PARTS))
+        return [best] if best.size(image_rows, parts) <= min(sizes) else []
 
     def _owns(self, number: int) -> bool:
         """Whether the model is one that a codebook with built-in ones has beside these."""

@@ -550,6 +550,18 @@ def test_reciprocals():
         assert reciprocal < 1 << 63
 
 
+@pytest.mark.parametrize(("shape", "high"), [((3, 5), 255), ((2, 64), 255), ((4, 130), (1 << 16) - 1)])
+def test_frames_hold_samples_less_the_middle(shape, high):
+    """Behind each row, and in what completes its last block, stand zeros."""
+    span = PlaneRange(0, high)
+    (plane,) = random_planes(np.random.default_rng(3), [span], shape)
+    frame = frame_of(plane, span, high, blank_prediction(span, kernel.ONE, (), 0), [])
+    rows = frame.samples.reshape(shape[0], frame.stride)[:, kernel.LEFT :]
+    assert (rows[:, : shape[1]] == plane - (high + 1) // 2).all()
+    assert rows.shape[1] >= shape[1] + kernel.RIGHT
+    assert (rows[:, shape[1] :] == 0).all()
+
+
 def test_range_too_large():
     coder = InterleavedCoder([random_model(np.random.default_rng(6), 0, fraction=10)])
     with pytest.raises(FormatError, match="smaller range"):

@@ -76,7 +76,7 @@ class InterleavedCoder(GridCoder[PlaneModel]):
         """One stream for each plane."""
         streams: list[bytes] = []
         frames: list[kernel.Frame] = []
-        traced: kernel.Traced | None = None
+        room: kernel.Traced | None = None
         margins = find_margins(planes, image_rows) if self.finds_margins else None
         packed = None if margins is None else pack_margins(margins, ranges)
         if margins is None or packed is None:
@@ -84,7 +84,8 @@ class InterleavedCoder(GridCoder[PlaneModel]):
         for model, plane, span in zip(self.models, planes, ranges, strict=False):
             largest = largest_for(model.prediction, span, ranges)
             frame = frame_of(plane, span, largest, model.prediction, frames, image_rows, margins)
-            traced = trace_plane(frame, model.predictor(grid, span, largest), model.contexts, traced)
+            room = room or room_for(frame, with_expected=False)
+            traced = trace_plane(frame, model.predictor(grid, span, largest), model.contexts, room)
             streams.append(stream_of(model, traced, frame, b"" if frames else packed))
             frames.append(frame)
         return streams
@@ -161,8 +162,7 @@ def frame_of(
     rows, width = plane.shape
     margins = margins or no_margins(len(frames) + 1, rows)
     frame = _empty_frame(span, image_rows or rows, width, largest, prediction, frames, margins)
-    np.subtract(plane, np.int32(middle(span)), out=inside(frame), casting="unsafe")
-    frame.samples.reshape(-1, frame.stride)[:, kernel.LEFT + frame.width :] = 0
+    kernel.lay_out(np.require(plane, np.int32, ["C", "W"]).reshape(-1), middle(span), frame)
     return frame
 
 
@@ -188,18 +188,25 @@ def trace_plane(
 ) -> kernel.Traced:
     """What the samples of a known plane are coded as; fills the frame's errors. ``contexts`` (CELLS,): of each cell.
 
-    ``room``: what another plane of the size gave, to be filled anew, as new pages take longer than what fills them.
+    ``room``: where it is to be put, the same for all planes of a size.
     """
-    size = frame.rows * frame.width
-    traced = room or kernel.Traced(np.empty(size, np.int32), np.empty(size, np.uint16), np.empty(size, np.int16))
+    room, size = room or room_for(frame), frame.rows * frame.width
     with np.errstate(over="ignore"):  # sums wrap around on purpose: interpreted kernels would warn
-        kernel.trace(frame, predictor, contexts, scratch_for(frame), traced)
-    return traced
+        kernel.trace(frame, predictor, contexts, scratch_for(frame), room)
+    return kernel.Traced(room.residuals[:size], room.symbols[:size], room.expected[:size])
+
+
+def room_for(frame: kernel.Frame, *, with_expected: bool = True) -> kernel.Traced:
+    """For what the samples of a plane are coded as, and for the rest of the last row's last block."""
+    size = frame.rows * frame.width + kernel.BLOCK
+    return kernel.Traced(
+        np.empty(size, np.int32), np.empty(size, np.uint16), np.empty(size if with_expected else 0, np.int16)
+    )
 
 
 def stream_of(model: PlaneModel, traced: kernel.Traced, frame: kernel.Frame, margins: bytes = b"") -> bytes:
     """The stream of a plane of all images; ``margins``: what says those of all planes, in the stream of the first."""
-    words = np.empty(2 * traced.residuals.size + 1, np.uint32)
+    words = np.empty(2 * traced.residuals.size + 2, np.uint32)
     states = np.array([LOW] * LANES + [words.size], np.int64)
     coded = Coded(traced.residuals, traced.symbols, frame.margins, frame.width)
     write_images(coded, frame.image_rows, model.codes, words, states)

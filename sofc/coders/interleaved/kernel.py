@@ -730,9 +730,22 @@ def decode(
     return OK
 
 
+@kernel
+def lay_out(plane: Vector[np.int32], middle: int, frame: Frame) -> int:
+    """Fill a frame with the samples of a plane (rows * width,) less ``middle``, and zeros to their right. Returns 0."""
+    for y in range(frame.rows):
+        row, samples = plane[y * frame.width :], frame.samples[_at(frame, y) + LEFT :]
+        for i in range(frame.width):
+            samples[i] = row[i] - middle
+        for i in range(frame.width, frame.stride - LEFT):
+            samples[i] = 0
+    return 0
+
+
 class Traced(NamedTuple):
     """What the samples of a plane are coded as, in the order of rows: ``residuals`` and ``symbols``, as ``Coded`` has
-    them, and the ``expected`` errors that levels follow from."""
+    them, and the ``expected`` errors that levels follow from, if there is room for them. Behind the last sample stands
+    room for BLOCK others."""
 
     residuals: Vector[np.int32]
     symbols: Vector[np.uint16]
@@ -743,8 +756,8 @@ class Traced(NamedTuple):
 def _trace_span(
     frame: Frame, predictor: Predictor, contexts: Vector[np.uint8], span: Span, scratch: Lane, traced: Traced
 ) -> None:
-    """The same of a span of a known plane."""
-    width, levels, fraction = span.columns, predictor.levels, predictor.fraction
+    """The same of a span of a known plane, and of columns right of it, in whose place the next row is put."""
+    width, levels, fraction = _in_blocks(span.columns), predictor.levels, predictor.fraction
     row, start = frame.samples[_at(frame, span.y) + span.column :], span.y * frame.width + span.column
     residuals, symbols, noted = traced.residuals[start:], traced.symbols[start:], traced.expected[start:]
     sums, west, far = scratch[SUMS:], scratch[WEST:], scratch[FAR_WEST:]
@@ -752,16 +765,14 @@ def _trace_span(
     for i in range(width):
         sums[i] += west[i] * row[i + LEFT - 1] + far[i] * row[i + LEFT - 2]
     for i in range(width):
-        turn[i] = sums[i] >> fraction
-    for i in range(width):
-        residuals[i] = row[i + LEFT] - turn[i]
-    for i in range(width):
-        symbols[i] = residuals[i] + DIRECT if -DIRECT <= residuals[i] <= DIRECT else ESCAPE
-    for i in range(width):
         turn[i] = sums[i] >> (fraction - 2)
     for i in range(width):
-        symbols[i] |= int(contexts[levels[expected[i] & FIRST_ROW] + (turn[i] & 3)]) << TOKEN_BITS
+        residuals[i] = row[i + LEFT] - (turn[i] >> 2)
     for i in range(width):
+        symbols[i] = residuals[i] + DIRECT if -DIRECT <= residuals[i] <= DIRECT else ESCAPE
+    for i in range(span.columns):
+        symbols[i] |= contexts[levels[expected[i] & FIRST_ROW] + (turn[i] & 3)] << TOKEN_BITS
+    for i in range(min(span.columns, noted.shape[0])):
         noted[i] = expected[i]
 
 

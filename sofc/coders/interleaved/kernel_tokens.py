@@ -30,6 +30,8 @@ LOW_BITS = 30
 LOW = 1 << LOW_BITS
 """States are LOW .. 2**62 - 1."""
 WORD_BITS = 32
+NO_SIGN = (1 << 63) - 1
+"""An index with this is seen not to be negative: nothing is to be done for those that count from the end."""
 
 CELLS = 128
 STRIPED_ROWS = 96
@@ -79,10 +81,10 @@ class Taken(NamedTuple):
 
 class Distributions(NamedTuple):
     """``tokens``: the context of each of the CELLS cells; then by context the token of each of the 2**SCALE_BITS slots.
-    ``codes``: by context, of each of the 64 tokens frequency << 16 | first slot."""
+    ``codes``: by context, of each of the 64 tokens its frequency and its first slot."""
 
     tokens: Vector[np.uint8]
-    codes: Vector[np.uint32]
+    codes: Vector[np.uint16]
 
 
 @inlined
@@ -123,8 +125,9 @@ def take_residual(cell: int, farthest: int, words: Words, position: Position, di
     context = int(distributions.tokens[cell])
     slot = state & ((1 << SCALE_BITS) - 1)
     token = int(distributions.tokens[(context << SCALE_BITS) + slot + CELLS])
-    code = int(distributions.codes[(context << TOKEN_BITS) + token])
-    state = (code >> 16) * (state >> SCALE_BITS) + slot - (code & 0xFFFF)
+    code = ((context << TOKEN_BITS) + token) * 2
+    frequency, first = int(distributions.codes[code]), int(distributions.codes[code + 1])
+    state = frequency * (state >> SCALE_BITS) + slot - first
     value = token
     if token > LAST_DIRECT:
         rest = _take_rest(token, words, Position(state, place))
@@ -134,17 +137,18 @@ def take_residual(cell: int, farthest: int, words: Words, position: Position, di
 
 
 class Codes(NamedTuple):
-    """What tokens are coded by, at context << TOKEN_BITS | token. ``quick``: width << WIDTH_AT | frequency <<
-    FREQUENCY_AT | first slot, where frequency - 1 has so many bits; 0 where plain bits follow a token, or an escape
-    stands for it. ``every``: the same of all tokens. ``reciprocals``: as ``reciprocal_of`` gives them."""
+    """What tokens are coded by, at context << TOKEN_BITS | token. ``quick``: frequency << FREQUENCY_AT | first slot <<
+    FIRST_AT | width, where frequency - 1 has so many bits; 0 where plain bits follow a token, or an escape stands for
+    it. ``every``: the same of all tokens. ``reciprocals``: as ``reciprocal_of`` gives them."""
 
-    quick: Vector[np.int32]
-    every: Vector[np.int32]
+    quick: Vector[np.int64]
+    every: Vector[np.int64]
     reciprocals: Vector[np.int64]
 
 
-FREQUENCY_AT, WIDTH_AT = 16, 27
-FREQUENCY_MASK = (1 << (WIDTH_AT - FREQUENCY_AT)) - 1
+FREQUENCY_AT, FIRST_AT = LOW_BITS + WORD_BITS - SCALE_BITS, 6
+"""As high as that frequencies without what is below them bound the states to which a token can be added."""
+BOUND_MASK, FIRST_MASK, WIDTH_MASK = -1 << FREQUENCY_AT, (1 << SCALE_BITS) - 1, (1 << FIRST_AT) - 1
 
 
 def reciprocal_of(frequency: int) -> int:
@@ -156,20 +160,19 @@ def reciprocal_of(frequency: int) -> int:
 @inlined
 def _put_token(state: int, code: int, reciprocal: int) -> int:
     """Spec interleaved/stream. The state from which a token is decoded that leaves ``state``."""
-    frequency = (code >> FREQUENCY_AT) & FREQUENCY_MASK
-    quotient = high_product(4 * state, reciprocal) >> (code >> WIDTH_AT)
-    return int(state + (code & 0xFFFF) + quotient * ((1 << SCALE_BITS) - frequency))
+    quotient = high_product(4 * state, reciprocal) >> (code & WIDTH_MASK)
+    first = (code >> FIRST_AT) & FIRST_MASK
+    return int(state + first + quotient * ((1 << SCALE_BITS) - (code >> FREQUENCY_AT)))
 
 
 @inlined
 def _emptied(words: Words, position: Position, bound: int) -> Position:
-    """Spec interleaved/stream. Put a word of a state that is not below a bound."""
+    """Spec interleaved/stream. Put a word of a state that is not below a bound: processors cannot tell which is, so
+    that it is put in any case and kept in some."""
     state, place = position.state, position.place
-    if state >= bound:
-        place -= 1
-        words[place] = state & 0xFFFFFFFF
-        state >>= WORD_BITS
-    return Position(state, place)
+    words[(place - 1) & NO_SIGN] = state & 0xFFFFFFFF
+    is_high = 1 if state >= bound else 0
+    return Position(state >> (WORD_BITS * is_high), place - is_high)
 
 
 @kernel
@@ -190,8 +193,7 @@ def _put_rest(residual: int, symbol: int, codes: Codes, words: Words, position: 
         position = Position((position.state << ESCAPE_BITS) | (plain >> ESCAPE_BITS), position.place)
         plain &= (1 << ESCAPE_BITS) - 1
     code = int(codes.every[first + token])
-    frequency = (code >> FREQUENCY_AT) & FREQUENCY_MASK
-    position = _emptied(words, position, frequency << (LOW_BITS + WORD_BITS - SCALE_BITS - bits))
+    position = _emptied(words, position, (code & BOUND_MASK) >> bits)
     state = _put_token((position.state << bits) | plain, code, int(codes.reciprocals[first + token]))
     return Position(state, position.place)
 
@@ -202,8 +204,7 @@ def _put(residual: int, symbol: int, codes: Codes, words: Words, position: Posit
     code = int(codes.quick[symbol])
     if code == 0:
         return _put_rest(residual, symbol, codes, words, position)
-    frequency = (code >> FREQUENCY_AT) & FREQUENCY_MASK
-    position = _emptied(words, position, frequency << (LOW_BITS + WORD_BITS - SCALE_BITS))
+    position = _emptied(words, position, code & BOUND_MASK)
     return Position(_put_token(position.state, code, int(codes.reciprocals[symbol])), position.place)
 
 
@@ -269,7 +270,7 @@ def _write_rows(coded: Coded, y: int, step: int, codes: Codes, words: Words, sta
 def write_images(coded: Coded, image_rows: int, codes: Codes, words: Words, states: Vector[np.int64]) -> int:
     """Spec interleaved/stream. Code a plane of images from its last residual to the first.
 
-    ``words`` has room; ``states`` (4,): of the lanes, and the first word in use. Returns 0.
+    ``words`` has room for one more than are put; ``states`` (4,): of the lanes, and the first word in use. Returns 0.
     """
     rows = coded.margins.shape[0] // 2
     for image in range((rows - 1) // image_rows, -1, -1):

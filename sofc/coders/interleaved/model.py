@@ -182,25 +182,24 @@ class PlaneModel:
         """As kernels take them to decode."""
         tokens = np.tile(np.arange(TOKENS, dtype=np.uint8), len(self.frequencies))
         slots = np.repeat(tokens, self.frequencies.ravel())
-        codes = self._codes.ravel().astype(np.uint32)
-        return kernel_tokens.Distributions(np.concatenate([self.contexts, slots]), codes)
+        codes = np.stack([self.frequencies, self._starts], axis=-1).astype(np.uint16)
+        return kernel_tokens.Distributions(np.concatenate([self.contexts, slots]), codes.ravel())
 
     @cached_property
     def codes(self) -> kernel_tokens.Codes:
         """As kernels take them to encode."""
         widths, reciprocals = _by_frequency()
-        codes = self._codes | widths[self.frequencies] << kernel_tokens.WIDTH_AT
-        every = np.where(self.frequencies > 0, codes, 0).astype(np.int32)
+        codes = self.frequencies << kernel_tokens.FREQUENCY_AT | self._starts << kernel_tokens.FIRST_AT
+        every = np.where(self.frequencies > 0, codes | widths[self.frequencies], 0)
         quick = every.copy()
         quick[:, kernel_tokens.LAST_DIRECT + 1 :] = 0
         return kernel_tokens.Codes(quick.ravel(), every.ravel(), reciprocals[self.frequencies].ravel())
 
     @property
-    def _codes(self) -> Integers:
-        """Frequency << 16 | first slot of each context's tokens."""
-        starts = np.cumsum(self.frequencies, axis=1) - self.frequencies
-        codes: Integers = (self.frequencies << kernel_tokens.FREQUENCY_AT) | np.minimum(starts, SCALE - 1)
-        return codes
+    def _starts(self) -> Integers:
+        """First slot of each context's tokens."""
+        starts: Integers = np.minimum(np.cumsum(self.frequencies, axis=1) - self.frequencies, SCALE - 1)
+        return starts
 
 
 @cache
