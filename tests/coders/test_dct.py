@@ -28,7 +28,14 @@ from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.dct import DctCoder, heads, kernel, kernel_network, network_training, passes
 from sofc.coders.dct import kernel_pixels as pixels
-from sofc.coders.dct.coder import RANGE, best_prediction, find_coefficients, referred
+from sofc.coders.dct.coder import (
+    MANY_BLOCKS,
+    RANGE,
+    best_prediction,
+    find_coefficients,
+    plain_level,
+    referred,
+)
 from sofc.coders.dct.kernel_network_fit import find_decision_gradients
 from sofc.coders.dct.kernel_plain import SLOTS
 from sofc.coders.dct.kernel_prediction import (
@@ -58,7 +65,7 @@ from sofc.entropy import mixing
 from sofc.entropy.binary import OK, TOO_LONG, Reader, Writer
 from sofc.entropy.bit_models import INTEGER_MODELS, NEUTRAL, STEADY
 from sofc.entropy.contexts import BLOCK, Contexts
-from sofc.entropy.mixture import MixingState
+from sofc.entropy.mixture import MOST_SETS, MixingState
 from sofc.errors import FormatError, LimitError, SofcError
 from sofc.image import ImageHeader, PixelFormat
 from sofc.jpeg import bounds, cross_component, dct, fine, inverses, scaled, solve, steps, subsampling
@@ -389,17 +396,17 @@ def test_equations(seed, shape):
 
 
 @settings(max_examples=FEW)
-@given(SEEDS, st.integers(1, 3))
-def test_costs_of_predictors(seed, rows):
+@given(SEEDS, st.integers(1, 3), st.integers(0, 2))
+def test_costs_of_predictors(seed, rows, charge):
     """What an encoder chooses a predictor by."""
     rng = np.random.default_rng(seed)
     blocks, table, plan = random_blocks(rng, rows, 2), random_table(rng), random_plan(rng)
     first, second = (random_blocks(rng, rows, 2) for _ in range(2))
     found = component(blocks, table, first, second)
     got = np.zeros((len(plan.mean_weights) // ROWS + 1, DIAGONALS), np.int64)
-    weigh_predictors(found, plan.predictor, np.zeros(MEANS, np.int32), got)
+    weigh_predictors(found, plan.predictor, charge, np.zeros(MEANS, np.int32), got)
     plain = naive.Component(table.tolist(), by_place(blocks * table), by_place(first), by_place(second))
-    assert got.tolist() == naive.costs(plain, blocks.tolist(), plan.mean_weights.tolist())
+    assert got.tolist() == naive.costs(plain, blocks.tolist(), plan.mean_weights.tolist(), charge)
 
 
 @COMPILED
@@ -416,6 +423,24 @@ def test_predicted_diagonals(alike, rows):
     nothing = np.zeros_like(blocks)
     found = component(blocks, np.full(SIZE, 3), nothing, nothing)
     assert best_prediction(found, plan.predictor) == (0, alike)
+    assert best_prediction(found, plan.predictor, charge=1 << 10) == (0, 0)
+
+
+@pytest.mark.parametrize("sets", [1, MOST_SETS])
+@pytest.mark.parametrize("step", [1, 2, 20])
+@pytest.mark.parametrize("blocks", [4, MANY_BLOCKS])
+def test_plain_level(blocks, step, sets):
+    """Levels are lower where steps are fine, and lowest where little is predicted of what has no reference."""
+    plan = ComponentPlan.blank(1, BLOCK_BITS.start)
+    model = ComponentModel(plan, sets, plan.neutral(1))
+    nothing = np.zeros((blocks, 1, SIZE), np.int32)
+    found = component(nothing, np.full(SIZE, step), nothing, nothing)
+    alone = found._replace(first=np.zeros((1, 1, SIZE), np.int32), second=np.zeros((1, 1, SIZE), np.int32))
+    levels = [plain_level(one, model, diagonals) for one in (found, alone) for diagonals in (DIAGONALS, 1)]
+    assert levels == {
+        (1, 1, MANY_BLOCKS): [6, 5, 5, 4],
+        (2, 1, MANY_BLOCKS): [7] * 4,
+    }.get((step, sets, blocks), [8 if sets == 1 else 9] * 4)
 
 
 # Pixel corrections.

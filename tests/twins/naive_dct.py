@@ -596,9 +596,9 @@ def accumulate(
     return [{key: value for key, value in sums.items() if value} for sums in (means, sizes)]
 
 
-def costs(component: Component, coefficients: list[list[list[int]]], mean_weights: Rows) -> Rows:
-    """About what each predictor, and last none, makes the coefficients of each diagonal in some rows of blocks cost.
-    All values are known."""
+def costs(component: Component, coefficients: list[list[list[int]]], mean_weights: Rows, charge: int) -> Rows:
+    """About what each predictor, and last none, makes the coefficients of each diagonal in some rows of blocks cost, in
+    eighths of L; each prediction costs ``charge``. All values are known."""
     found = [[0] * 15 for _ in range(len(mean_weights) // 256 + 1)]
     for row in range(min(2, len(coefficients) - 1), len(coefficients), 4):
         for column, block in enumerate(coefficients[row]):
@@ -610,7 +610,8 @@ def costs(component: Component, coefficients: list[list[list[int]]], mean_weight
                 rows = [mean_weights[row_of(index, len(lower), k, mean_weights)] for k in range(len(found) - 1)]
                 for costs_of_one, weights in zip(found, [*rows, [0] * len(means)], strict=True):
                     quarters = abs(wanted - product(means, weights)) // 2**8 // component.table[index]
-                    costs_of_one[sum(place)] += logarithm(min(65535, max(0, quarters - 2)))
+                    costs_of_one[sum(place)] += 8 * logarithm(min(65535, max(0, quarters - 2))) + charge
+                found[-1][sum(place)] -= charge
     return found
 
 

@@ -317,7 +317,9 @@ def code_component(
     predictor = model.plan.predictor
     choices = kernel.Choices(0, 0, 0)
     if stream.encodes:
-        choices = kernel.Choices(*best_prediction(component, predictor), plain_level(component, model))
+        charge = CHARGE if _is_large(component) and not model.network.is_asked else 0
+        number, diagonals = best_prediction(component, predictor, charge)
+        choices = kernel.Choices(number, diagonals, plain_level(component, model, diagonals))
     return kernel.code_blocks(stream.encodes, component, predictor, choices, model.contexts, coding, scratch)
 
 
@@ -326,19 +328,32 @@ PLAIN_LEVEL, FINEST_PLAIN_LEVEL, SLOWEST_PLAIN_LEVEL, ASKED_PLAIN_LEVEL = 8, 6, 
 models of most weight sets, and that of those with a network: lower ones are faster, and cost more bytes."""
 MANY_BLOCKS = 1024
 """Bit models of so many blocks have learnt what those of the model were not trained for."""
-SPARED = 1 / 256
+FEW_DIAGONALS = 2
+"""Where no more diagonals are worth predicting, contexts tell little of coefficients, too."""
+CHARGE = 1
+"""What predicting a coefficient costs beyond its error, where contexts have learnt a part of what it tells. Networks
+tell sizes of errors of predictions better than those of coefficients."""
+SPARED = 1 / 1024
 """The share of the cost of coefficients that not to predict some of them may lose: that is faster."""
 
 
-def plain_level(component: Component, model: ComponentModel) -> int:
-    """The level from which coefficients of a component are to be plain, with this model."""
+def plain_level(component: Component, model: ComponentModel, diagonals: int) -> int:
+    """The level from which coefficients of a component, of which so many ``diagonals`` are predicted, are to be plain
+    with this model."""
     if model.sets == MOST_SETS:
         return ASKED_PLAIN_LEVEL if model.network.is_asked else SLOWEST_PLAIN_LEVEL
-    rows, columns, _ = component.coefficients.shape
-    if rows * columns < MANY_BLOCKS:
+    if not _is_large(component):
         return PLAIN_LEVEL
     # Where steps of the lowest frequencies are 1 or 2, most of what is coded is noise.
-    return min(PLAIN_LEVEL, FINEST_PLAIN_LEVEL - 1 + int(component.table[1]))
+    level = min(PLAIN_LEVEL, FINEST_PLAIN_LEVEL - 1 + int(component.table[1]))
+    if level == FINEST_PLAIN_LEVEL:
+        level -= (1 if len(component.first) == 1 else 0) + (1 if diagonals <= FEW_DIAGONALS else 0)
+    return level
+
+
+def _is_large(component: Component) -> bool:
+    rows, columns, _ = component.coefficients.shape
+    return bool(rows * columns >= MANY_BLOCKS)
 
 
 def best_predictor(component: Component, predictor: Predictor) -> int:
@@ -346,13 +361,13 @@ def best_predictor(component: Component, predictor: Predictor) -> int:
     return best_prediction(component, predictor)[0]
 
 
-def best_prediction(component: Component, predictor: Predictor) -> tuple[int, int]:
+def best_prediction(component: Component, predictor: Predictor, charge: int = 0) -> tuple[int, int]:
     """That number, and how many diagonals it is to serve: where coefficients are noise, predicting nothing costs
-    less, and is faster."""
+    less, and is faster. ``charge``: as for ``weigh_predictors``."""
     costs = np.zeros((len(predictor.means) // ROWS + 1, DIAGONALS), np.int64)
     columns = component.coefficients.shape[1]
     fresh = component._replace(values=np.zeros_like(component.values), around=Around.of(columns))
-    weigh_predictors(fresh, predictor, np.zeros(MEANS, np.int32), costs)
+    weigh_predictors(fresh, predictor, charge, np.zeros(MEANS, np.int32), costs)
     number = int(costs[:-1].sum(axis=1).argmin())
     # Of predicting no diagonal, the lowest, the two lowest and so on: what it takes more than predicting none.
     more = np.concatenate([[0], np.cumsum(costs[number] - costs[-1])])

@@ -315,14 +315,16 @@ def enter_error(component: Component, row: int, column: int, index: int, fine: i
 TRIED, TRIED_BLOCKS = 4, 512
 """An encoder that looks for the best predictor looks at every so many rows of blocks, or fewer where these have many
 more blocks than TRIED_BLOCKS, and at one at least."""
+COST_BITS = 3
+"""Costs that it compares are in 1 / 2**COST_BITS of the function L."""
 
 
 @kernel
 def weigh_predictors(
-    component: Component, predictor: Predictor, means: Vector[np.int32], costs: Table[np.int64]
+    component: Component, predictor: Predictor, charge: int, means: Vector[np.int32], costs: Table[np.int64]
 ) -> int:
-    """About what each predictor makes coefficients cost: logarithms of what it gets wrong beyond half a step, added up
-    to ``costs``.
+    """About what each predictor makes coefficients cost: logarithms of what it gets wrong beyond half a step, and a
+    ``charge`` for each prediction, added up to ``costs``.
 
     ``costs`` (predictors + 1, DIAGONALS): the last row is of coefficients that are not predicted; ``means`` (MEANS,):
     scratch. ``values`` and ``around`` of ``component`` are zeros, and are filled. Returns 0.
@@ -347,8 +349,8 @@ def weigh_predictors(
                 for number in range(count):
                     total = weighted(means, predictor.means[row_of(index, extent, number, count)], MEANS)
                     quarters = abs((value << WEIGHT_BITS) - total) >> (WEIGHT_BITS - 2)
-                    costs[number, diagonal] += log(max(0, quarters // step - 2))
-                costs[count, diagonal] += log(max(0, 4 * abs(value) // step - 2))
+                    costs[number, diagonal] += (log(max(0, quarters // step - 2)) << COST_BITS) + charge
+                costs[count, diagonal] += log(max(0, 4 * abs(value) // step - 2)) << COST_BITS
     return 0
 
 
