@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sofc.planes import Plane
 
 PERIOD = 8
-PIECE = 128
+PIECE = 256
 """The grid is looked for in so many rows and columns in the middle of an image."""
 FEWEST = 24
 """In fewer rows or columns there is too little to go by."""
