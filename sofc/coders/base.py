@@ -184,8 +184,10 @@ class Descriptor:
     no coder is named. ``transforms``: those to choose from. ``knows_lattice``: whether images on the colour lattice get
     models of their own. ``efforts``: those that its models are for. ``numbers_values``: whether models may be for the
     numbers of values. ``keeps_patches``: whether models hold parts of images. ``learns``: whether what a model knows
-    grows while it codes. ``start_adapting`` begins the adaptation of a model to a collection: of its sections, for
-    planes of these ranges, so many images of which are to come; it is None where sections cannot be changed.
+    grows while it codes. ``mines_networks``: whether models that are mined for images of one component may have a
+    neural network at the default effort. ``start_adapting`` begins the adaptation of a model to a collection: of its
+    sections, for planes of these ranges, so many images of which are to come; it is None where sections cannot be
+    changed.
     """
 
     coder: type[NamedCoder]
@@ -204,6 +206,7 @@ class Descriptor:
     numbers_values: bool = True
     keeps_patches: bool = False
     learns: bool = True
+    mines_networks: bool = False
     start_adapting: Callable[[Sequence[bytes], Sequence[PlaneRange], int], Adaptation] | None = None
 
     @property

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.band.candidates import FASTEST
-from sofc.coders import context
 from sofc.coders.base import Descriptor
 from sofc.coders.registry import CODERS, apart
 from sofc.coders.training import CoderTraining, TrainingSettings
@@ -196,9 +195,10 @@ def mine_anew(
         return None
     few = collection.thinned(NETWORK_SAMPLES)
     (first, _), *_ = adaptable(base_of(collection.kind), collection.kind, outlook.usage)
-    if first.coder != context.CODER.id or len(few.mined) < NETWORK_IMAGES:
+    coder = CODERS[first.coder]
+    if not coder.mines_networks or len(few.mined) < NETWORK_IMAGES:
         return None
     settings = replace(settings, efforts=(DEFAULT_EFFORT,))
     # Small images that lack values each may be coded in groups, which do not.
-    anew = Mined([*found.trained, _trained(few, context.CODER, Treatment(first.transform), settings, crew)])
+    anew = Mined([*found.trained, _trained(few, coder, Treatment(first.transform), settings, crew)])
     return anew if anew.has_networks else None

@@ -25,5 +25,6 @@ CODER = Descriptor(
     chain=ChainCoder,
     start_training=later("sofc.coders.context.training", "ContextTraining"),
     unasked=lambda kind: kind.bits > 1,
+    mines_networks=True,
     start_adapting=later("sofc.coders.context.adapting", "ContextAdaptation"),
 )
