@@ -197,3 +197,34 @@ def test_what_nothing_follows_needs_no_digest(monkeypatch: pytest.MonkeyPatch) -
     assert taken == []
     collected([one, other])
     assert taken == [one.size] * 2
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (300, 250), BANDED], ids=["small", "frames", "bands"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_caller_may_write_all_images_into_one_array(shape: tuple[int, int], threads: int) -> None:
+    """What an encoder was given is its own: neither later images nor copies of earlier ones are mistaken."""
+    images = photographs(3, *shape)
+    images.append(images[0])
+    expected = sofc.encode_images(images, threads=threads)
+
+    def each() -> Iterator[Array]:
+        array = np.empty((shape[1], shape[0]), np.uint8).T  # no rows of which are contiguous
+        for image in images:
+            array[:] = image
+            yield array
+        array[:] = 0
+
+    assert sofc.encode_images(each(), threads=threads) == expected
+    rows_at_once = [shape[0], 37]
+    for count in rows_at_once:
+        encoder, array, data = sofc.Encoder(threads=threads), np.empty((count, shape[1]), np.uint8), b""
+        for image in images:
+            data += encoder.begin_image(sofc.header_for(image))
+            for first in range(0, shape[0], count):
+                rows = array[: min(count, shape[0] - first)]
+                rows[:] = image[first : first + count]
+                data += encoder.write(rows)
+                rows[:] = 0
+        data += encoder.finish()
+        for image, again in zip(images, sofc.decode_images(data), strict=True):
+            np.testing.assert_array_equal(image, again)

@@ -259,6 +259,26 @@ def test_images_one_after_the_other(tmp_path: Path) -> None:
             assert all(np.array_equal(a, b) for a, b in zip(iio.imiter(data), images[: number + 1], strict=True))
 
 
+@pytest.mark.parametrize("shape", [(40, 50), (300, 250), (600, 520)])
+def test_images_may_be_written_from_one_array(tmp_path: Path, shape: tuple[int, int]) -> None:
+    """As programs do that read a camera or a film into it."""
+    path, array = tmp_path / "x.sofc", np.empty(shape, np.uint8)
+    images = np.random.default_rng(2).integers(0, 99, (3, *shape), np.uint8)
+    for kind in (path, "<bytes>"):
+        with iio.imopen(kind, "w", extension=".sofc") as file:
+            for number, image in enumerate(images):
+                array[:] = image
+                data = file.write(array)
+                if data is not None:
+                    assert np.array_equal(iio.imread(data, index=...), images[: number + 1])
+    assert np.array_equal(iio.imread(path), images)
+    with imageio.v2.get_writer(path, mode="I") as writer:
+        for image in images:
+            array[:] = image
+            writer.append_data(array)
+    assert np.array_equal(iio.imread(path), images)
+
+
 def test_a_block_that_fails_leaves_the_file(tmp_path: Path) -> None:
     path = tmp_path / "x.sofc"
     path.write_bytes(b"what was there")

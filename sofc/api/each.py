@@ -28,11 +28,15 @@ class Given(NamedTuple):
     jpeg: bytes | None = None
 
 
-class EachEncoder:
-    """Encodes images of any kinds as they come, and groups small ones and frames; it holds one image.
+_Kind = tuple[ImageHeader, tuple[Metadata, ...]]
 
-    ``settings`` are those of ``Encoder``; with ``band_rows`` among them small images are cut into bands too, and
-    ``key_interval`` 1 keeps each by itself.
+
+class EachEncoder:
+    """Encodes images of any kinds as they come, and groups small ones and frames.
+
+    It keeps nothing of an image that the caller may change afterwards: of a frame that may be the first of many it
+    holds a copy. ``settings`` are those of ``Encoder``; with ``band_rows`` among them small images are cut into bands
+    too, and ``key_interval`` 1 keeps each by itself.
     """
 
     def __init__(self, **settings: Unpack[EncoderSettings]) -> None:
@@ -40,29 +44,36 @@ class EachEncoder:
 
         self._encoder = Encoder(**settings)
         self._may_group = not settings.get("band_rows") and settings.get("key_interval") != 1
-        self._kind: tuple[ImageHeader, Sequence[Metadata]] | None = None  # of the images being grouped
-        self._held: tuple[Given, Sequence[Metadata]] | None = None
+        self._kind: _Kind | None = None  # of the images being grouped
+        self._held: tuple[Given, _Kind] | None = None  # a frame that is grouped if others of its kind follow
 
     def add(self, given: Given, metadata: Sequence[Metadata] = ()) -> Iterator[bytes]:
-        """Take an image, and its metadata besides that of the file; gives bytes of the one before, in pieces."""
-        yield from self._write(followed_by=(given.header, metadata))
-        self._held = given, metadata
+        """Take an image, and its metadata besides that of the file; gives bytes that are complete, in pieces."""
+        kind = given.header, tuple(metadata)
+        yield from self._write_held(followed_by=kind)
+        is_grouped = kind == self._kind or (self._may_group and is_small(given.header))
+        if not is_grouped and self._may_group and is_frame(given.header):
+            self._held = given._replace(image=given.image[:].copy()), kind
+        else:
+            yield from self._write(given, kind, is_grouped=is_grouped)
 
     def finish(self) -> Iterator[bytes]:
         """The last bytes. Raises UsageError where there is no image, unless the metadata keeps another file whole."""
-        yield from self._write(followed_by=None)
+        yield from self._write_held(followed_by=None)
         yield self._encoder.finish()
 
-    def _write(self, followed_by: tuple[ImageHeader, Sequence[Metadata]] | None) -> Iterator[bytes]:
-        if self._held is None:
-            return
-        (image, header, jpeg), own = self._held
-        if (header, own) != self._kind:
+    def _write_held(self, followed_by: _Kind | None) -> Iterator[bytes]:
+        if self._held is not None:
+            (given, kind), self._held = self._held, None
+            yield from self._write(given, kind, is_grouped=kind == followed_by)
+
+    def _write(self, given: Given, kind: _Kind, *, is_grouped: bool) -> Iterator[bytes]:
+        (image, header, jpeg), own = given, kind[1]
+        if kind != self._kind:
             # A small image as a group of one has the bytes that write would give it.
-            grouped = self._may_group and (is_small(header) or (followed_by == (header, own) and is_frame(header)))
-            self._kind = (header, own) if grouped else None
-            yield self._encoder.begin_image(header, metadata=own, jpeg=None if grouped else jpeg)
-        if self._kind:
+            self._kind = kind if is_grouped else None
+            yield self._encoder.begin_image(header, metadata=own, jpeg=None if is_grouped else jpeg)
+        if is_grouped:
             yield self._encoder.write_group(rows_of(image[:])[None], jpegs=[jpeg])
             return
         step = max(1, _PIECE_SAMPLES // header.row_samples)
@@ -76,7 +87,8 @@ def encode_each(
     metadata_of_images: Iterable[Sequence[Metadata]] = (),
     **settings: Unpack[EncoderSettings],
 ) -> Iterator[bytes]:
-    """The file of all the images in pieces, holding one image or one group of small ones at a time.
+    """The file of all the images in pieces, holding one image or one group of small ones at a time. None need
+    stay as it is once the next is asked for.
 
     ``metadata_of_images``: of the first image, the second and so on, besides that of the file. ``settings`` are those
     of ``EachEncoder``, as is what is raised.

@@ -189,15 +189,16 @@ class SofcPlugin(PluginV3):  # type: ignore[misc]
         elif self._writing.given != given:
             raise sofc.UsageError("all images of a .sofc file are written with the same settings")
         try:
-            self._writing.add(images, batch)
             if self.request._uri_type != URI_BYTES:
+                self._writing.add(images, batch)
                 return None
-            # A file that ends here; where it goes on all is encoded again.
-            self._added.append((images, batch))
-            whole = _Writing(self._writing.settings, given)
+            # A file that ends here; where it goes on all is encoded again, so that copies are kept: the caller may
+            # write the next image into the same array.
+            self._added.append(([image.copy() for image in images], batch))
+            self._writing = _Writing(self._writing.settings, given)
             for one in self._added:
-                whole.add(*one)
-            return whole.finish()
+                self._writing.add(*one)
+            return self._writing.finish()
         except BaseException:
             self._writing.failed = True
             raise
@@ -293,10 +294,11 @@ class _Writing:
                 self._data += piece
 
     def finish(self) -> bytes:
-        """The whole file."""
-        assert self._encoder is not None
-        for piece in self._encoder.finish():
-            self._data += piece
+        """The whole file, to which nothing more can be added."""
+        if self._encoder is not None:
+            for piece in self._encoder.finish():
+                self._data += piece
+            self._encoder = None
         return bytes(self._data)
 
 
