@@ -46,6 +46,7 @@ from sofc.training.mining import NETWORK_FROM, Mined, Outlook, mine_anew
 from sofc.training.recipes import trainable
 from sofc.training.settings import FASTEST_FROM, FEW_EFFORTS, Settings
 from sofc.training.shards import cut, in_order, in_shards
+from sofc.training.survey import Facts, survey
 from sofc.transforms.components import CHAIN, NONE
 
 
@@ -452,7 +453,7 @@ def test_networks_are_asked_for_where_they_can_be_hoped_for(monkeypatch: pytest.
     """Of images of one component that many enough come of, and that the context coder codes."""
     kind = kind_of(PixelFormat(1, 8, 8))
     images = [ImageSource(index=number, array=image) for number, image in enumerate(gray_images(24))]
-    collection = Collection(kind, 8, False, images[4:], [1920] * 20, images[:4], 4 * 1920)
+    collection = Collection(kind, 8, 0, images[4:], [1920] * 20, images[:4], 4 * 1920)
     settings = Settings(None, 0.1, 1, None, None, FEW_EFFORTS)
     crew = work.Crew(None, None)
     uses = {
@@ -533,7 +534,7 @@ def test_small_images_are_looked_at_as_they_are_stored(tmp_path: Path) -> None:
     ]
     np.save(tmp_path / "images.npy", np.stack(images))
     found = sources([tmp_path / "images.npy"])
-    collection = Collection(kind_of(PixelFormat(1, 8, 8)), 8, True, found, [480] * 30, [], 0)
+    collection = Collection(kind_of(PixelFormat(1, 8, 8)), 8, 8, found, [480] * 30, [], 0)
     (usage,) = driver._usages([collection], work.Crew(None, None))
     alone = Usage.of([builtin_usage([one]) for one in found], 1)
     assert {use.by_value for use in alone.uses} == {True}
@@ -542,6 +543,22 @@ def test_small_images_are_looked_at_as_they_are_stored(tmp_path: Path) -> None:
     arrays = [ImageSource(index=number, array=image) for number, image in enumerate(images)]
     (usage,) = driver._usages([replace(collection, mined=arrays)], work.Crew(None, None))
     assert {use.by_value for use in usage.uses} == {True}
+
+
+def test_numbers_of_values_have_bits_of_their_own() -> None:
+    """As in files: a network fitted to numbers of 26 values took a sixth more where these had fewer bits than then."""
+    random = np.random.default_rng(3)
+    gaps, none = (40 * random.integers(0, 6, (20, 24)).astype(np.uint8), np.arange(480, dtype=np.uint8).reshape(20, 24))
+    for arrays, number_bits in (([gaps] * 3, 3), ([gaps, none], 8), ([none] * 2, 0)):
+        images = [ImageSource(index=number, array=image) for number, image in enumerate(arrays)]
+        facts = [fact for fact in survey(images) if isinstance(fact, Facts)]
+        collection = Collection.of(
+            facts[0].kind, list(zip(images, facts, strict=True)), Settings(None, 0, 1, None, None, None)
+        )
+        assert (collection.max_bits, collection.number_bits) == (8, number_bits)
+        for by_value, bits in ((False, 8), (True, number_bits or 8)):
+            (span,) = mining._ranges(collection, work.Treatment(NONE.id, by_value=by_value))
+            assert span.size == (1 << bits) - 1
 
 
 def test_what_is_tried_is_named() -> None:
@@ -555,7 +572,7 @@ def test_runs_are_of_one_file_and_small() -> None:
     """Images of other files and those that are more than the room end a run; none is in two."""
     paths = [Path("a")] * 5 + [Path("b")] * 4 + [Path("c")] * 3
     images = [ImageSource(path, number) for number, path in enumerate(paths)]
-    collection = Collection(kind_of(PixelFormat(1, 8, 8)), 8, False, images, [10, 10, 50, *[10] * 9], [], 0)
+    collection = Collection(kind_of(PixelFormat(1, 8, 8)), 8, 0, images, [10, 10, 50, *[10] * 9], [], 0)
 
     def runs(count: int, samples: int) -> list[tuple[int, int]]:
         return [(run.start, run.stop) for run in collection.runs(count, samples)]

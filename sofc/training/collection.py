@@ -56,11 +56,12 @@ def members_of(kind: Kind, pairs: list[tuple[ImageSource, Facts]]) -> list[tuple
 
 @dataclass(frozen=True)
 class Collection:
-    """The images of one kind, mined and held out; ``sparse``: whether any of them lacks values worth closing up."""
+    """The images of one kind, mined and held out. ``number_bits``: bits of samples where values are numbered of those
+    that lack some; 0 if none does."""
 
     kind: Kind
     max_bits: int
-    sparse: bool
+    number_bits: int
     mined: list[ImageSource]
     pixels: list[int]
     held_out: list[ImageSource]
@@ -76,10 +77,12 @@ class Collection:
                 f"patches found in at least {settings.min_images} images are wanted, "
                 f"but there are only {len(mined)} {kind} to mine"
             )
+        max_bits = kind.bits if kind.bits < 16 else max(fact.coded_bits for _, fact in members)
+        are_sparse = any(fact.number_bits for _, fact in used)
         return cls(
             kind,
-            kind.bits if kind.bits < 16 else max(fact.coded_bits for _, fact in members),
-            any(fact.sparse for _, fact in used),
+            max_bits,
+            max(fact.number_bits or max_bits for _, fact in used) if are_sparse else 0,
             mined,
             [fact.pixels for _, fact in used],
             [members[position][0] for position in sorted(aside)],

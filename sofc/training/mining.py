@@ -12,6 +12,7 @@ from sofc.band.candidates import FASTEST
 from sofc.coders.base import Descriptor
 from sofc.coders.registry import CODERS, apart
 from sofc.coders.training import CoderTraining, TrainingSettings
+from sofc.planes import PlaneRange
 from sofc.training.adapted import Adaptable, Adapted, Usage, adaptable
 from sofc.training.collection import Collection
 from sofc.training.general import base_of
@@ -116,13 +117,19 @@ def _trained(
 
 
 def _start(collection: Collection, coder: Descriptor, treatment: Treatment, settings: Settings) -> CoderTraining:
-    transform = TRANSFORMS[treatment.transform]
-    ranges = transform.ranges(collection.kind.components, collection.max_bits)
-    ranges = ranges[: len(ranges) - transform.corrections]
     assert coder.start_training is not None, "recipes are for coders that can be trained"
     return coder.start_training(
-        ranges, TrainingSettings(settings.min_images, settings.iterations, settings.counter_bytes, settings.efforts)
+        _ranges(collection, treatment),
+        TrainingSettings(settings.min_images, settings.iterations, settings.counter_bytes, settings.efforts),
     )
+
+
+def _ranges(collection: Collection, treatment: Treatment) -> Sequence[PlaneRange]:
+    """What samples of the planes that coders see may be: as in files, where numbers of values have their own bits."""
+    transform = TRANSFORMS[treatment.transform]
+    bits = (collection.number_bits if treatment.by_value else 0) or collection.max_bits
+    ranges = transform.ranges(collection.kind.components, bits)
+    return ranges[: len(ranges) - transform.corrections]
 
 
 def _named(treatment: Treatment, components: int) -> str:
@@ -135,7 +142,7 @@ def _named(treatment: Treatment, components: int) -> str:
 def _choose_treatment(collection: Collection, recipe: Recipe, settings: Settings, crew: Crew) -> Treatment:
     """The treatment under which a sample of the images costs least."""
     treatments = [Treatment(transform.id) for transform in recipe.transforms]
-    if collection.sparse and recipe.coder.numbers_values:
+    if collection.number_bits and recipe.coder.numbers_values:
         treatments += [treatment._replace(by_value=True) for treatment in treatments]
     if len(treatments) == 1:
         return treatments[0]
@@ -154,16 +161,14 @@ def adapt(collection: Collection, images_to_come: int, models: Sequence[Adaptabl
     base, kind = base_of(collection.kind), collection.kind
     changes: dict[int, bytes] = {}
     for model, by_value in models:
-        transform, descriptor = TRANSFORMS[model.transform], CODERS[model.coder]
+        treatment, descriptor = Treatment(model.transform, by_value), CODERS[model.coder]
         assert descriptor.start_adapting is not None, "chosen by that"
         plain, _ = apart([base.sections[number] for number in model.sections])
-        ranges = transform.ranges(kind.components, collection.max_bits)
-        ranges = ranges[: len(ranges) - transform.corrections]
-        adaptation = descriptor.start_adapting(plain, ranges, images_to_come)
+        adaptation = descriptor.start_adapting(plain, _ranges(collection, treatment), images_to_come)
         number = 1
         while (step := adaptation.next_pass()) is not None:
             stage = f"{kind}: {descriptor.name}, adapted, pass {number}"
-            adaptation.merge(run(step, collection, Treatment(transform.id, by_value), stage, crew))
+            adaptation.merge(run(step, collection, treatment, stage, crew))
             number += 1
         found = zip(model.sections, adaptation.changes(), strict=True)
         changes |= {section: change for section, change in found if change and section not in changes}

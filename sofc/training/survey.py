@@ -18,15 +18,15 @@ from sofc.transforms.components import LATTICE
 
 @dataclass(frozen=True)
 class Facts:
-    """One image: its kind, the bits its samples need, its pixels, the bytes of all samples, their SHA-256, and whether
-    values are missing among those of its one component."""
+    """One image: its kind, the bits its samples need, its pixels, the bytes of all samples, their SHA-256, and the bits
+    of the numbers of its one component's values, where some of these are missing, else 0."""
 
     kind: Kind
     coded_bits: int
     pixels: int
     sample_bytes: int
     digest: bytes
-    sparse: bool
+    number_bits: int
 
 
 def survey(sources: Sequence[ImageSource]) -> list[Facts | SofcError | OSError]:
@@ -49,5 +49,6 @@ def _facts(source: ImageSource) -> Facts:
     planes = to_planes(array, pixel_format)
     if LATTICE.accepts(pixel_format.components, pixel_format.coded_bits):
         kind = replace(kind, lattice=LATTICE.suits(LATTICE.forward(planes)))
-    sparse = by_value(planes, pixel_format) is not planes
-    return Facts(kind, pixel_format.coded_bits, planes[0].size, sample_size(array), digest.digest(), sparse)
+    numbers = by_value(planes, pixel_format)
+    number_bits = 0 if numbers is planes else max(1, int(numbers[0].max()).bit_length())
+    return Facts(kind, pixel_format.coded_bits, planes[0].size, sample_size(array), digest.digest(), number_bits)
