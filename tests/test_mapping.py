@@ -128,7 +128,7 @@ def test_numbers_are_looked_up(size: int, seed: int) -> None:
     assert look_up(numbers, values, samples)
     assert np.array_equal(samples, values[numbers])
     for wrong in (-1, size, np.iinfo(np.int32).max, np.iinfo(np.int32).min):
-        numbers[random.integers(0, 77)] = wrong
-        untouched = samples.copy()
-        assert not look_up(numbers, values, samples)
+        untouched, others = samples.copy(), numbers.copy()
+        others[random.integers(0, 77)] = wrong
+        assert not look_up(others, values, samples)
         assert np.array_equal(samples, untouched)
