@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,16 @@ def test_palette_images(tmp_path: Path, colours: int, alpha: int | bytes | None)
             assert np.array_equal(np.asarray(again), np.asarray(frames[number]))
             mode = "RGB" if alpha is None else "RGBA"
             assert np.array_equal(np.asarray(again.convert(mode)), np.asarray(frames[number].convert(mode)))
+
+
+def test_frames_may_be_one_image_that_changes(tmp_path: Path) -> None:
+    frames = np.random.default_rng(3).integers(0, 256, (3, 30, 40), np.uint8)
+
+    def others() -> Iterator[Image.Image]:
+        one = Image.new("L", (40, 30))
+        for frame in frames[1:]:
+            one.paste(Image.fromarray(frame))
+            yield one
+
+    Image.fromarray(frames[0]).save(tmp_path / "x.sofc", save_all=True, append_images=others())
+    assert np.array_equal(sofc.decode((tmp_path / "x.sofc").read_bytes()), frames)

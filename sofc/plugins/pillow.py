@@ -7,6 +7,7 @@ of more than one component either, nor for more than 4 components: such images a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -196,7 +197,8 @@ def _save(image: Image.Image, file: Any, filename: str | bytes, save_all: bool =
     settings = {name: given[name] for name in _SETTINGS if name in given}
     settings = encode_settings(given.get("codebook"), settings)
     declared = settings.pop("declared_bits", None)
-    images = [image, *given.get("append_images", ())] if save_all else [image]
+    # Each is written before the next is asked for, which may be the same object.
+    images = chain([image], given.get("append_images", ()) if save_all else ())
     frames = (frame for one in images for frame in ImageSequence.Iterator(one)) if save_all else images
     with sofc.open_writer(file, metadata=tuple(_metadata(image)), **settings) as writer:
         for frame in frames:
