@@ -31,7 +31,7 @@ from sofc.codebook import Codebook
 from sofc.coders.context import kernel, kernel_network, network_training, terms
 from sofc.coders.context import kernel_match as match
 from sofc.coders.context.coder import ContextCoder, InTurn, find_grid, learn_plane
-from sofc.coders.context.model import EFFORTS, NETWORK_SHAPES, PlaneModel
+from sofc.coders.context.model import EFFORTS, NETWORK_SHAPES, PlaneModel, network_efforts
 from sofc.coders.context.passes import parts
 from sofc.coders.context.section import BLOCK_BITS, NETWORKS, pack_plan, unpack_plan
 from sofc.coders.context.tracing import UNMIXED, detect_grid
@@ -651,6 +651,11 @@ def test_networks_out_of_range(architecture):
             unpack_mixers(
                 pack_mixers(mixers._replace(network=network._replace(first=first)), architecture), architecture
             )
+
+
+def test_small_networks_are_for_one_plane():
+    """Decoders of several have less time for each."""
+    assert [network_efforts(planes) for planes in (1, 2, 3)] == [[5, 9], [9], [9]]
 
 
 def test_weights_of_more_contexts_than_the_plan_has(trained):
