@@ -36,6 +36,7 @@ from sofc.errors import FormatError, UsageError
 from sofc.image import PixelFormat
 from sofc.imagefiles import ImageSource, load, save, sources
 from sofc.jpeg.colour import reached
+from sofc.places import StorePath
 from sofc.planes import Plane, PlaneRange
 from sofc.training import ModelReport, TrainingReport, driver, mining, train, work
 from sofc.training.adapted import Adapted, Usage, Use, adaptable, builtin_usage
@@ -581,6 +582,9 @@ def test_runs_are_of_one_file_and_small() -> None:
     assert runs(3, 60) == [(0, 2), (4, 5), (8, 9)]
     assert runs(2, 30) == [(0, 2), (6, 9)]
     assert runs(12, 1000) == [(number, number + 1) for number in range(12)]
+    stored = [ImageSource(place=StorePath(f"memory://{name}"), index=number) for name in "ab" for number in range(2)]
+    collection = replace(collection, mined=stored, pixels=[10] * 4)
+    assert runs(1, 1000) == [(0, 2)]
 
 
 def test_models_of_numbers_of_values_are_adapted() -> None:
