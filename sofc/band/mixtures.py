@@ -23,7 +23,6 @@ NEAR, FITS = 6, 5
 EXACTLY = 1.5
 """The same of pairs whose samples below are right."""
 MOST_PAIRS = 1 << 12
-"""A mixture is guessed of about so many pairs."""
 SEARCHED, FINELY, COARSE, ENOUGH = 0.1, 0.001, 2.5, 48
 """How far around a guess the share that is kept is sought, in which steps, by coefficients whose steps are no finer
 than that then: noise of a mixture is a third of one; and how many have to be one step at least."""
@@ -54,8 +53,7 @@ class Mixture(NamedTuple):
 
 def guess_mixture(seen: Reals, below: Reals) -> Mixture | None:
     """The mixture of which most pairs come, (components, pairs) both, where what is ``below`` is about right."""
-    every = 1 + seen.shape[1] // MOST_PAIRS
-    seen, below = seen[:, ::every], below[:, ::every]
+    seen, below = _some(seen), _some(below)
     best: Mixture | None = None
     for kept in np.arange(0, MOST_KEPT, KEPT_STEP):
         mixture = Mixture(float(kept), np.array([_mode(part) for part in seen - kept * below]), 0)
@@ -117,3 +115,8 @@ def _mode(numbers: Reals) -> float:
     whole = np.rint(numbers).astype(np.int64)
     counts = np.bincount(whole - whole.min())
     return float(np.convolve(counts, np.ones(NEAR + 1, np.int64), "same").argmax() + whole.min())
+
+
+def _some(pairs: Pairs) -> Pairs:
+    """At most so many of all."""
+    return pairs[:, :: 1 + pairs.shape[1] // MOST_PAIRS]

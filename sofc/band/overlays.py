@@ -30,7 +30,7 @@ MOST_OPAQUE = 0.1
 nothing but its border would be told better."""
 LEAST_USUAL = 0.15
 """Share of these mixtures that have the usual opacity, at least: by chance they have any."""
-LEAST_TOLD, TOGETHER = 0.4, 4
+LEAST_TOLD, TOGETHER = 0.1, 4
 """Share of samples far from what is around them that are about a mixture of that, at least, where it is not known what
 is below; so many of the nine around each, itself included, are on average: letters and boxes stand together, noise does
 not."""
@@ -147,7 +147,9 @@ def _mixed(view: View, drawn: list[Plane], mixture: Mixture | None) -> _Mixed | 
     if np.count_nonzero(is_far) < LEAST_FAR:
         return None
     seen, follows = (np.stack([plane[missed] for plane in planes]).astype(np.int64) for planes in (view.planes, drawn))
-    commonest = _commonest(seen[:, is_far], view.form.bits)
+    places = view.form.bits * np.arange(len(seen))
+    colours, counts = np.unique((seen[:, is_far] << places[:, None]).sum(axis=0), return_counts=True)
+    commonest = tuple((colours[counts.argmax()] >> places & most).tolist())
     tried = [commonest, (0,) * len(seen), (most,) * len(seen)]
     if mixture is not None and (better := fitted(mixture, seen, follows)) is not None:
         tried.insert(0, better.colour(most))
@@ -159,7 +161,8 @@ def _mixed(view: View, drawn: list[Plane], mixture: Mixture | None) -> _Mixed | 
     best = max(dict.fromkeys(tried), key=mixed)
     if mixed(best) < LEAST_MIXED * np.count_nonzero(is_far):
         return None
-    if _is_frame(view, best):
+    is_opaque: Mask = np.logical_and.reduce([plane == value for plane, value in zip(view.planes, best, strict=True)])
+    if is_opaque.mean() > MOST_OPAQUE:
         return None
     chosen = _chosen(*opacities(seen, follows, best, most), most)
     counts = np.bincount(chosen[is_far & (chosen > 0)])
@@ -184,31 +187,13 @@ def _mixed(view: View, drawn: list[Plane], mixture: Mixture | None) -> _Mixed | 
     return _Mixed(Overlay(best), opacity, usual, below, missed, missed & (opacity == 0))
 
 
-def _commonest(samples: Numbers, bits: int) -> tuple[int, ...]:
-    """The commonest colour of samples of so many bits, (components, places)."""
-    places = bits * np.arange(len(samples))
-    colours, counts = np.unique((samples << places[:, None]).sum(axis=0), return_counts=True)
-    return tuple((colours[counts.argmax()] >> places & (1 << bits) - 1).tolist())
-
-
-def _is_frame(view: View, colour: tuple[int, ...]) -> bool:
-    """Whether a colour stands in more of an image than is laid over one."""
-    is_opaque: Mask = np.logical_and.reduce([plane == value for plane, value in zip(view.planes, colour, strict=True)])
-    return bool(is_opaque.mean() > MOST_OPAQUE)
-
-
 def _told(view: View, drawn: list[Plane], shown: Shown) -> tuple[Mixture, _Mixed] | None:
     """The mixture that most is which does not follow, and is far from what is around, and the image as that: of one
     opacity, as nothing is known yet of what is below."""
-    distance = np.max([np.abs(one - two) for one, two in zip(view.planes, drawn, strict=True)], axis=0)
-    missed, stands_out = distance > 0, distance >= FAR
-    if np.count_nonzero(stands_out) < LEAST_FAR or _sums(stands_out, 1)[stands_out].mean() < TOGETHER:
-        return None
-    seen = np.stack(view.planes)
-    if _is_frame(view, _commonest(seen[:, stands_out].astype(np.int64), view.form.bits)):
-        return None
+    missed: Mask = np.logical_or.reduce([one != two for one, two in zip(view.planes, drawn, strict=True)])
     known = _sums(missed, 1) == 0
-    around = np.stack([_from_around(plane, known, RADII[:-1]) for plane in view.planes])
+    around = np.stack([_from_around(plane, known) for plane in view.planes])
+    seen = np.stack(view.planes)
     is_far = missed & (_sums(known, NEARBY) > NEARBY) & (np.abs(seen - around).max(axis=0) >= FAR)
     if np.count_nonzero(is_far) < LEAST_FAR:
         return None
@@ -325,11 +310,11 @@ def _told_by_around(view: View, mixed: _Mixed, below: list[Plane], sure: Mask) -
     return np.abs(share - 1) < NEARLY, share < NEARLY
 
 
-def _from_around(plane: Plane, known: Mask, radii: tuple[int, ...] = RADII) -> Reals:
+def _from_around(plane: Plane, known: Mask) -> Reals:
     """A plane, where it is not known what is known around it is about."""
     result = np.where(known, plane, plane[known].mean() if known.any() else 0.0)
     is_open = ~known
-    for radius in radii:
+    for radius in RADII:
         count = _sums(known, radius)
         here = is_open & (count > radius)
         result[here] = _sums(np.where(known, plane, 0), radius)[here] / count[here]
