@@ -80,31 +80,6 @@ def test_what_was_laid_over_a_picture_is_found(
 
 
 @COMPILED
-@pytest.mark.parametrize(("colour", "opacity"), [((40, 170, 90), 0.5), ((150, 60, 200), 0.4)])
-def test_a_translucent_colour_that_stands_nowhere_is_found(
-    monkeypatch: pytest.MonkeyPatch, colour: tuple[int, ...], opacity: float
-) -> None:
-    data = encode(mixed := laid_over(PLAIN, colour, rings(1.5, opacity)))
-    assert isinstance(arrangement_of(data, mixed), Divided)
-    monkeypatch.setattr(arranged, "find_overlay", lambda *_: None)
-    assert len(data) < 0.75 * len(encode(mixed))
-
-
-@COMPILED
-@pytest.mark.parametrize("components", [1, 3], ids=["gray", "colours"])
-def test_under_noise_nothing_is_sought(monkeypatch: pytest.MonkeyPatch, components: int) -> None:
-    noise = np.random.default_rng(5).normal(0, 20, (40, 50, components))
-    mixed = PLAIN.astype(np.float64)
-    mixed[40:80, 50:100] += noise
-    sought: list[bool] = []
-    found = overlays.find_overlay
-    monkeypatch.setattr(arranged, "find_overlay", lambda *given: sought.append(True) or found(*given))
-    monkeypatch.setattr(overlays, "show_after", lambda *_: pytest.fail("an origin is sought below noise"))
-    encode(np.clip(np.rint(mixed), 0, 255).astype(np.uint8))
-    assert sought
-
-
-@COMPILED
 @pytest.mark.parametrize(
     ("image", "value", "opacity"),
     [(DARK, 255, rings(1.5, 0.6)), (decoded(pale(150, 180, 2), 60, "4:2:2"), 0, rings(1, 0.3))],
