@@ -771,7 +771,7 @@ def _trace_span(
     for i in range(width):
         symbols[i] = residuals[i] + DIRECT if -DIRECT <= residuals[i] <= DIRECT else ESCAPE
     for i in range(span.columns):
-        symbols[i] |= contexts[levels[expected[i] & FIRST_ROW] + (turn[i] & 3)] << TOKEN_BITS
+        symbols[i] |= int(contexts[levels[expected[i] & FIRST_ROW] + (turn[i] & 3)]) << TOKEN_BITS
     for i in range(min(span.columns, noted.shape[0])):
         noted[i] = expected[i]
 
