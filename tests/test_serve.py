@@ -34,6 +34,7 @@ from sofc.errors import FormatError
 for module in ("werkzeug", "waitress"):
     pytest.importorskip(module, reason='needs the extra "serve": pip install "sofc[serve]"')
 
+from waitress import wasyncore  # noqa: E402
 from waitress.server import create_server  # noqa: E402
 
 from sofc.archive import serving  # noqa: E402
@@ -96,10 +97,19 @@ class Server:
     """An application at a port of this machine."""
 
     def __init__(self, application: Any) -> None:
-        self._server = create_server(application, host="127.0.0.1", port=0, threads=4)
+        self._sockets: dict[int, Any] = {}
+        self._server = create_server(application, self._sockets, host="127.0.0.1", port=0, threads=4)
         self.port = self._server.effective_port
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
+
+    def _run(self) -> None:
+        # Waitress's own way to have its loop close it, its trigger, writes to a pipe that the loop may have closed.
+        while not self._closing.is_set():
+            wasyncore.loop(timeout=0.05, map=self._sockets, count=1)
+        self._server.task_dispatcher.shutdown()
+        wasyncore.close_all(self._sockets)
 
     def ask(self, target: str, method: str = "GET", **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
         """Status, headers and body of a request; underscores in names of headers stand for hyphens."""
@@ -112,7 +122,7 @@ class Server:
             connection.close()
 
     def close(self) -> None:
-        self._server.trigger.pull_trigger(self._server.close)  # in the thread that it runs in
+        self._closing.set()
         self._thread.join(10)
         assert not self._thread.is_alive()
 
