@@ -297,15 +297,11 @@ def test_what_was_blurred_is_an_inset_without_borders() -> None:
 
 
 @pytest.mark.parametrize(("around", "is_found"), [(0.02, True), (0.2, False)])
-def test_what_was_changed_is_as_uncertain_nowhere_else(
-    monkeypatch: pytest.MonkeyPatch, around: float, is_found: bool
-) -> None:
+def test_what_was_changed_is_as_uncertain_nowhere_else(around: float, is_found: bool) -> None:
     """Of pictures of the best quality samples that do not come out are everywhere, and more where there is detail."""
     missed = np.random.default_rng(1).random((200, 240)) < around
     missed[50:120, 60:160] = np.random.default_rng(2).random((70, 100)) < 0.8
-    monkeypatch.setattr(covered, "missed_of", lambda _: missed)
-    view = View(planes(LARGE), Form(3, 8, 230, 260, 230))
-    assert covered.changed_part(Shown([], view, [])) == (Inset(50, 60, 70, 100) if is_found else None)
+    assert covered.changed_part(missed) == (Inset(50, 60, 70, 100) if is_found else None)
 
 
 def test_how_a_picture_is_turned_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ sides. What is in pictures has no such borders: the straightest edges of buildin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -75,12 +76,19 @@ def find_gap(planes: Sequence[Plane]) -> Division | None:
 
 
 def find_inset(planes: Sequence[Plane], within: Inset | None = None) -> Inset | None:
-    """The rectangle within an image, or in a corner of it, that has the clearest borders all around, or None; where it
-    is known, ``within`` what, of which it leaves no more than what blocks at its border have."""
+    """The rectangle within an image, or in a corner of it, that has the clearest borders all around, or None; first
+    ``within`` what it is likely to lie, of which it leaves no more than what blocks at its border have."""
     rows, width = planes[0].shape
     if min(rows, width) < 2 * LEAST_LENGTH:
         return None
     upright, level = _Edges.of(planes, 1), _Edges.of(planes, 0)
+    found = None if within is None else _clearest(upright, level, within)
+    return found or _clearest(upright, level, None)
+
+
+def _clearest(upright: _Edges, level: _Edges, within: Inset | None) -> Inset | None:
+    """The rectangle with the clearest borders between edges, or None; ``within`` as for ``find_inset``."""
+    rows, width = level.size, upright.size
     tops, bottoms = _pairs(level.places, rows, None if within is None else (within.top, within.rows))
     lefts, rights = _pairs(upright.places, width, None if within is None else (within.left, within.width))
     sides = [upright.shares(each, tops, bottoms) for each in (lefts, rights)]
@@ -131,10 +139,10 @@ class _Edges(NamedTuple):
         """Those across an axis."""
         size, length = planes[0].shape[axis], planes[0].shape[1 - axis]
         changing = _changing(_lines(planes, axis))
-        run = best = np.zeros(changing.shape[::2])
-        for line in range(changing.shape[1]):
-            run = np.maximum(0, run + changing[:, line] - RUN_SHARE)
-            best = np.maximum(best, run)
+        run, best = np.zeros((2, *changing.shape[::2]))
+        for change in np.where(changing, 1 - RUN_SHARE, -RUN_SHARE).swapaxes(0, 1):
+            np.maximum(0, np.add(run, change, out=run), out=run)
+            np.maximum(best, run, out=best)
         step = -(-length // MOST_LINES)
         longest = best.max(axis=0)
         longest[: LEAST_AWAY - 1] = longest[size - LEAST_AWAY :] = 0
@@ -157,15 +165,19 @@ class _Edges(NamedTuple):
 
 def _lines(planes: Sequence[Plane], axis: int) -> list[Plane]:
     """Lines across the borders of that axis."""
-    turned = [plane if axis else plane.T for plane in planes]
-    step = -(-len(turned[0]) // MOST_LINES)
-    return [plane[::step] for plane in turned]
+    step = -(-planes[0].shape[1 - axis] // MOST_LINES)
+    return [np.ascontiguousarray(plane[::step] if axis else plane[:, ::step].T) for plane in planes]
 
 
 def _changing(planes: Sequence[Plane]) -> Changing:
     """For each column but the first which rows change there more than in all columns on one side."""
-    change = np.max([np.abs(np.diff(plane, axis=1)) for plane in planes], axis=0)
+    change = greatest([np.abs(np.diff(plane, axis=1)) for plane in planes])
     count = change.shape[1]
     wide = np.pad(change, ((0, 0), (NEAR, NEAR)))
-    sides = [np.max([wide[:, k : k + count] for k in range(first, first + NEAR)], axis=0) for first in (0, NEAR + 1)]
-    return np.stack([change > beside + CLEARLY for beside in sides])
+    beside = greatest([wide[:, k : k + count + NEAR + 1] for k in range(NEAR)]) + CLEARLY
+    return np.stack([change > beside[:, :count], change > beside[:, NEAR + 1 :]])
+
+
+def greatest(planes: Sequence[Plane]) -> Plane:
+    """The greatest of each sample of planes."""
+    return reduce(np.maximum, planes)

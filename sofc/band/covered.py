@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from sofc.band.arranging import View
 from sofc.band.borders import MARGIN, MOST_LEFT
-from sofc.band.drawn import drawn_in, missed_of
+from sofc.band.drawn import Mask, drawn_in, missed_of
 from sofc.band.inset import Inset
 from sofc.band.selection import Selection
 from sofc.band.shown import Shown, show_origin
@@ -29,19 +28,15 @@ SURE_SHARE = 0.85
 """Share of the samples beside an inset that follow from an origin, at least, where it is sure what is below."""
 
 
-def covered_part(shown: Shown) -> Inset | None:
-    """The rectangle outside of which an image comes out of its origin, but for few samples; None where none is known,
-    or it was found after turning the image."""
-    missed = missed_of(shown)
-    return None if missed is None else _around(missed, FEW_MISSED)
+def covered_part(missed: Mask) -> Inset | None:
+    """The rectangle outside of which an image comes out of its origin, but for few samples, which are ``missed``."""
+    return _around(missed, FEW_MISSED)
 
 
-def changed_part(shown: Shown) -> Inset | None:
-    """The rectangle in which most samples do not come out of the image's origin, with whatever borders, as where faces
-    were blurred: all of it was changed. None where there is none such, or it is most of the image."""
-    missed = missed_of(shown)
-    if missed is None:
-        return None
+def changed_part(missed: Mask) -> Inset | None:
+    """The rectangle in which most samples are ``missed``, as they do not come out of the image's origin, with whatever
+    borders, as where faces were blurred: all of it was changed. None where there is none such, or it is most of the
+    image."""
     ranges = []
     for axis in (1, 0):
         counts = np.count_nonzero(missed, axis=axis)
@@ -115,7 +110,7 @@ def _smallest(view: View, other: View) -> Inset | None:
     return _around(differs, 1)
 
 
-def _around(mask: npt.NDArray[np.bool_], least: int) -> Inset | None:
+def _around(mask: Mask, least: int) -> Inset | None:
     """The rectangle between the first and the last rows and columns that have so many places of a mask, or None."""
     rows, columns = (np.flatnonzero(np.count_nonzero(mask, axis=axis) >= least) for axis in (1, 0))
     if not (rows.size and columns.size):

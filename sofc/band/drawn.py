@@ -40,7 +40,7 @@ def _drawn(way: Way) -> list[Plane]:
     """What decoders make of the origins of planes."""
     assert way.found is not None, "it was traced"
     shape = way.view.planes[0].shape
-    return [origin.draw(shape)[0] for each in way.found.origins for origin in each.origins]
+    return [origin.draw_and_keep(shape) for each in way.found.origins for origin in each.origins]
 
 
 def _found_planes(way: Way) -> list[Plane]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.band.arranging import View
+from sofc.band.borders import greatest
 from sofc.band.drawn import Mask, drawn_in
 from sofc.band.overlay import Overlay
 from sofc.band.selection import Selection
@@ -103,7 +104,7 @@ def _hiding(view: View) -> int:
 def _mixed(view: View, drawn: list[Plane]) -> _Mixed | None:
     """An image as a mixture of what follows from its origin and of the colour that explains most."""
     most = (1 << view.form.bits) - 1
-    distance = np.max([np.abs(one - two) for one, two in zip(view.planes, drawn, strict=True)], axis=0)
+    distance = greatest([np.abs(one - two) for one, two in zip(view.planes, drawn, strict=True)])
     missed = distance > 0
     is_far = distance[missed] >= FAR
     if np.count_nonzero(is_far) < LEAST_FAR:

@@ -13,6 +13,7 @@ from sofc.band.arranging import View
 from sofc.band.borders import find_border, find_gap, find_inset
 from sofc.band.covered import changed_part, covered_part, left_beside, uncovered
 from sofc.band.division import Division
+from sofc.band.drawn import missed_of
 from sofc.band.inset import Inset
 from sofc.band.pieces import STEP, telling_place, variety
 from sofc.band.selection import Selection
@@ -134,8 +135,9 @@ def _divisions(region: Region, most: int, taken: Sequence[Inset]) -> Iterator[Di
         if border is not None:
             yield border
     if shown.share < INSET_SHARE:
-        part, changed = covered_part(shown), changed_part(shown)
-        inset = find_inset(view.planes, part) or (part and find_inset(view.planes))
+        missed = missed_of(shown)
+        part, changed = (None, None) if missed is None else (covered_part(missed), changed_part(missed))
+        inset = find_inset(view.planes, part)
         if changed is not None and (inset is None or not inset.covers_most_of(changed)):
             inset = changed
         if inset is not None and not any(other.covers_most_of(inset) for other in taken):

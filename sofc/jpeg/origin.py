@@ -90,10 +90,10 @@ class Origin:
     def draw(self, shape: tuple[int, ...]) -> tuple[Plane, Fractions]:
         """The plane of this shape that a decoder makes, and where between two samples it came to before rounding (of a
         component that is enlarged: 0)."""
-        return self._drawn.pop(shape, None) or self._draw(shape)
+        return self._drawn.get(shape) or self._draw(shape)
 
     def draw_and_keep(self, shape: tuple[int, ...]) -> Plane:
-        """That plane, kept until it is drawn the next time: coefficients must not change any more."""
+        """That plane, kept for the next time: coefficients must not change any more."""
         if shape not in self._drawn:
             self._drawn[shape] = self._draw(shape)
         return self._drawn[shape][0]
