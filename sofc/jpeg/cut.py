@@ -45,6 +45,15 @@ class Sides(NamedTuple):
         shown = (factor == 2 and border.mean() >= LEAST_WRONG for factor, border in zip(factors, borders, strict=True))
         return cls(*map(int, shown))
 
+    def share_of(self, origins: Sequence[Origin]) -> float:
+        """What blocks at these sides have of the coefficients that are not 0."""
+        total = own = 0
+        for coefficients in (origin.coefficients for origin in origins):
+            total += np.count_nonzero(coefficients)
+            borders = coefficients[0], coefficients[-1], coefficients[:, 0], coefficients[:, -1]
+            own += sum(np.count_nonzero(border) for border, is_one in zip(borders, self, strict=True) if is_one)
+        return own / max(1, total)
+
     def widened(self, plane: Bounded) -> Bounded:
         """The plane with a row or column more on these sides."""
         size = [(ADDED * first, ADDED * last) for first, last in (self[:2], self[2:])]
