@@ -105,8 +105,12 @@ def _is_told(planes: Sequence[Bounded], seen: Seen, drawn: Drawn) -> bool:
     told, least = drawn.missed & clipped(seen.samples), LEAST_TOLD * drawn.bits
     if MISSED_BITS * np.count_nonzero(told) < least:
         return False
-    sure = _sure(planes, drawn)
-    return bool(MISSED_BITS * np.count_nonzero(told & sure[1] & sure[2] & ~sure[0]) >= least)
+    for number, is_told_by in ((1, True), (2, True), (0, False)):
+        made, origin = drawn.planes[number], drawn.origins[number]
+        told &= sure_of(planes[number], made, origin.grid) == is_told_by
+        if MISSED_BITS * np.count_nonzero(told) < least:
+            return False
+    return True
 
 
 def _sure(planes: Sequence[Bounded], drawn: Drawn) -> list[Mask]:

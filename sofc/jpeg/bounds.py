@@ -167,21 +167,23 @@ def cover_painted(colours: Table[np.int32], change: Table[np.int32], colour: int
     covers nothing."""
     rows, width = colours.shape
     beside = clear = count = 0
+    wanted = np.int32(colour)
     for y in range(rows):
-        for x in range(width):
-            is_here = colours[y, x] == colour
-            is_next = x + 1 < width and colours[y, x + 1] == colour
-            if x + 1 < width and is_here != is_next:
-                beside += 1
-                clear += 1 if change[y, x] >= PAINTED_CONTRAST else 0
-            if is_here and x + 1 < width and y + 1 < rows and (is_next or colours[y + 1, x] == colour):
-                count += 1
+        here, below, steps = colours[y], colours[min(y + 1, rows - 1)], change[y]
+        borders = sharp = places = np.int32(0)
+        for x in range(width - 1):
+            is_here, is_next, is_below = here[x] == wanted, here[x + 1] == wanted, below[x] == wanted
+            # Truth values are added without a branch, so that processors take several samples at once.
+            borders += np.int32(is_here != is_next)
+            sharp += np.int32((is_here != is_next) & (steps[x] >= PAINTED_CONTRAST))
+            places += np.int32(is_here & (is_next | is_below))
+        beside, clear = beside + int(borders), clear + int(sharp)
+        count += int(places) if y + 1 < rows else 0
     if 2 * clear < beside or count < LEAST_PAINTED:
         return 0
     for y in range(rows):
         for x in range(width):
-            if colours[y, x] == colour:
-                covered[y, x] = 1
+            covered[y, x] |= np.uint8(colours[y, x] == wanted)
     return count
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Cube, Table, Vector
@@ -196,51 +195,89 @@ DIFFERENCE_BITS, SIZE_BITS = 8, 4
 """About what it takes to say that a plane differs, and for each step that it differs by."""
 
 
-def _beside() -> npt.NDArray[np.int64]:
-    """Differences of three planes of at most DRAWN_REACH, and about the bits that each takes, the least first."""
-    each = [slice(-DRAWN_REACH, DRAWN_REACH + 1)] * 3
-    differences = np.mgrid[each].reshape(3, -1).T.astype(np.int64)
-    bits = np.where(differences != 0, DIFFERENCE_BITS + SIZE_BITS * np.abs(differences), 0).sum(axis=1)
-    order = np.argsort(bits, kind="stable")
-    result: npt.NDArray[np.int64] = np.concatenate([differences, bits[:, None]], axis=1)[order]
-    return result
+class _Beside(NamedTuple):
+    """Differences of three planes of at most DRAWN_REACH, (planes, differences), and about the bits that each takes,
+    the least first."""
+
+    differences: Table[np.int32]
+    bits: Vector[np.int32]
+
+    @classmethod
+    def of_all(cls) -> _Beside:
+        """All that there are."""
+        each = [slice(-DRAWN_REACH, DRAWN_REACH + 1)] * 3
+        differences = np.mgrid[each].reshape(3, -1).astype(np.int32)
+        bits = np.where(differences != 0, DIFFERENCE_BITS + SIZE_BITS * np.abs(differences), 0).sum(axis=0)
+        order = np.argsort(bits, kind="stable")
+        return cls(np.ascontiguousarray(differences[:, order]), bits[order].astype(np.int32))
 
 
-BESIDE = _beside()
+DIFFERENCES, BITS_OF_DIFFERENCES = _Beside.of_all()
+NONE_BESIDE = len(BITS_OF_DIFFERENCES)
+TRIED = 32
+"""So many differences are tried at once, in vectors."""
 
 
 @kernel
-def match_drawn(conversion: Conversion, samples: Channels, drawn: Cube[np.int32], planes: Cube[np.int32]) -> int:
+def match_drawn(
+    conversion: Conversion, samples: Channels, drawn: Cube[np.int32], planes: Cube[np.int32], differs: Vector[np.int32]
+) -> int:
     """Change ``planes`` (3, rows, width), which convert to ``samples``, to what is as good and nearer to ``drawn``.
 
     That is ``drawn`` itself where it converts to the colour, else what differs from it in the fewest planes and by the
-    least, by at most DRAWN_REACH. Returns how many samples are those drawn.
+    least, by at most DRAWN_REACH. ``differs``: scratch (width,). Returns how many samples are those drawn.
     """
     _, rows, width = drawn.shape
     same = 0
     for y in range(rows):
         for x in range(width):
-            r, g, b = int(samples.first[y, x]), int(samples.second[y, x]), int(samples.third[y, x])
-            colour = Colour(r, g, b)
-            a, u, v = int(drawn[0, y, x]), int(drawn[1, y, x]), int(drawn[2, y, x])
-            if fits(conversion, a, u - MIDDLE, v - MIDDLE, colour):
+            colour = Colour(int(samples.first[y, x]), int(samples.second[y, x]), int(samples.third[y, x]))
+            differs[x] = _differs(conversion, int(drawn[0, y, x]), int(drawn[1, y, x]), int(drawn[2, y, x]), colour)
+        for x in range(width):
+            if differs[x] == 0:
                 same += 1
-                planes[0, y, x], planes[1, y, x], planes[2, y, x] = a, u, v
+                planes[0, y, x], planes[1, y, x], planes[2, y, x] = drawn[0, y, x], drawn[1, y, x], drawn[2, y, x]
                 continue
-            if 0 < r < LARGEST and 0 < g < LARGEST and 0 < b < LARGEST:
-                continue
-            made = convert(conversion, a, u - MIDDLE, v - MIDDLE)
-            if max(abs(made.red - r), abs(made.green - g), abs(made.blue - b)) > COLOUR_REACH:
-                continue
+            colour = Colour(int(samples.first[y, x]), int(samples.second[y, x]), int(samples.third[y, x]))
+            a, u, v = int(drawn[0, y, x]), int(drawn[1, y, x]), int(drawn[2, y, x])
             most = _distance(int(planes[0, y, x]) - a, int(planes[1, y, x]) - u, int(planes[2, y, x]) - v)
-            for n in range(BESIDE.shape[0]):
-                if BESIDE[n, 3] >= most:
-                    break
-                da, du, dv = a + BESIDE[n, 0], u + BESIDE[n, 1], v + BESIDE[n, 2]
-                if fits(conversion, da, du - MIDDLE, dv - MIDDLE, colour):
-                    planes[0, y, x], planes[1, y, x], planes[2, y, x] = da, du, dv
-                    break
+            n = _nearest_to(conversion, colour, (a, u, v), most)
+            if n != NONE_BESIDE:
+                planes[0, y, x] = a + DIFFERENCES[0, n]
+                planes[1, y, x], planes[2, y, x] = u + DIFFERENCES[1, n], v + DIFFERENCES[2, n]
     return same
+
+
+@inlined
+def _differs(conversion: Conversion, y: int, cb: int, cr: int, colour: Colour) -> np.int32:
+    """0 where Y, Cb and Cr, 0 to 255, convert to a colour."""
+    made = convert(conversion, y, cb - MIDDLE, cr - MIDDLE)
+    beyond = (y | cb | cr) >> 8
+    return np.int32((made.red ^ colour.red) | (made.green ^ colour.green) | (made.blue ^ colour.blue) | beyond)
+
+
+@kernel
+def _nearest_to(conversion: Conversion, colour: Colour, drawn: tuple[int, int, int], most: int) -> int:
+    """Which of the DIFFERENCES leads from what is drawn to the nearest that converts to a colour of which a channel was
+    cut; NONE_BESIDE where none does that takes less than ``most`` bits."""
+    y, cb, cr = drawn
+    if min(colour.red, colour.green, colour.blue) > 0 and max(colour.red, colour.green, colour.blue) < LARGEST:
+        return NONE_BESIDE
+    made = convert(conversion, y, cb - MIDDLE, cr - MIDDLE)
+    apart = max(abs(made.red - colour.red), abs(made.green - colour.green))
+    if max(apart, abs(made.blue - colour.blue)) > COLOUR_REACH:
+        return NONE_BESIDE
+    for start in range(0, NONE_BESIDE, TRIED):
+        nearest = np.int32(NONE_BESIDE)
+        for n in range(start, min(start + TRIED, NONE_BESIDE)):
+            first, second, third = DIFFERENCES[0, n], DIFFERENCES[1, n], DIFFERENCES[2, n]
+            differs = _differs(conversion, y + first, cb + second, cr + third, colour)
+            nearest = min(nearest, np.int32(n) if differs == 0 else np.int32(NONE_BESIDE))
+        if nearest < NONE_BESIDE:
+            return int(nearest) if BITS_OF_DIFFERENCES[nearest] < most else NONE_BESIDE
+        if BITS_OF_DIFFERENCES[start] >= most:
+            break
+    return NONE_BESIDE
 
 
 @kernel

@@ -865,7 +865,8 @@ def test_match_drawn(seed):
     planes = np.clip(like + rng.integers(-3, 4, shape) * rng.integers(0, 2, shape), 0, 255).astype(np.int32)
     samples = reached(list(planes))
     before = planes.copy()
-    same = cross_component.match_drawn(USUAL_CONVERSION, Channels(*samples), like, planes)
+    room = np.empty(shape[2], np.int32)
+    same = cross_component.match_drawn(USUAL_CONVERSION, Channels(*samples), like, planes, room)
     np.testing.assert_array_equal(reached(list(planes)), samples)
     fitting = 0
     for y, x in np.ndindex(*shape[1:]):
