@@ -118,11 +118,11 @@ def _mixed(view: View, drawn: list[Plane]) -> _Mixed | None:
     def mixed(colour: tuple[int, ...]) -> int:
         return int(np.count_nonzero(np.less_equal(*opacities(far_seen, far_follows, colour, most))))
 
-    best = max(dict.fromkeys((commonest, (0,) * len(seen), (most,) * len(seen))), key=mixed)
-    if mixed(best) < LEAST_MIXED * np.count_nonzero(is_far):
-        return None
+    # What is opaque in most of these is a mixture of no other colour.
+    others = () if 2 * counts.max() > is_far.sum() else ((0,) * len(seen), (most,) * len(seen))
+    best = max(dict.fromkeys((commonest, *others)), key=mixed) if others else commonest
     is_opaque: Mask = np.logical_and.reduce([plane == value for plane, value in zip(view.planes, best, strict=True)])
-    if is_opaque.mean() > MOST_OPAQUE:
+    if is_opaque.mean() > MOST_OPAQUE or mixed(best) < LEAST_MIXED * np.count_nonzero(is_far):
         return None
     chosen = _chosen(*opacities(seen, follows, best, most), most)
     usual = int(np.bincount(chosen[is_far & (chosen > 0)]).argmax())

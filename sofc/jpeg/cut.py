@@ -49,9 +49,9 @@ class Sides(NamedTuple):
         """What blocks at these sides have of the coefficients that are not 0."""
         total = own = 0
         for coefficients in (origin.coefficients for origin in origins):
-            total += np.count_nonzero(coefficients)
+            total += int(np.count_nonzero(coefficients))
             borders = coefficients[0], coefficients[-1], coefficients[:, 0], coefficients[:, -1]
-            own += sum(np.count_nonzero(border) for border, is_one in zip(borders, self, strict=True) if is_one)
+            own += sum(int(np.count_nonzero(border)) for border, is_one in zip(borders, self, strict=True) if is_one)
         return own / max(1, total)
 
     def widened(self, plane: Bounded) -> Bounded:
