@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.jit.decorators import inlined, kernel
-from sofc.jit.types import Table
+from sofc.jit.types import Table, Vector
 from sofc.jpeg.bounds import Bounded
 from sofc.jpeg.dct import FINE, HALVES, LARGEST, REPLICATED, SCALED, STEPWISE, TRIANGLE, Grid
 from sofc.jpeg.origin import enlarged
@@ -25,6 +25,8 @@ LANES = 32
 """Columns that are solved side by side."""
 UNSURE, MOST_OPEN = 1 / 64, 7
 """How much samples count that may be anything, and those whose bounds are so far apart."""
+COUNTED = 1 / np.arange(1.0, MOST_OPEN + 2) ** 2
+"""[apart]: how much a sample counts whose bounds are so far apart, as the square of what they leave open."""
 
 
 class Equations(NamedTuple):
@@ -37,19 +39,29 @@ class Equations(NamedTuple):
 
 
 @inlined
-def _add(value: float, weight: float, is_last: bool, i: int, j: int, k: int, equations: Equations) -> None:
-    """What a sample says of those that it was made of, ``i`` and the one beside it, ``j``."""
-    weight = max(UNSURE, weight)
-    value *= 4 * weight
-    if is_last:
-        equations.diagonal[i, k] += 16 * weight
-        equations.right[i, k] += 4 * value
+def _add_row(source: Vector[np.float64], part: float, lanes: int, target: Vector[np.float64]) -> None:
+    for k in range(lanes):
+        target[k] += part * source[k]
+
+
+@inlined
+def _add(strip: Strip, y: int, i: int, j: int, lanes: int) -> None:
+    """What samples say of those that they were made of, ``i`` and the ones beside them, ``j``. Row by row, so that
+    processors add up several at once."""
+    diagonal, beside, right = strip.equations
+    values, weights = strip.values[y], strip.weights[y]
+    for k in range(lanes):
+        weights[k] = max(UNSURE, weights[k])
+        values[k] *= weights[k]
+    if i == j:
+        _add_row(weights, 16.0, lanes, diagonal[i])
+        _add_row(values, 16.0, lanes, right[i])
     else:
-        equations.diagonal[i, k] += 9 * weight
-        equations.diagonal[j, k] += weight
-        equations.beside[min(i, j), k] += 3 * weight
-        equations.right[i, k] += 3 * value
-        equations.right[j, k] += value
+        _add_row(weights, 9.0, lanes, diagonal[i])
+        _add_row(weights, 1.0, lanes, diagonal[j])
+        _add_row(weights, 3.0, lanes, beside[min(i, j)])
+        _add_row(values, 12.0, lanes, right[i])
+        _add_row(values, 4.0, lanes, right[j])
 
 
 @inlined
@@ -99,29 +111,28 @@ def _shrink_strip(strip: Strip, first: int, length: int, count: int, lanes: int)
     """Solve the first ``lanes`` columns of a strip: solutions are left on the right sides of its equations."""
     values, weights, sure, equations = strip
     diagonal, beside, right = equations
-    least = 1.0
+    are_known = 1
     for y in range(length):
         for k in range(lanes):
-            least = min(least, weights[y, k])
+            are_known &= 1 if weights[y, k] == 1 else 0
     for i in range(count):
         for k in range(lanes):
             diagonal[i, k] = beside[i, k] = right[i, k] = sure[i, k] = 0
     for y in range(length):
         i = (first + y) >> 1
         j = max(0, min(count - 1, i + (1 if (first + y) & 1 else -1)))
-        if least == 1:
-            # The usual case: nothing but the right sides differs from column to column.
-            _add(values[y, 0], 1.0, i == j, i, j, 0, equations)
-            for k in range(1, lanes):
-                right[i, k] += (16 if i == j else 12) * values[y, k]
-                right[j, k] += (0 if i == j else 4) * values[y, k]
-            for k in range(lanes):
-                sure[i, k] += 0.5
+        _add_row(weights[y], 0.5, lanes, sure[i])
+        if are_known == 0:
+            _add(strip, y, i, j, lanes)
             continue
-        for k in range(lanes):
-            sure[i, k] += weights[y, k] / 2
-            _add(values[y, k], weights[y, k], i == j, i, j, k, equations)
-    if least == 1:
+        # The usual case: nothing but the right sides differs from column to column.
+        diagonal[i, 0] += 16 if i == j else 9
+        _add_row(values[y], 16.0 if i == j else 12.0, lanes, right[i])
+        if i != j:
+            diagonal[j, 0] += 1
+            beside[min(i, j), 0] += 3
+            _add_row(values[y], 4.0, lanes, right[j])
+    if are_known != 0:
         _solve_alike(count, lanes, equations)
     else:
         _solve(count, lanes, equations)
@@ -158,13 +169,6 @@ def shrink(plane: Table[np.float64], weights: Table[np.float64], first: int, hal
     return 0
 
 
-@inlined
-def _counted(apart: int) -> float:
-    """How much a sample counts whose bounds are so far apart: as the square of what they leave open."""
-    count = min(apart, MOST_OPEN) + 1
-    return 1.0 / (count * count)
-
-
 @kernel
 def shrink_rows(plane: Bounded, first: int, offset: float, halved: Halved, strip: Strip) -> int:
     """The same of the rows of a plane, where samples count the less the more their bounds leave open.
@@ -180,7 +184,7 @@ def shrink_rows(plane: Bounded, first: int, offset: float, halved: Halved, strip
         for k in range(lanes):
             for y in range(length):
                 strip.values[y, k] = plane.samples[top + k, y] - (offset if (first + y) & 1 else -offset)
-                strip.weights[y, k] = _counted(int(plane.highest[top + k, y]) - int(plane.lowest[top + k, y]))
+                strip.weights[y, k] = COUNTED[min(plane.highest[top + k, y] - plane.lowest[top + k, y], MOST_OPEN)]
         _shrink_strip(strip, first, length, count, lanes)
         for k in range(lanes):
             for i in range(count):
@@ -220,9 +224,8 @@ def shrunk(plane: Bounded, grid: Grid, upsampling: int = TRIANGLE) -> Shrunk:
 
 
 def _sureness(plane: Bounded) -> Reals:
-    """How much each sample counts, as ``_counted`` has it."""
-    count = np.minimum(plane.highest - plane.lowest, MOST_OPEN) + 1.0
-    result: Reals = 1 / (count * count)
+    """How much each sample counts, as ``COUNTED`` has it."""
+    result: Reals = COUNTED[np.minimum(plane.highest - plane.lowest, MOST_OPEN)]
     return result
 
 
