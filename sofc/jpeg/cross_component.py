@@ -220,26 +220,27 @@ TRIED = 32
 
 @kernel
 def match_drawn(
-    conversion: Conversion, samples: Channels, drawn: Cube[np.int32], planes: Cube[np.int32], differs: Vector[np.int32]
+    conversion: Conversion, samples: Channels, drawn: Channels, planes: Cube[np.int32], differs: Vector[np.int32]
 ) -> int:
     """Change ``planes`` (3, rows, width), which convert to ``samples``, to what is as good and nearer to ``drawn``.
 
     That is ``drawn`` itself where it converts to the colour, else what differs from it in the fewest planes and by the
     least, by at most DRAWN_REACH. ``differs``: scratch (width,). Returns how many samples are those drawn.
     """
-    _, rows, width = drawn.shape
+    _, rows, width = planes.shape
+    first, second, third = drawn
     same = 0
     for y in range(rows):
         for x in range(width):
             colour = Colour(int(samples.first[y, x]), int(samples.second[y, x]), int(samples.third[y, x]))
-            differs[x] = _differs(conversion, int(drawn[0, y, x]), int(drawn[1, y, x]), int(drawn[2, y, x]), colour)
+            differs[x] = _differs(conversion, int(first[y, x]), int(second[y, x]), int(third[y, x]), colour)
         for x in range(width):
             if differs[x] == 0:
                 same += 1
-                planes[0, y, x], planes[1, y, x], planes[2, y, x] = drawn[0, y, x], drawn[1, y, x], drawn[2, y, x]
+                planes[0, y, x], planes[1, y, x], planes[2, y, x] = first[y, x], second[y, x], third[y, x]
                 continue
             colour = Colour(int(samples.first[y, x]), int(samples.second[y, x]), int(samples.third[y, x]))
-            a, u, v = int(drawn[0, y, x]), int(drawn[1, y, x]), int(drawn[2, y, x])
+            a, u, v = int(first[y, x]), int(second[y, x]), int(third[y, x])
             most = _distance(int(planes[0, y, x]) - a, int(planes[1, y, x]) - u, int(planes[2, y, x]) - v)
             n = _nearest_to(conversion, colour, (a, u, v), most)
             if n != NONE_BESIDE:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.jpeg.bounds import Bounded
+from sofc.jpeg.bounds import Bounded, Mask
 from sofc.jpeg.dct import REPLICATED, SCALED, SIDE, Grid
 from sofc.jpeg.origin import Origin
 from sofc.planes import Plane
@@ -37,10 +37,13 @@ class Sides(NamedTuple):
     @classmethod
     def of(cls, grid: Grid, planes: Sequence[Bounded], drawn: Sequence[Plane]) -> Sides:
         """Those at which planes do not come out as ``drawn``, along which their component was enlarged."""
-        wrong = np.logical_or.reduce(
-            [(one < plane.lowest) | (one > plane.highest) for one, plane in zip(drawn, planes, strict=True)]
-        )
-        borders = [wrong[0], wrong[-1], wrong[:, 0], wrong[:, -1]]
+        borders: list[Mask] = []
+        for border in ((0, ...), (-1, ...), (..., 0), (..., -1)):
+            wrong = [
+                (one[border] < plane.lowest[border]) | (one[border] > plane.highest[border])
+                for one, plane in zip(drawn, planes, strict=True)
+            ]
+            borders.append(np.logical_or.reduce(wrong))
         factors = [grid.down, grid.down, grid.across, grid.across]
         shown = (factor == 2 and border.mean() >= LEAST_WRONG for factor, border in zip(factors, borders, strict=True))
         return cls(*map(int, shown))

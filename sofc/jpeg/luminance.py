@@ -75,7 +75,7 @@ def _by_another(look: Look, best: Trial, tables: Sequence[Steps]) -> Trial:
     least = best.exact + CLEARLY_MORE
     sample = look.telling(best)
     few = exact_of(sample, tables)
-    for inverse in range(ACCURATE + 1, INVERSES):
+    for inverse in range(ACCURATE + 1, INVERSES if few + CLEARLY_MORE / 2 <= 1 else 0):
         if exact_of(sample._replace(decoder=Decoder(inverse)), tables) < few + CLEARLY_MORE / 2:
             continue
         other = look._replace(decoder=Decoder(inverse))

@@ -128,11 +128,12 @@ def _known(planes: Sequence[Plane]) -> list[Bounded]:
 def _come_out_as(planes: Sequence[Plane], within: Sequence[Bounded], found: Drawn, seen: Seen) -> Recovered:
     """The same of Y, Cb and Cr of which it is known within which bounds they lie, what comes of their origins, and what
     is seen of them."""
-    drawn, chosen = np.stack(found.planes), np.stack(planes)
+    drawn, chosen = Channels(*found.planes), np.stack(planes)
     room = np.empty(chosen.shape[2], np.int32)
     missed = chosen[0].size - match_drawn(seen.conversion, Channels(*seen.samples), drawn, chosen, room)
     if missed:
-        missed -= int(np.count_nonzero((chosen != drawn).any(axis=0) & seen.covered))
+        differs = np.logical_or.reduce([own != made for own, made in zip(chosen, drawn, strict=True)])
+        missed -= int(np.count_nonzero(differs & seen.covered))
     return _recovered(list(chosen), within, found.origins, found.planes, missed)
 
 

@@ -866,7 +866,7 @@ def test_match_drawn(seed):
     samples = reached(list(planes))
     before = planes.copy()
     room = np.empty(shape[2], np.int32)
-    same = cross_component.match_drawn(USUAL_CONVERSION, Channels(*samples), like, planes, room)
+    same = cross_component.match_drawn(USUAL_CONVERSION, Channels(*samples), Channels(*like), planes, room)
     np.testing.assert_array_equal(reached(list(planes)), samples)
     fitting = 0
     for y, x in np.ndindex(*shape[1:]):
