@@ -86,6 +86,16 @@ def test_sides_and_back():
         assert (own.draw((rows, width))[0] == over.draw(shape)[0][inside]).all()
 
 
+def test_what_blocks_at_borders_have_of_the_coefficients():
+    """Those that are not 0, of all planes together; a block in a corner is at two borders."""
+    origins = [Origin.empty(Grid(2, 2, 0, 0), standard_table(50), (96, 80)) for _ in range(2)]
+    origins[0].coefficients[2, 1:4, :3] = 5
+    origins[1].coefficients[0, 0, 7] = origins[1].coefficients[5, 4, 0] = -1
+    shares = [Sides(*flags).share_of(origins) for flags in [(1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (1, 0, 1, 1)]]
+    assert shares == [1 / 11, 1 / 11, 1 / 11, 3 / 11]
+    assert Sides(1, 1, 1, 1).share_of([Origin.empty(Grid(2, 2, 0, 0), standard_table(50), (96, 80))]) == 0
+
+
 @pytest.mark.parametrize(
     ("further", "other"),
     [

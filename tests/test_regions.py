@@ -232,6 +232,12 @@ def test_the_borders_of_an_inset_are_found(place: tuple[int, int]) -> None:
     assert find_inset(planes(pasted(LARGE, (*place, DETAIL)))) == Inset(*place, 80, 96)
 
 
+def test_an_inset_is_found_where_it_is_not_likely_to_lie() -> None:
+    image = planes(pasted(LARGE, (40, 30, DETAIL)))
+    assert find_inset(image, Inset(150, 150, 60, 80)) == find_inset(image, Inset(30, 20, 100, 110)) == find_inset(image)
+    assert find_inset([plane + (1 << 15) for plane in image]) == find_inset(image)
+
+
 def test_there_is_no_inset_in_a_picture_nor_at_its_border() -> None:
     for image in (FIRST, LARGE, photograph(120, 149, 1), LARGE[: 2 * LEAST_LENGTH - 1]):
         assert find_inset(planes(image)) is None

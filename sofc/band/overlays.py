@@ -6,6 +6,7 @@ mixture tells of the image below, which tells of the mixture: both are sought by
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -105,31 +106,36 @@ def _mixed(view: View, drawn: list[Plane]) -> _Mixed | None:
     """An image as a mixture of what follows from its origin and of the colour that explains most."""
     most = (1 << view.form.bits) - 1
     distance = greatest([np.abs(one - two) for one, two in zip(view.planes, drawn, strict=True)])
-    missed = distance > 0
-    is_far = distance[missed] >= FAR
+    is_far = distance >= FAR
     if np.count_nonzero(is_far) < LEAST_FAR:
         return None
-    seen, follows = (np.stack([plane[missed] for plane in planes]).astype(np.int64) for planes in (view.planes, drawn))
+    seen, follows = _at(is_far, view.planes), _at(is_far, drawn)
     places = view.form.bits * np.arange(len(seen))
-    colours, counts = np.unique((seen[:, is_far] << places[:, None]).sum(axis=0), return_counts=True)
+    colours, counts = np.unique((seen << places[:, None]).sum(axis=0), return_counts=True)
     commonest = tuple((colours[counts.argmax()] >> places & most).tolist())
-    far_seen, far_follows = seen[:, is_far], follows[:, is_far]
 
     def mixed(colour: tuple[int, ...]) -> int:
-        return int(np.count_nonzero(np.less_equal(*opacities(far_seen, far_follows, colour, most))))
+        return int(np.count_nonzero(np.less_equal(*opacities(seen, follows, colour, most))))
 
     # What is opaque in most of these is a mixture of no other colour.
-    others = () if 2 * counts.max() > is_far.sum() else ((0,) * len(seen), (most,) * len(seen))
+    others = () if 2 * counts.max() > counts.sum() else ((0,) * len(seen), (most,) * len(seen))
     best = max(dict.fromkeys((commonest, *others)), key=mixed) if others else commonest
     is_opaque: Mask = np.logical_and.reduce([plane == value for plane, value in zip(view.planes, best, strict=True)])
-    if is_opaque.mean() > MOST_OPAQUE or mixed(best) < LEAST_MIXED * np.count_nonzero(is_far):
+    if is_opaque.mean() > MOST_OPAQUE or mixed(best) < LEAST_MIXED * counts.sum():
         return None
-    chosen = _chosen(*opacities(seen, follows, best, most), most)
-    usual = int(np.bincount(chosen[is_far & (chosen > 0)]).argmax())
+    missed = distance > 0
+    chosen = _chosen(*opacities(_at(missed, view.planes), _at(missed, drawn), best, most), most)
+    usual = int(np.bincount(chosen[is_far[missed] & (chosen > 0)]).argmax())
     opacity = np.zeros(missed.shape, np.int32)
     opacity[missed] = chosen
     below = [np.where(opacity > 0, own, plane) for own, plane in zip(drawn, view.planes, strict=True)]
     return _Mixed(Overlay(best), opacity, usual, below, missed, missed & (opacity == 0))
+
+
+def _at(mask: Mask, planes: Sequence[Plane]) -> Numbers:
+    """The samples of planes that a mask covers, (planes, places)."""
+    places = np.flatnonzero(mask)
+    return np.stack([plane.reshape(-1)[places] for plane in planes]).astype(np.int64)
 
 
 def opacities(seen: Numbers, below: Numbers, colour: tuple[int, ...], most: int) -> tuple[Numbers, Numbers]:
