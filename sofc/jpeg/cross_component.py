@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Cube, Table, Vector
@@ -195,24 +196,17 @@ DIFFERENCE_BITS, SIZE_BITS = 8, 4
 """About what it takes to say that a plane differs, and for each step that it differs by."""
 
 
-class _Beside(NamedTuple):
-    """Differences of three planes of at most DRAWN_REACH, (planes, differences), and about the bits that each takes,
-    the least first."""
-
-    differences: Table[np.int32]
-    bits: Vector[np.int32]
-
-    @classmethod
-    def of_all(cls) -> _Beside:
-        """All that there are."""
-        each = [slice(-DRAWN_REACH, DRAWN_REACH + 1)] * 3
-        differences = np.mgrid[each].reshape(3, -1).astype(np.int32)
-        bits = np.where(differences != 0, DIFFERENCE_BITS + SIZE_BITS * np.abs(differences), 0).sum(axis=0)
-        order = np.argsort(bits, kind="stable")
-        return cls(np.ascontiguousarray(differences[:, order]), bits[order].astype(np.int32))
+def _beside() -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Differences of three planes of at most DRAWN_REACH, (3, differences), and about the bits that each takes, the
+    least first."""
+    each = [slice(-DRAWN_REACH, DRAWN_REACH + 1)] * 3
+    differences = np.mgrid[each].reshape(3, -1).astype(np.int32)
+    bits = np.where(differences != 0, DIFFERENCE_BITS + SIZE_BITS * np.abs(differences), 0).sum(axis=0)
+    order = np.argsort(bits, kind="stable")
+    return np.ascontiguousarray(differences[:, order]), bits[order].astype(np.int32)
 
 
-DIFFERENCES, BITS_OF_DIFFERENCES = _Beside.of_all()
+DIFFERENCES, BITS_OF_DIFFERENCES = _beside()
 NONE_BESIDE = len(BITS_OF_DIFFERENCES)
 TRIED = 32
 """So many differences are tried at once, in vectors."""
