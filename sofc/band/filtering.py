@@ -41,9 +41,13 @@ _MARGIN = (40, 88)
 """Samples on each side of it that are needed for filters of at most 1 sample, and for wider ones: what borders make
 wrong is lost within them."""
 _LIKELY_STEPS = (1.0, 1 / 255, 1 / 65535)
-_FEWEST = 8
+FEWEST = 8
 """Numbers that a grid is seen of."""
-_OFF = 0.06
+_NOTHING = 2.0**-40
+"""Of the greatest number, that neighbours may differ by."""
+LARGEST = float(1 << 40)
+"""Number on a grid: beyond it, there is none."""
+OFF = 0.06
 """Of a step, that numbers may be off the grid on average."""
 _WORTH = 0.75
 """Of the bits of what neighbours predict, at most."""
@@ -58,13 +62,17 @@ class Filtered(NamedTuple):
     origin: Keys
     left: Keys
 
-    def bits(self, numbers: Reals, number: SampleType) -> float:
+    def bits(self, numbers: Integers, number: SampleType) -> float:
         """About those of what is left of keys of the type ``number``, and of the integers (planes, images, rows, width)
         that the origin stands for, each predicted as the one before."""
-        # In whole bits: logarithms of numpy are not the same on every machine.
-        of_numbers = float(np.frexp(np.abs(np.diff(numbers, axis=3)))[1].sum()) + numbers.size
         left = self.left + np.uint64(1 << number.bits - 1)
-        return of_numbers + float(bits_left(left, number).sum(dtype=np.float64))
+        return bits_of_numbers(numbers) + float(bits_left(left, number).sum(dtype=np.float64))
+
+
+def bits_of_numbers(numbers: Integers) -> float:
+    """About the bits of numbers, shape (planes, images, rows, width), each predicted as the one before."""
+    # In whole bits: logarithms of numpy are not the same on every machine.
+    return float(np.frexp(np.abs(np.diff(numbers, axis=3)).astype(np.float64))[1].sum()) + numbers.size
 
 
 def found_filter(keys: Keys, number: SampleType, image_rows: int) -> Filtered | None:
@@ -103,7 +111,7 @@ def _seen(values: Reals, number: SampleType) -> Iterator[tuple[Reals, ...]]:
     """Weights along each axis of which the most lively piece of an image looks as if they had made it of a grid."""
     none = np.zeros(0)
     image, row, column = _liveliest(values)
-    if grid_of(values[0, image, row : row + _CORE, column : column + _CORE]) is not None:
+    if grid_of(lively_piece(values)) is not None:
         # The numbers of a grid, of which the last bits are errors: a mean's, or those of linear interpolation.
         yield none, none, none
     for width in _WIDTHS:
@@ -132,10 +140,17 @@ def _around(place: int, size: int, margin: int) -> slice:
     return slice(0, size) if size <= whole else slice(max(0, place - margin), place + _CORE + margin)
 
 
+def lively_piece(values: Reals) -> Reals:
+    """The piece of the first plane most of whose samples are unlike those before."""
+    image, row, column = _liveliest(values)
+    return values[0, image, row : row + _CORE, column : column + _CORE]
+
+
 def _liveliest(values: Reals) -> tuple[int, int, int]:
-    """The image, row and column of the piece of the first plane most of whose samples are unlike those before."""
+    """The image, row and column of that piece."""
     changes = np.zeros(values.shape[1:])
-    changes[:, :, 1:] = values[0, :, :, 1:] != values[0, :, :, :-1]
+    # What sums leave of nothing in their last bits is no change.
+    changes[:, :, 1:] = np.abs(np.diff(values[0], axis=2)) > _NOTHING * float(np.abs(values[0]).max())
     rows, columns = max(1, values.shape[2] // _CORE), max(1, values.shape[3] // _CORE)
     whole = changes[:, : rows * _CORE, : columns * _CORE]
     side = min(_CORE, whole.shape[1]), min(_CORE, whole.shape[2])
@@ -159,12 +174,12 @@ def grid_of(samples: Reals) -> float | None:
         numbers = np.add.reduceat(found, starts) / np.diff(starts, append=len(found))
         between = np.sort(np.diff(numbers))
         # Means of neighbours in the last bits may be equal, or change places.
-        if len(between) < _FEWEST or between[0] <= 0:
+        if len(between) < FEWEST or between[0] <= 0:
             continue
         step = float(np.median(between[between <= 1.5 * between[0]]))
         near = between[between < 3.5 * step]
         off = np.abs(near / step - np.rint(near / step))
-        if 4 * len(near) >= len(between) and float(off.mean()) < _OFF:
+        if 4 * len(near) >= len(between) and float(off.mean()) < OFF:
             return step
     # Where there is more noise, the likeliest steps still show in what neighbours differ by.
     changes = np.abs(np.diff(samples, axis=1))
@@ -239,12 +254,21 @@ def _verified(keys: Keys, values: Reals, number: SampleType, guess: Filter, imag
     step = grid_of(found[0, image, row : row + _CORE, column : column + _CORE])
     if step is None:
         return None
-    numbers = np.rint(_refined(found, step))
+    numbers = refined(found, step)
+    if not float(np.abs(numbers).max()) < LARGEST:
+        return None
+    return fitted_origin(keys, values, np.rint(numbers).astype(np.int64), number, guess, image_rows)
+
+
+def fitted_origin(
+    keys: Keys, values: Reals, numbers: Integers, number: SampleType, guess: Filter, image_rows: int
+) -> Filtered | None:
+    """Scaled ``numbers`` as that of which a filter, or one that sums in float64, makes keys, where that takes less."""
     best: Filtered | None = None
     least = _WORTH * float(bits_of_plane(keys, number, image_rows).sum(dtype=np.float64))
     for between in dict.fromkeys((number, SampleType.FLOAT64)):
         filter = guess._replace(between=between)
-        origin = _origin(keys, values, numbers.astype(np.int64), number, filter, image_rows)
+        origin = _origin(keys, values, numbers, number, filter, image_rows)
         if origin is None:
             continue
         one = Filtered(filter, origin, keys - filter.made_of(origin, number, image_rows))
@@ -253,7 +277,7 @@ def _verified(keys: Keys, values: Reals, number: SampleType, guess: Filter, imag
     return best
 
 
-def _refined(found: Reals, step: float) -> Reals:
+def refined(found: Reals, step: float) -> Reals:
     """Numbers of steps from the least on, where the step is known to a part of one only: it is fitted to the values
     nearest to the middle, then to more and more of them."""
     flat = np.sort(found.ravel()[:: max(1, found.size >> 16)])

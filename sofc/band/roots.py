@@ -38,6 +38,6 @@ def found_roots(keys: Keys, number: SampleType, image_rows: int) -> Filtered | N
         found = Filtered(filter, origin, keys - filter.made_of(origin, number, image_rows))
         if np.count_nonzero(found.left + np.uint64(_NEAR) <= 2 * _NEAR) < _SHARE * keys.size:
             continue
-        if (bits := found.bits(numbers, number)) < least:
+        if (bits := found.bits(numbers.astype(np.int64), number)) < least:
             best, least = found, bits
     return best

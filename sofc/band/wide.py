@@ -16,6 +16,7 @@ from sofc.band.filtered import Filter
 from sofc.band.filtering import Filtered, found_filter
 from sofc.band.lines import Lines, found_lines
 from sofc.band.mapping import Mapping
+from sofc.band.means import found_means
 from sofc.band.mirror import DIFFERENCES, Mirror, fold, found_mirror, unfold
 from sofc.band.products import Tiles, found_tiles
 from sofc.band.roots import found_roots
@@ -69,6 +70,8 @@ def encode_wide(samples: Samples, wide: SampleType, selection: Selection, image_
 def _encode_keys(keys: Keys, number: SampleType, selection: Selection, image_rows: int, *, whole: bool) -> CodedPlanes:
     """Code keys of numbers, shape (planes, rows, width)."""
     keys, number = narrowed(keys, number)
+    if whole and number in products.TYPES and (means := found_means(keys, number, image_rows)):
+        return _encode_filtered(number, means, selection, image_rows)
     choices: list[_Choice] = []
     for choice in _choices(keys, number, image_rows):
         choices.append(choice)
