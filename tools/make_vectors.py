@@ -445,12 +445,25 @@ def wide(images: list[Image]) -> Iterator[tuple[str, bytes, str | None, str]]:
     for dtype in (np.float32, np.float64):
         data = sofc.encode(smooth.astype(dtype), batch=True, codebook=None)
         yield f"wide-lines-{np.dtype(dtype)}", data, None, "a group predicted along lines"
+    yield from faded_samples()
     yield from filtered_samples()
     labels = np.kron(np.arange(30).reshape(5, 6), np.ones((7, 5), np.int64)) * 70001
     yield "wide-labels", sofc.encode(labels), None, "labels"
     moving = np.stack([np.roll(labels, k, 1) for k in range(3)])
     yield "wide-labels-group", sofc.encode(moving, batch=True), None, "labels, a group"
     yield "wide-labels-one", sofc.encode(np.full_like(labels, 70001)), None, "one label: the largest number is 0"
+
+
+def faded_samples() -> Iterator[tuple[str, bytes, str | None, str]]:
+    """What is smooth, and fades out."""
+    faded = np.zeros((48, 52))
+    faded[[9, 20, 31, 33], [30, 11, 40, 38]] = 7, 130, 41, 200
+    near = np.exp(-(np.arange(-10, 11) ** 2) / 6)
+    for axis in (0, 1):
+        faded = np.apply_along_axis(np.convolve, axis, faded, near, "same")
+    for dtype in (np.float32, np.float64):
+        data = sofc.encode(faded.astype(dtype), codebook=None)
+        yield f"wide-lines-faded-{np.dtype(dtype)}", data, None, "lines, and products where these fade out"
 
 
 def filtered_samples() -> Iterator[tuple[str, bytes, str | None, str]]:

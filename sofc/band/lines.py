@@ -25,6 +25,8 @@ _TAPS = (4, 8)
 """What is tried: weights of so many bits behind the point, and so many of a line."""
 _QUICK = ((4, False), (4, True), (8, True))
 """Of a piece: so many of a line, the same of all lines or not."""
+_DEPTHS = (0, 11)
+"""Of a piece: how far below the highest exponent products are tried. There are few others that serve as well."""
 _GAIN = 0.6
 """Bits that a sample must gain, since coders predict better than the samples beside do that it is compared with."""
 _THROUGH = 2
@@ -38,11 +40,12 @@ Reals = npt.NDArray[np.float64]
 
 class Lines(NamedTuple):
     """Weights in 1 / 2**``fraction``, (images, taps), (rows, taps) and (columns, taps), or (1, taps) where all have the
-    same, and the highest exponent."""
+    same, and the highest exponent. ``depth``: numbers more than that below it are predicted as products; 0: none."""
 
     weights: tuple[Integers, ...]
     fraction: int
     exponent: int
+    depth: int = 0
 
     @property
     def weight_count(self) -> int:
@@ -51,7 +54,7 @@ class Lines(NamedTuple):
 
     def packed(self) -> tuple[bytes, bytes]:
         """The body of the plan, and the stream of weights."""
-        shared = sum((len(table) == 1) << axis for axis, table in enumerate(self.weights))
+        shared = sum((len(table) == 1) << axis for axis, table in enumerate(self.weights)) | self.depth << 3
         head = LineHead(self.exponent, shared, self.fraction, *(one.shape[1] for one in self.weights))
         return pack_lines(head, [value for table in self.weights for value in table.ravel().tolist()])
 
@@ -61,14 +64,13 @@ class Lines(NamedTuple):
         samples = planes * area.rows * area.width
         lengths = (area.rows // area.image_rows, area.image_rows, area.width)
         head, tables = unpack_lines(body, stream, lengths, samples, (1 << LAYOUTS[number].exponent) - 2, REACH)
-        return cls(
-            tuple(np.array(table, np.int64).reshape(len(table), -1) for table in tables), head.fraction, head.exponent
-        )
+        weights = tuple(np.array(table, np.int64).reshape(len(table), -1) for table in tables)
+        return cls(weights, head.fraction, head.exponent, head.shared >> 3)
 
     def for_kernel(self) -> Weights:
         """In two parts."""
         through, down, across = (_in_parts(table << FRACTION - self.fraction) for table in self.weights)
-        return Weights(through, down, across, self.exponent)
+        return Weights(through, down, across, self.exponent, self.depth)
 
 
 def _in_parts(weights: Integers) -> Integers:
@@ -80,16 +82,17 @@ def found_lines(keys: Keys, number: SampleType, image_rows: int) -> tuple[float,
     gain."""
     piece, rows = _piece(keys, image_rows)
     quick = [(taps, _FRACTIONS[number][1], is_shared) for taps, is_shared in _QUICK]
-    left = [_bits_left(piece, one, number, rows) for one in _tried(piece, number, rows, quick)]
+    some = [one._replace(depth=depth) for one in _tried(piece, number, rows, quick) for depth in _DEPTHS]
+    left = [_bits_left(piece, one, number, rows) for one in some]
     if _beside(piece, number, rows) - min(left) <= _GAIN * piece.size:
         return None
     # Weights of each line fit a piece better than they do all: where the same serve it as well, none else are tried.
-    best = quick[left.index(min(left))]
-    sharing = (True,) if best[2] else (True, False)
+    best, depth = divmod(left.index(min(left)), len(_DEPTHS))
+    sharing = (True,) if quick[best][2] else (True, False)
     found = [
         (_bits_left(keys, one, number, image_rows) + 8 * len(one.packed()[1]), one)
-        for one in _tried(keys, number, image_rows, product(_TAPS, _FRACTIONS[number], sharing))
-        if one.weight_count <= keys.size
+        for lines in _tried(keys, number, image_rows, product(_TAPS, _FRACTIONS[number], sharing))
+        if (one := lines._replace(depth=_DEPTHS[depth])).weight_count <= keys.size
     ]
     if not found:
         return None

@@ -124,7 +124,8 @@ def unpack_predicted(body: bytes) -> tuple[int, bytes]:
 
 
 class LineHead(NamedTuple):
-    """``shared``: bits 0 to 2, whether images, rows and columns have the same weights each. ``through``, ``down`` and
+    """``shared``: bits 0 to 2, whether images, rows and columns have the same weights each, and above them how much
+    lower exponents are of numbers predicted as products, or 0. ``through``, ``down`` and
     ``across``: how many images, rows and columns before are weighted."""
 
     exponent: int
@@ -152,10 +153,8 @@ def unpack_lines(
     fields = parse(schema.WIDE_LINES, body, b"")
     head = LineHead(fields.exponent, fields.shared, fields.fraction, fields.through, fields.down, fields.across)
     taps = head[3:]
-    if not 1 <= head.exponent <= highest or head.shared > 7 or head.fraction > MAX_FRACTION or max(taps) > MAX_TAPS:
-        raise FormatError(
-            f"exponent {head.exponent}, sharing {head.shared}, fraction {head.fraction} or taps {taps} of lines"
-        )
+    if not 1 <= head.exponent <= highest or head.fraction > MAX_FRACTION or max(taps) > MAX_TAPS:
+        raise FormatError(f"exponent {head.exponent}, fraction {head.fraction} or taps {taps} of lines")
     lines = [1 if head.shared >> axis & 1 else count for axis, count in enumerate(lines)]
     numbers = sum(count * of for count, of in zip(lines, taps, strict=True))
     if numbers > samples:

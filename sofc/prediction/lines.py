@@ -4,7 +4,8 @@ What a filter or a change of size makes of an image follows from its own samples
 image, row and column has weights of its own: those of a resampled image differ from line to line. What the weights
 along one axis leave is predicted along the next, which is what becomes of filters that treat the axes one by one.
 
-Sums are of numbers with a fixed point: integers below 2**53, those of the greatest numbers exact.
+Sums are of numbers with a fixed point: integers below 2**53, those of the greatest numbers exact. What they say of much
+smaller ones is noise; where a filter fades out, these are nearly products.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Cube, Table, Vector
 from sofc.prediction.keys import Numbers, from_zigzag, magnitude_of, to_zigzag, wrapped
+from sofc.prediction.products import product
 
 UNIT = 52
 """Bits of a number, with a fixed point, of the highest exponent, without the first."""
@@ -35,12 +37,14 @@ class Weights(NamedTuple):
     """Weights in 1 / 2**FRACTION, of the sample before, the one before that and so on: ``through`` (2, images, taps),
     ``down`` (2, rows, taps), ``across`` (2, columns, taps), their higher part and the lower, of WEIGHT_LIMB bits; all
     images, rows or columns use the last of fewer.
-    ``exponent``: the highest, of numbers with a fixed point."""
+    ``exponent``: the highest, of numbers with a fixed point. ``depth``: numbers that are expected to have an exponent
+    more than that below it are predicted as products; 0 if none are."""
 
     through: Cube[np.int64]
     down: Cube[np.int64]
     across: Cube[np.int64]
     exponent: int
+    depth: int
 
 
 class Left(NamedTuple):
@@ -50,6 +54,11 @@ class Left(NamedTuple):
     point: Vector[np.int64]
     through: Vector[np.int64]
     last: Vector[np.int64]
+
+
+@inlined
+def _exponent_of(key: int, numbers: Numbers) -> int:
+    return magnitude_of(key) >> numbers.mantissa
 
 
 @inlined
@@ -157,6 +166,8 @@ def predict_lines(
             by_rows = _weighted(through, place - width, width, rows_known, weights.down, y)
             by_columns = _weighted(last, x - 1, 1, min(x, weights.across.shape[2]), weights.across, x)
             expected = _from_point(_clamped(by_images + by_rows + by_columns), exponent, numbers)
+            if weights.depth > 0 and min(x, y) > 0 and _exponent_of(expected, numbers) + weights.depth < exponent:
+                expected = product(int(keys[row, x - 1]), int(keys[row - 1, x]), int(keys[row - 1, x - 1]), numbers)
             west = 0
             if x > 0:
                 west = to_zigzag(wrapped(int(keys[row, x - 1]) - expected, numbers.bits), numbers.bits)

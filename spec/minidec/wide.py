@@ -181,13 +181,17 @@ def expected(kind: Number, plane: list[int], y: int, x: int, width: int) -> int:
     return west if x else north
 
 
+def magnitude(key: int) -> int:
+    return key if key >= 0 else -1 - key
+
+
 def product(kind: Number, west: int, north: int, corner: int) -> int:
     """W * N / NW of numbers given by their keys, that of zero being 0."""
     m, parts = kind.mantissa, []
     for key in (west, north, corner):
-        magnitude = key if key >= 0 else -1 - key
-        exponent = magnitude >> m
-        parts.append((exponent, magnitude % (1 << m) + (1 << m if exponent else 0)))
+        value = magnitude(key)
+        exponent = value >> m
+        parts.append((exponent, value % (1 << m) + (1 << m if exponent else 0)))
     (first, a), (second, b), (third, c) = parts
     if third == 0 or max(first, second, third) == kind.special:
         return west
@@ -210,9 +214,10 @@ def product(kind: Number, west: int, north: int, corner: int) -> int:
 
 @dataclass
 class Weights:
-    """Those of each image, row and column, times 2^44, and the highest exponent."""
+    """Those of each image, row and column, times 2^44, the highest exponent, and the depth."""
 
     exponent: int
+    depth: int
     through: list[list[int]]
     down: list[list[int]]
     across: list[list[int]]
@@ -222,7 +227,7 @@ def read_weights(kind: Number, planes: int, packed: bytes, reader: Reader, area:
     exponent, shared, fraction = int.from_bytes(reader.take(2), "little"), reader.u8(), reader.u8()
     taps = [reader.u8() for _ in range(3)]
     reader.end()
-    require(1 <= exponent < kind.special and shared < 8, "lines cannot be predicted so")
+    require(1 <= exponent < kind.special, "lines cannot be predicted so")
     require(fraction <= 44 and max(taps) <= 8, "fraction or number of weights")
     counts = len(area.image_starts), area.image_rows, area.width
     sizes = [taps[axis] * (1 if shared >> axis & 1 else counts[axis]) for axis in range(3)]
@@ -236,7 +241,7 @@ def read_weights(kind: Number, planes: int, packed: bytes, reader: Reader, area:
         table = table * (lines // sets)
         tables.append([[weight << 44 - fraction for weight in line] for line in table])
     rest.end()
-    return Weights(exponent, *tables)
+    return Weights(exponent, shared >> 3, *tables)
 
 
 def decode_lines(kind: Number, planes: int, packed: bytes, part: Part, reader: Reader, core: Core) -> list[list[int]]:
@@ -256,6 +261,8 @@ def decode_lines(kind: Number, planes: int, packed: bytes, part: Part, reader: R
             b = weighted(weights.down[y], first, at, area.width, y)
             c = weighted(weights.across[x], second, at, 1, x)
             guess = to_number(kind, limit(a + b + c), weights.exponent)
+            if x and y and weights.depth and (magnitude(guess) >> kind.mantissa) + weights.depth < weights.exponent:
+                guess = product(kind, keys[-1], keys[-area.width], keys[-area.width - 1])
             west = zigzag(keys[-1] - guess, bits) if x else 0
             n = (kind.to_key(left) - half) % (1 << bits)
             if 0 < n <= west:
@@ -285,8 +292,7 @@ def zigzag(difference: int, bits: int) -> int:
 
 
 def to_point(kind: Number, key: int, highest: int) -> int:
-    magnitude = key if key >= 0 else -1 - key
-    exponent, significand = magnitude >> kind.mantissa, magnitude & ((1 << kind.mantissa) - 1)
+    exponent, significand = magnitude(key) >> kind.mantissa, magnitude(key) & ((1 << kind.mantissa) - 1)
     if exponent > highest:
         return 0
     significand += 1 << kind.mantissa if exponent else 0
@@ -296,11 +302,11 @@ def to_point(kind: Number, key: int, highest: int) -> int:
 
 
 def to_number(kind: Number, value: int, highest: int) -> int:
-    m, magnitude = kind.mantissa, abs(value)
-    shift = max(magnitude.bit_length() - m - 1, 53 - highest - m)
+    m, size = kind.mantissa, abs(value)
+    shift = max(size.bit_length() - m - 1, 53 - highest - m)
     if value == 0 or shift > 62:
         return 0
-    rounded = magnitude + (1 << shift - 1) >> shift if shift > 0 else magnitude << -shift
+    rounded = size + (1 << shift - 1) >> shift if shift > 0 else size << -shift
     found = min((highest + m + shift - 53 << m) + rounded, (kind.special << m) - 1)
     return -1 - found if value < 0 and found > 0 else found
 

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_products import key_of, value_of
+from test_products import expected_product, key_of, value_of
 
 from sofc.band.core import Area
 from sofc.band.lines import Lines, found_lines, left_of, restored
-from sofc.band.products import TYPES
+from sofc.band.products import TYPES, bits_left
 from sofc.errors import FormatError
 from sofc.image import SampleType
 from sofc.prediction.line_fit import Equations, fit_lines
@@ -48,6 +48,10 @@ def naive_left(keys: npt.NDArray[np.uint64], lines: Lines, number: SampleType, r
                 a, b, c = (Fraction(one, 1 << lines.fraction).__floor__() for one in (a, b, c))
                 expected = nearest_key(limited(a + b + c), lines.exponent, number)
                 own = int(keys[plane, row, x]) - half
+                stored = (expected if expected >= 0 else -1 - expected) >> LAYOUTS[number].mantissa
+                if lines.depth and x and y and stored + lines.depth < lines.exponent:
+                    beside = (int(keys[plane, row - k, x - j]) - half for j, k in ((1, 0), (0, 1), (1, 1)))
+                    expected = expected_product(*beside, bits)
                 code = zigzag_of(own - expected, bits)
                 west = zigzag_of(int(keys[plane, row, x - 1]) - half - expected, bits) if x else 0
                 if code and code <= west:
@@ -100,12 +104,14 @@ def cases(draw: st.DrawFn) -> tuple[SampleType, npt.NDArray[np.uint64], Lines, i
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     images, rows, width, planes = (draw(st.integers(1, most)) for most in (3, 5, 6, 2))
     shape = (planes, images * rows, width)
-    kind = draw(st.sampled_from(["bits", "smooth", "equal"]))
+    kind = draw(st.sampled_from(["bits", "smooth", "equal", "faded"]))
     if kind == "bits":
         words = random.integers(0, 1 << number.bits - 1, shape, dtype=np.uint64) * np.uint64(2)
         keys = words + random.integers(0, 2, shape).astype(np.uint64)
     else:
         values = random.integers(0, 3, shape) if kind == "equal" else random.normal(3, 1, shape)
+        if kind == "faded":
+            values = values * 2.0 ** -random.integers(0, 40, shape)
         keys = np.concatenate([to_keys(one.astype(number.dtype_name), number) for one in values])
     fraction = draw(st.integers(0, 44))
     most = (1 << fraction + REACH) - 1
@@ -122,7 +128,8 @@ def cases(draw: st.DrawFn) -> tuple[SampleType, npt.NDArray[np.uint64], Lines, i
         weights.append(rounded)
     highest = (1 << LAYOUTS[number].exponent) - 2
     exponent = draw(st.one_of(st.integers(1, highest), st.just(highest // 2 + 3)))
-    return number, keys, Lines(tuple(weights), fraction, exponent), rows
+    depth = draw(st.one_of(st.just(0), st.integers(0, 31)))
+    return number, keys, Lines(tuple(weights), fraction, exponent, depth), rows
 
 
 @given(cases())
@@ -147,7 +154,7 @@ def test_weights_are_packed(case: tuple[SampleType, npt.NDArray[np.uint64], Line
             Lines.unpacked(body, stream, number, planes, area)
         return
     again = Lines.unpacked(body, stream, number, planes, area)
-    assert (again.fraction, again.exponent) == (lines.fraction, lines.exponent)
+    assert again[1:] == lines[1:]
     for one, other in zip(again.weights, lines.weights, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -190,6 +197,23 @@ def test_weights_are_bounded_and_lines_may_depend_on_each_other() -> None:
     values[3] = 1000 * values[1]
     assert not fit(values, 2)[3].any()
     assert np.isfinite(fit(np.zeros((3, 4)), 2)).all()
+
+
+@COMPILED
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_fades_out_is_predicted_as_products(dtype: type) -> None:
+    random = np.random.default_rng(4)
+    scene = random.integers(1, 200, (80, 120)) * (random.random((80, 120)) < 0.002)
+    kernel = np.exp(-(np.arange(-12, 13) ** 2) / 8)
+    for axis in (0, 1):
+        scene = np.apply_along_axis(np.convolve, axis, scene, kernel, "same")
+    number = SampleType[np.dtype(dtype).name.upper()]
+    keys = to_keys(scene.astype(dtype), number)
+    found = found_lines(keys, number, 80)
+    assert found is not None and found[1].depth > 0
+    bits = [bits_left(left_of(keys, one, number, 80), number).sum() for one in (found[1], found[1]._replace(depth=0))]
+    assert bits[0] < 0.9 * bits[1]
+    np.testing.assert_array_equal(restored(left_of(keys, found[1], number, 80), found[1], number, 80), keys)
 
 
 @COMPILED
