@@ -73,6 +73,7 @@ def _encode_keys(keys: Keys, number: SampleType, selection: Selection, image_row
     if whole and number in products.TYPES and (means := found_means(keys, number, image_rows)):
         return _encode_filtered(number, means, selection, image_rows)
     choices: list[_Choice] = []
+    faded: CodedPlanes | None = None
     for choice in _choices(keys, number, image_rows):
         choices.append(choice)
         if choice.is_sure:
@@ -86,9 +87,13 @@ def _encode_keys(keys: Keys, number: SampleType, selection: Selection, image_row
         if whole and number in products.TYPES:
             tiles, along = found_tiles(keys, number, image_rows), found_lines(keys, number, image_rows)
             if along and (tiles is None or along[0] > tiles[0]):
-                return _encode_lines(keys, number, along[1], selection, image_rows)
+                by_lines = _encode_lines(keys, number, along[1], selection, image_rows)
+                if not along[1].depth:
+                    return by_lines
+                # What fades out is no easier to predict than for coders, at times: both are coded.
+                faded = by_lines
             if tiles:
-                return _encode_predicted(keys, number, tiles[1], selection, image_rows)
+                return _smaller(faded, _encode_predicted(keys, number, tiles[1], selection, image_rows))
         whole = False
     chosen = choices[0]
     if len(choices) > 1:
@@ -96,7 +101,11 @@ def _encode_keys(keys: Keys, number: SampleType, selection: Selection, image_row
     codebook, coded = _encode_core(chosen, selection, image_rows)
     way, body, streams = chosen.finish()
     plan = plans.pack_plan(plans.Plan(number, codebook, way, body))
-    return coded._replace(streams=(plan, *streams, *coded.streams))
+    return _smaller(faded, coded._replace(streams=(plan, *streams, *coded.streams)))
+
+
+def _smaller(one: CodedPlanes | None, other: CodedPlanes) -> CodedPlanes:
+    return other if one is None or sum(map(len, other.streams)) <= sum(map(len, one.streams)) else one
 
 
 def _encode_folded(
