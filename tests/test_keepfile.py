@@ -403,7 +403,7 @@ def test_images_of_a_kept_file(folder: Path, capsys: pytest.CaptureFixture[str])
     assert Path("b.tif").read_bytes() == Path("a.tif").read_bytes()
     assert main(["info", "a.sofc"]) == 0
     assert (
-        "metadata ORIGINAL 'a.tif': 187 B  original file of 4.18 kB, made from the samples" in capsys.readouterr().out
+        "metadata ORIGINAL 'a.tif': 178 B  original file of 4.18 kB, made from the samples" in capsys.readouterr().out
     )
 
 

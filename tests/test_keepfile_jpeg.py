@@ -28,7 +28,7 @@ from sofc.image import PixelFormat
 from sofc.jpeg.freedom import Said
 from sofc.jpeg.headers import Heads
 from sofc.jpeg.stream import Coded, Picture, heads_of, read_picture, write_picture
-from sofc.keepfile import jpeg, keep_coefficients, restore, restore_items
+from sofc.keepfile import jpeg, keep_coefficients, original_in, restore, restore_items
 
 RANDOM = np.random.default_rng(8)
 ROWS, COLUMNS = 45, 70
@@ -431,6 +431,16 @@ def test_typical_heads_are_those_that_libjpeg_writes() -> None:
             place = data.index(marker)
             size = 2 + int.from_bytes(data[place + 2 : place + 4], "big")
             assert data[place : place + size] in typical_heads()
+
+
+def test_recipes_of_usual_files_take_few_bytes() -> None:
+    for data, most in ((written(COLOUR), 24), (written(COLOUR, dpi=(72, 72)), 24), (written(GRAY), 40)):
+        found = keep_coefficients("", data, None, 5)
+        assert found is not None
+        coded = original_in(found.items).coefficients
+        assert coded is not None
+        framing = 1 + 2 + 32 + 1 + 3
+        assert sum(len(item.value) for item in found.items) - len(coded.data) <= framing + most
 
 
 def test_tables_are_bounded() -> None:

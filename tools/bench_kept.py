@@ -35,7 +35,7 @@ from sofc.imagefiles import load, sources, walk
 from sofc.jpeg.origin import Origin
 from sofc.jpeg.recover import recover_planes
 from sofc.jpeg.stream import read_picture
-from sofc.keepfile import keep, keep_coefficients, original_in, read_file, restore_items
+from sofc.keepfile import keep, keep_coefficients, original_in, read_file, restore
 from sofc.keepfile.coefficients import origins_of
 from sofc.transforms.components import LATTICE
 
@@ -58,9 +58,9 @@ def given_back(coded: bytes, codebook: sofc.Codebook | None) -> bytes:
     """The file that a sofc file keeps."""
     books = {} if codebook is None else {codebook.id: codebook}
     with sofc.open_reader(coded, codebooks=books) as reader:
-        from_samples = original_in(reader.metadata).from_samples
-        images = list(sofc.decode_images(coded, codebooks=books)) if from_samples else []
-        return restore_items(reader.metadata, images, reader.codebook)
+        original = original_in(reader.metadata)
+        images = list(sofc.decode_images(coded, codebooks=books)) if original.from_samples else []
+        return restore(original, images, reader.codebook)
 
 
 def kept_by_jpegxl(data: bytes) -> bytes | None:

@@ -37,7 +37,9 @@ READ_BYTES = 1 << 20
 HELD_BYTES = 1 << 24
 """Of a sofc file that may turn out larger than its file: what is more than that is on disk until it is known."""
 FRAMING_BYTES = 80
-"""At most what a sofc file of a kept file has besides its packed bytes and its name: images are worth a few bytes."""
+"""At most what a sofc file of a kept file has besides its packed bytes and its name."""
+IMAGES_WORTH = 50
+"""Bytes that a file with images may have beyond the item of the file alone, around which stand some 30."""
 ROOM = 200
 """Bytes by which a kept file may become larger, besides a hundredth of it."""
 MOSTLY = 0.5
@@ -297,7 +299,7 @@ class Encoding:
                 with coded:
                     size = coded.tell()
                     if not _is_far_larger(data, size):
-                        alone = keep_within(name, data, size - FRAMING_BYTES - 1)
+                        alone = keep_within(name, data, size - IMAGES_WORTH - 1)
                     if alone is None:
                         if note:
                             self.console.note(note)

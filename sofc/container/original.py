@@ -19,7 +19,7 @@ from sofc.container.typical import typical_heads
 from sofc.errors import FormatError, LimitError
 
 WHOLE, SAMPLES, ALONE = range(3)
-STORED, ZLIB, LZMA, ZLIB_OF_JPEG = range(4)
+STORED, ZLIB, LZMA, DEFLATE_OF_JPEG = range(4)
 NO_PREDICTION, DIFFERENCE, PNG_FILTERS = range(3)
 OF_LIBTIFF, OF_IMAGECODECS = range(2)
 BIG_ENDIAN, LOW_BITS_FIRST, BOTTOM_UP, REVERSED_COMPONENTS, REPEATED_EDGE = (1 << bit for bit in range(5))
@@ -33,7 +33,7 @@ _STREAM_SLACK = 1 << 16
 MOST_PARTS, BYTES_A_PART, PARTS_A_BYTE = 1 << 12, 4, 32
 """Parts that any file may be made of; bytes of a larger one for each further part (a strip of a TIFF file has four, and
 some 17 bytes); and further parts for each byte that is kept of it: each takes its time, and memory."""
-_HAS_DICTIONARY = 0x20  # of the second byte of zlib data
+_RAW_DEFLATE = -zlib.MAX_WBITS
 _LZMA_MEMORY = 1 << 27
 _LZMA_DICTIONARY = 1 << 23
 _LONG_ENOUGH = 2 * _LZMA_DICTIONARY
@@ -323,7 +323,7 @@ class _Packer(Protocol):
 def _packers(size: int) -> Iterator[tuple[int, _Packer]]:
     """All ways to pack a stream of so many bytes, but for that of leaving it as it is."""
     yield ZLIB, zlib.compressobj(9)
-    yield ZLIB_OF_JPEG, zlib.compressobj(9, zdict=typical_heads())
+    yield DEFLATE_OF_JPEG, zlib.compressobj(9, wbits=_RAW_DEFLATE, zdict=typical_heads())
     dictionary = min(_LZMA_DICTIONARY, max(1 << 12, size))
     filters = [{"id": lzma.FILTER_LZMA1, "preset": 6, "dict_size": dictionary}]
     yield LZMA, lzma.LZMACompressor(lzma.FORMAT_ALONE, filters=filters)
@@ -353,10 +353,9 @@ def _unpacked(packed: bytes, coding: int, most: int) -> bytes:
     try:
         if coding == STORED:
             stream, rest = packed, b""
-        elif coding in (ZLIB, ZLIB_OF_JPEG):
-            if coding == ZLIB_OF_JPEG and not (packed[1:2] or b"\0")[0] & _HAS_DICTIONARY:
-                raise FormatError("the item that restores the original file names a dictionary that it does not use")
-            inflater = zlib.decompressobj(zdict=typical_heads() if coding == ZLIB_OF_JPEG else b"")
+        elif coding in (ZLIB, DEFLATE_OF_JPEG):
+            of_jpeg = coding == DEFLATE_OF_JPEG
+            inflater = zlib.decompressobj(_RAW_DEFLATE, typical_heads()) if of_jpeg else zlib.decompressobj()
             stream = inflater.decompress(packed, most + 1)
             rest = b"" if inflater.eof else b"?"
         elif coding == LZMA:

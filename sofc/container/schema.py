@@ -73,7 +73,7 @@ Count = VarInteger(MAX_STREAMS)
 SIGNATURE = b"\xabSOFC\r\n\n"
 CODEBOOK_SIGNATURE = b"\xabSOFB\r\n\n"
 VERSION_MAJOR = 0
-VERSION_MINOR = {SIGNATURE: 3, CODEBOOK_SIGNATURE: 2}
+VERSION_MINOR = {SIGNATURE: 4, CODEBOOK_SIGNATURE: 2}
 """Of image files (and archives of them) and of codebooks: each draft has its own, and readers know no other."""
 ANCILLARY = 0x20
 
@@ -190,7 +190,7 @@ ORIGINAL_FILE = Struct(
     "digest" / Bytes(32) * "SHA-256 of the original file.",
     "coding"
     / Int8ul
-    * "How the stream is packed: 0 = not, 1 = zlib (RFC 1950), 2 = LZMA (an .lzma file), 3 = zlib with a dictionary.",
+    * "How the stream is packed: 0 = not, 1 = zlib (RFC 1950), 2 = LZMA (an .lzma file), 3 = deflate of heads of JPEG.",
     "stream" / GreedyBytes * "The packed stream.",
 )
 

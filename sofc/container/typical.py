@@ -20,11 +20,14 @@ CHROMINANCE = (
     *[99] * 32,
 )  # fmt: skip
 """ITU-T T.81, tables K.1 and K.2."""
-_START = bytes.fromhex("ffd8ffe000104a46494600010101004800480000ffd8ffe000104a46494600010100000100010000")
-_FRAMES = bytes.fromhex(
-    "ffc0000b080000000001011100ffc20011080000000003011100021101031101ffc00011080000000003012200021101031101"
-)
-_SCANS = bytes.fromhex("ffda0008010100003f00ffda000c03010002110311003f00")
+_OTHERS = bytes.fromhex("ffc0000b080000000001011100ffda0008010100003f00ffc20011080000000003011100021101031101")
+_RECIPE = bytes.fromhex("02050000 01ef0400000000 01 00ef04 0002")
+_START = bytes.fromhex("ffd8ffe000104a4649460001")
+_BY_INCH, _BY_NOTHING = bytes.fromhex("0101004800480000"), bytes.fromhex("0100000100010000")
+_FRAME = bytes.fromhex("ffc00011080000000003012200021101031101")
+_SCAN = bytes.fromhex("ffda000c03010002110311003f00ffd9")
+"""As they follow each other in most files, so that one match goes through several: the recipe of a file of one scan,
+its start, its frame, tables, scan and end. What gray and progressive files have stands before."""
 
 
 def standard_steps(number: int) -> tuple[int, ...]:
@@ -40,7 +43,7 @@ def scaled(base: tuple[int, ...], quality: int) -> tuple[int, ...]:
 
 @cache
 def typical_heads() -> bytes:
-    """Spec appendix-kept-files/the-item. The preset dictionary of zlib data with coding 3."""
+    """Spec appendix-kept-files/the-item. The preset dictionary of deflate data with coding 3."""
     places = sorted(
         ((row, column) for row in range(8) for column in range(8)),
         key=lambda at: (sum(at), at[0] if sum(at) % 2 else at[1]),
@@ -50,4 +53,5 @@ def typical_heads() -> bytes:
         for kind in range(2):
             steps = standard_steps(100 * kind + quality)
             segments += b"\xff\xdb\0\x43" + bytes([kind]) + bytes(steps[8 * row + column] for row, column in places)
-    return bytes(segments) + _START + _FRAMES + TYPICAL_TABLES + _SCANS
+    begins = _RECIPE + _START
+    return bytes(segments) + _OTHERS + begins + _BY_INCH + _FRAME + TYPICAL_TABLES + _SCAN + begins + _BY_NOTHING

@@ -23,7 +23,7 @@ from .notation import FormatError, MissingCodebookError, Reader, require
 
 KEPT_FILE = 6
 """The metadata kind."""
-STORED, ZLIB, LZMA, ZLIB_WITH_TABLES = range(4)
+STORED, ZLIB, LZMA, DEFLATE_WITH_TABLES = range(4)
 
 
 @dataclass
@@ -67,13 +67,12 @@ def unpack(packed: bytes, coding: int) -> bytes:
     """A stream as it was before it was packed."""
     if coding == STORED:
         return packed
-    require(coding in (ZLIB, LZMA, ZLIB_WITH_TABLES), "unknown coding of a kept file")
+    require(coding in (ZLIB, LZMA, DEFLATE_WITH_TABLES), "unknown coding of a kept file")
     unpacker: Any
     if coding == LZMA:
         unpacker = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=1 << 27)
     else:
-        require(coding == ZLIB or bool((packed[1:2] or b"\0")[0] & 0x20), "dictionary that is not used")
-        unpacker = zlib.decompressobj(zdict=typical_heads() if coding == ZLIB_WITH_TABLES else b"")
+        unpacker = zlib.decompressobj() if coding == ZLIB else zlib.decompressobj(-15, typical_heads())
     try:
         stream: bytes = unpacker.decompress(packed, MAX_KEPT_FILE)
     except (zlib.error, lzma.LZMAError) as error:
@@ -777,11 +776,11 @@ def typical_heads() -> bytes:
         for number in range(2):
             steps = standard_steps(100 * number + quality)
             out += b"\xff\xdb\0\x43" + bytes([number]) + bytes(steps[k] for k in ZIGZAG)
-    out += bytes.fromhex("ffd8ffe000104a46494600010101004800480000ffd8ffe000104a46494600010100000100010000")
-    out += bytes.fromhex("ffc0000b080000000001011100ffc20011080000000003011100021101031101")
-    out += bytes.fromhex("ffc00011080000000003012200021101031101")
-    path = Path(__file__).parent.parent / "tables" / "typical-huffman.txt"
-    return out + bytes.fromhex(path.read_text()) + bytes.fromhex("ffda0008010100003f00ffda000c03010002110311003f00")
+    out += bytes.fromhex("ffc0000b080000000001011100ffda0008010100003f00ffc20011080000000003011100021101031101")
+    begins = bytes.fromhex("0205000001ef04000000000100ef040002ffd8ffe000104a4649460001")
+    out += begins + bytes.fromhex("0101004800480000ffc00011080000000003012200021101031101")
+    out += bytes.fromhex((Path(__file__).parent.parent / "tables" / "typical-huffman.txt").read_text())
+    return out + bytes.fromhex("ffda000c03010002110311003f00ffd9") + begins + bytes.fromhex("0100000100010000")
 
 
 class JpegPicture:
