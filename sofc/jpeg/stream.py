@@ -37,11 +37,13 @@ class Coded:
 
 @dataclass(frozen=True)
 class Picture:
-    """The scans of one frame, and the blocks of its components as (rows, columns, 64)."""
+    """The scans of one frame, and the blocks of its components as (rows, columns, 64); ``stacked``: (all, 64), the same
+    blocks one behind the other, of which those of components are views, if they stand so."""
 
     frame: Frame
     scans: Sequence[Coded]
     components: list[Blocks]
+    stacked: npt.NDArray[np.int32] | None = None
 
     @property
     def blocks(self) -> int:
@@ -348,13 +350,15 @@ def empty_picture(scans: Sequence[Coded], most: int) -> Picture:
     if shape.starts[-1] > min(most, MOST_BLOCKS):
         raise LimitError("JPEG data of the original file has more blocks than the file can have")
     blocks = np.zeros((shape.starts[-1], SIZE), np.int32)
-    return Picture(frame, scans, shape.split(blocks, rows))
+    return Picture(frame, scans, shape.split(blocks, rows), blocks)
 
 
 def write_picture(picture: Picture, most: int) -> Iterator[bytes]:
     """The stream: heads and data by turns. Raises FormatError where a coefficient has no code, or it is too long."""
     shape = Shape(picture.frame, len(picture.components[0]) // picture.frame.components[0].down)
-    blocks = np.concatenate([part.reshape(-1, SIZE) for part in picture.components])
+    blocks = picture.stacked
+    if blocks is None:
+        blocks = np.concatenate([part.reshape(-1, SIZE) for part in picture.components])
     for one in picture.scans:
         yield one.head
         if picture.frame.is_arithmetic:
