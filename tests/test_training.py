@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from helpers import models_of
 from PIL import Image
 from scenes import chosen_by_two
 
@@ -28,7 +29,7 @@ from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.base import Descriptor
 from sofc.coders.context import network_training
 from sofc.coders.dct import adapting
-from sofc.coders.kinds import kind_of
+from sofc.coders.kinds import Kind, kind_of
 from sofc.coders.registry import CODERS
 from sofc.coders.training import CoderTraining, Pass, TrainingSettings
 from sofc.container.records import CHANGE, FIRST_CODEBOOK_MODEL, Section
@@ -39,7 +40,7 @@ from sofc.jpeg.colour import reached
 from sofc.places import StorePath
 from sofc.planes import Plane, PlaneRange
 from sofc.training import ModelReport, TrainingReport, driver, mining, train, work
-from sofc.training.adapted import Adapted, Usage, Use, adaptable, builtin_usage
+from sofc.training.adapted import Adapted, Usage, Use, adaptable, builtin_usage, moved
 from sofc.training.collection import Collection
 from sofc.training.general import base_of
 from sofc.training.held_out import Sizes, coded_sizes, split
@@ -48,7 +49,7 @@ from sofc.training.recipes import trainable
 from sofc.training.settings import FASTEST_FROM, FEW_EFFORTS, Settings
 from sofc.training.shards import cut, in_order, in_shards
 from sofc.training.survey import Facts, survey
-from sofc.transforms.components import CHAIN, NONE
+from sofc.transforms.components import CHAIN, LATTICE, NONE
 
 
 def gray_images(count: int, seed: int = 1) -> list[np.ndarray]:
@@ -614,6 +615,35 @@ def test_weights_of_dct_models_are_compared_on_equal_terms(monkeypatch: pytest.M
     train([photograph(k) for k in range(3)], name="x", held_out=0, for_images=20)
     assert len(found) == 3 * 3
     assert all(first == again for first, again in found)
+
+
+def test_models_for_the_lattice_serve_images_that_left_it() -> None:
+    """What was JPEG data and was made brighter has blocks: the model that knows of these takes another transform."""
+    images = [(photograph(k).astype(np.int64) * 9 // 8).clip(0, 255).astype(np.uint8) for k in range(4)]
+    kind, base = Kind(3, 8), base_of(Kind(3, 8))
+    usage = builtin_usage([ImageSource(array=image) for image in images])
+    (usual, _), *_ = adaptable(base, kind, usage)
+    (other,) = moved(base, kind, usual)
+    assert other.transform == usual.transform != LATTICE.id and other.sections != usual.sections
+    assert moved(base, Kind(3, 8, lattice=True), usual) == []
+    codebook = train(images[:3], name="brighter", held_out=0, for_images=60).codebook
+    numbers = [number for number, model in enumerate(codebook.models) if {*other.sections} < {*model.sections}]
+    (number,) = (n for n in numbers if codebook.models[n].transform == usual.transform)
+    data = sofc.encode(images[3], codebook=codebook)
+    assert FIRST_CODEBOOK_MODEL + number in models_of(data)
+    assert len(data) < len(sofc.encode(images[3], codebook=builtin_codebook))
+    assert (sofc.decode(data, codebooks={codebook.id: codebook}) == images[3]).all()
+
+
+def test_of_three_images_one_tells_what_changes_save() -> None:
+    """Where few are to come, as models are changed with that one, too, in no time; new ones take five."""
+    images = [photograph(k) for k in range(3)]
+    few = train(images, name="few", for_images=50)
+    (model,) = few.report.models
+    assert (model.images, model.held_out) == (2, 1) and model.coded < model.builtin
+    everything = train(images, name="few", for_images=50, held_out=0).codebook
+    assert few.codebook.own_sections == everything.own_sections
+    assert split(4, 0.1) == [] and len(split(4, 0.1, 3)) == 1 and split(4, 0, 3) == []
 
 
 def photograph(seed: int) -> np.ndarray:

@@ -158,8 +158,8 @@ def run(args: argparse.Namespace) -> int:
         console.result(f"{args.output}: codebook {codebook.name!r}, {size(len(data))}, id {codebook.id.hex()[:32]}")
     elif result.report.saved is None:
         console.result(
-            f"{args.output}: not written, as it is not known whether it saves anything: that takes 5 images of a kind "
-            "(--always writes it)"
+            f"{args.output}: not written, as it is not known whether it saves anything: that takes 5 images of a kind, "
+            "3 where few are to come (--always writes it)"
         )
     else:
         why = "the built-in codebook serves so few images better"

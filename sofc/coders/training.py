@@ -143,7 +143,13 @@ class CoroutineTraining(Coroutine, CoderTraining):
 
 
 class Adaptation(Coroutine):
-    """How a model of a base is changed to suit a collection. Results depend as those of training do."""
+    """How a model of a base is changed to suit a collection. Results depend as those of training do.
+
+    ``cost``: about the bytes of the images that are to come, with the model as far as it is changed by then, and of the
+    change, once it is known: what models are compared by.
+    """
+
+    cost: float | None = None
 
     @abstractmethod
     def changes(self) -> list[bytes]:

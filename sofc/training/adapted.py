@@ -18,30 +18,37 @@ from sofc.container.chunks import FILE_HEAD_SIZE, unpack_band, unpack_group
 from sofc.container.records import CHANGE, FIRST_CODEBOOK_MODEL, Model, Section
 from sofc.container.walker import bytes_of, walk
 from sofc.imagefiles import ImageSource, each
-from sofc.transforms.components import CHAIN
+from sofc.transforms.components import CHAIN, LATTICE, TRANSFORMS
 
 LEAST_SHARE = 0.2
 """A model is adapted that codes so many of the bytes."""
 
 
+Changes = Mapping[int, bytes]
+"""By number of a section of a base what it differs by."""
+
+
 @dataclass(frozen=True)
 class Adapted:
-    """By number the changes of sections of a base."""
+    """The ``changes`` of a base, and models made of its sections for another transform, with changes of their own."""
 
     base: Codebook
-    changes: Mapping[int, bytes]
+    changes: Changes
+    moved: tuple[tuple[Model, Changes], ...] = ()
 
     def assembled(self, borrowed: int, own: int) -> tuple[list[Section], list[Model]]:
         """The changes as sections, numbered from ``own`` on, and all models of the base, whose sections are numbered
         from ``borrowed`` on, with those changes."""
         sections: list[Section] = []
-        places: dict[int, int] = {}
-        for number, change in sorted(self.changes.items()):
-            places[number] = own + len(sections)
-            sections.append(Section(self.base.sections[number].coder, CHANGE, change))
-        models = [
-            replace(model, sections=tuple(self._placed(model.sections, borrowed, places))) for model in self.base.models
-        ]
+        models: list[Model] = []
+        for given, changes in ((self.base.models, self.changes), *(((one,), changes) for one, changes in self.moved)):
+            places: dict[int, int] = {}
+            for number, change in sorted(changes.items()):
+                places[number] = own + len(sections)
+                sections.append(Section(self.base.sections[number].coder, CHANGE, change))
+            models += [
+                replace(model, sections=tuple(self._placed(model.sections, borrowed, places))) for model in given
+            ]
         return sections, models
 
     @staticmethod
@@ -51,10 +58,20 @@ class Adapted:
             if number in places:
                 yield places[number]
 
+    @property
+    def sizes(self) -> list[int]:
+        """Bytes of all changes."""
+        everything = self.changes, *(changes for _, changes in self.moved)
+        return [len(change) for changes in everything for change in changes.values()]
+
     def report(self) -> list[str]:
         """What changes, for people."""
-        size = sum(map(len, self.changes.values()))
-        return [f"{len(self.changes)} sections of the codebook {self.base.name!r} change, by {size} bytes"]
+        moved = [
+            f"a model of {CODERS[model.coder].name} serves with the transform {TRANSFORMS[model.transform].name}, too"
+            for model, _ in self.moved
+        ]
+        count, size = len(self.sizes), sum(self.sizes)
+        return [f"{count} sections of the codebook {self.base.name!r} change, by {size} bytes", *moved]
 
 
 class Use(NamedTuple):
@@ -109,4 +126,18 @@ def adaptable(base: Codebook, kind: Kind, usage: Usage) -> list[Adaptable]:
         if one.model.components == kind.components
         and one.model.transform != CHAIN.id
         and CODERS[one.model.coder].start_adapting is not None
+    ]
+
+
+def moved(base: Codebook, kind: Kind, model: Model) -> list[Model]:
+    """Other models of the base that may code images of a kind in place of this one, once they are adapted: those for
+    images on the colour lattice, with its transform, as what was JPEG data once and was made brighter has lost its
+    lattice, and not its blocks."""
+    if kind.lattice or model.transform == LATTICE.id:
+        return []
+    return [
+        replace(other, transform=model.transform)
+        for other in base.models
+        if (other.coder, other.components, other.effort) == (model.coder, model.components, model.effort)
+        and other.transform == LATTICE.id
     ]

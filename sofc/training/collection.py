@@ -44,13 +44,14 @@ def image_sources(sources: TrainingImages) -> list[ImageSource]:
     return sorted(filed.values(), key=lambda image: (image.path or Path(), image.index)) + arrays
 
 
-def members_of(kind: Kind, pairs: list[tuple[ImageSource, Facts]]) -> list[tuple[ImageSource, Facts]]:
-    """The images that a kind's models are trained on."""
-    members = [pair for pair in pairs if pair[1].kind == kind]
+def helped_out(
+    kind: Kind, members: list[tuple[ImageSource, Facts]], pairs: list[tuple[ImageSource, Facts]]
+) -> list[tuple[ImageSource, Facts]]:
+    """The images that new models of a kind are trained on: its ``members``, where these are few with some of others."""
     related = [pair for pair in pairs if pair[1].kind == replace(kind, lattice=True)]
     if not kind.lattice and related and len(members) < FEW_OFF_LATTICE:
         wanted = FEW_OFF_LATTICE - len(members)
-        members += related[:: -(-len(related) // wanted)]
+        members = members + related[:: -(-len(related) // wanted)]
     return members
 
 
@@ -69,7 +70,7 @@ class Collection:
 
     @classmethod
     def of(cls, kind: Kind, members: list[tuple[ImageSource, Facts]], settings: Settings) -> Collection:
-        aside = set(split(len(members), settings.held_out))
+        aside = set(split(len(members), settings.held_out, settings.held_out_from))
         used = [pair for position, pair in enumerate(members) if position not in aside]
         mined = [image for image, _ in used]
         if settings.min_images > len(mined):

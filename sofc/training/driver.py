@@ -14,8 +14,8 @@ from sofc.errors import SofcError, UsageError
 from sofc.imagefiles import ImageSource
 from sofc.training.adapted import Usage, builtin_usage
 from sofc.training.assembly import assemble, provenance
-from sofc.training.collection import Collection, TrainingImages, image_sources, members_of
-from sofc.training.held_out import Sizes, coded_size, coded_sizes
+from sofc.training.collection import Collection, TrainingImages, helped_out, image_sources
+from sofc.training.held_out import HELD_OUT_FROM, Sizes, coded_size, coded_sizes
 from sofc.training.mining import Mined, Outlook, mine, mine_anew
 from sofc.training.recipes import coder_to_train
 from sofc.training.report import MARGIN, ModelReport, TrainingReport
@@ -99,7 +99,7 @@ def train(
     if settings.coder is not None and not settings.coder.knows_lattice:
         facts = [replace(fact, kind=replace(fact.kind, lattice=False)) for fact in facts]
     pairs = list(zip(images, facts, strict=True))
-    members = {kind: members_of(kind, pairs) for kind in sorted({fact.kind for fact in facts})}
+    members = {kind: [pair for pair in pairs if pair[1].kind == kind] for kind in sorted({fact.kind for fact in facts})}
     collections = [Collection.of(kind, found, settings) for kind, found in members.items()]
     images_to_come = for_images or len(images)
     outlooks: list[Outlook | None] = [None] * len(collections)
@@ -113,6 +113,10 @@ def train(
                 for usage, count in zip(usages, counts, strict=True)
             ]
         settings = settings.for_few(expected)
+    if not any(outlooks):
+        settings = replace(settings, held_out_from=HELD_OUT_FROM)
+        members = {kind: helped_out(kind, found, pairs) for kind, found in members.items()}
+    collections = [Collection.of(kind, found, settings) for kind, found in members.items()]
     if settings.counter_bytes is None and len(collections) > 1:
         settings = replace(settings, counter_bytes=COUNTER_BYTES // len(collections))
     trained = [_mined(each, settings, outlook, crew) for each, outlook in zip(collections, outlooks, strict=True)]
@@ -125,7 +129,8 @@ def train(
     everything = replace(settings, held_out=0)
     for number, collection in enumerate(collections):
         keeps_patches = settings.coder is not None and settings.coder.keeps_patches
-        if collection.held_out and sum(collection.pixels) <= FEW_PIXELS and not keeps_patches:
+        is_small = sum(collection.pixels) <= FEW_PIXELS or len(members[collection.kind]) < HELD_OUT_FROM
+        if collection.held_out and is_small and not keeps_patches:
             collections[number] = Collection.of(collection.kind, members[collection.kind], everything)
             again = collections[number], everything, outlooks[number]
             found = mine(*again, crew)

@@ -18,9 +18,14 @@ file_of = attrgetter("path", "place")
 """What tells an image's file; of all arrays it is the same."""
 
 
-def split(count: int, share: float) -> list[int]:
-    """Positions of the held-out images among ``count``: evenly spread, at least one of five images, none of fewer."""
-    if count < 5 or share == 0:
+HELD_OUT_FROM, FEW_HELD_OUT_FROM = 5, 3
+"""Of so many images one is held out at least, and where few are to come, as then models are changed in seconds, with
+that one, too."""
+
+
+def split(count: int, share: float, fewest: int = HELD_OUT_FROM) -> list[int]:
+    """Positions of the held-out images among ``count``: evenly spread, one at least, none of less than ``fewest``."""
+    if count < fewest or share == 0:
         return []
     held = max(1, int(count * share))
     return [(2 * k + 1) * count // (2 * held) for k in range(held)]

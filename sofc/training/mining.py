@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -11,9 +11,10 @@ import numpy as np
 from sofc.band.candidates import FASTEST
 from sofc.coders.base import Descriptor
 from sofc.coders.registry import CODERS, apart
-from sofc.coders.training import CoderTraining, TrainingSettings
+from sofc.coders.training import Adaptation, CoderTraining, TrainingSettings
+from sofc.container.records import Model
 from sofc.planes import PlaneRange
-from sofc.training.adapted import Adaptable, Adapted, Usage, adaptable
+from sofc.training.adapted import Adaptable, Adapted, Changes, Usage, adaptable, moved
 from sofc.training.collection import Collection
 from sofc.training.general import base_of
 from sofc.training.recipes import Recipe, recipes
@@ -58,9 +59,9 @@ class Mined(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes of the sections."""
-        changes = self.adapted.changes.values() if self.adapted is not None else ()
+        changes = self.adapted.sizes if self.adapted is not None else ()
         sections = (section.data for result in self.trained for section in result.training.sections())
-        return sum(map(len, changes)) + sum(map(len, sections))
+        return sum(changes) + sum(map(len, sections))
 
     @property
     def has_networks(self) -> bool:
@@ -158,21 +159,46 @@ def _choose_treatment(collection: Collection, recipe: Recipe, settings: Settings
 
 def adapt(collection: Collection, images_to_come: int, models: Sequence[Adaptable], crew: Crew) -> Adapted:
     """The changes of these models of the base that pay where so many images of the kind are to come."""
-    base, kind = base_of(collection.kind), collection.kind
+    base = base_of(collection.kind)
     changes: dict[int, bytes] = {}
+    others: list[tuple[Model, Changes]] = []
     for model, by_value in models:
-        treatment, descriptor = Treatment(model.transform, by_value), CODERS[model.coder]
-        assert descriptor.start_adapting is not None, "chosen by that"
-        plain, _ = apart([base.sections[number] for number in model.sections])
-        adaptation = descriptor.start_adapting(plain, _ranges(collection, treatment), images_to_come)
-        number = 1
-        while (step := adaptation.next_pass()) is not None:
-            stage = f"{kind}: {descriptor.name}, adapted, pass {number}"
-            adaptation.merge(run(step, collection, treatment, stage, crew))
-            number += 1
-        found = zip(model.sections, adaptation.changes(), strict=True)
-        changes |= {section: change for section, change in found if change and section not in changes}
-    return Adapted(base, changes)
+        candidates = [model, *moved(base, collection.kind, model)]
+        runs = [_Adapting(collection, images_to_come, Adaptable(one, by_value), crew) for one in candidates]
+        for each in runs if len(runs) > 1 else ():
+            each.go_on(lambda adaptation: adaptation.cost is not None)
+        chosen = min(runs, key=lambda each: each.adaptation.cost or 0)
+        chosen.go_on(lambda _: False)
+        if chosen is runs[0]:
+            changes |= {section: change for section, change in chosen.changes().items() if section not in changes}
+        else:
+            others.append((candidates[runs.index(chosen)], chosen.changes()))
+    return Adapted(base, changes, tuple(others))
+
+
+class _Adapting:
+    """How a model of the base is adapted, pass by pass."""
+
+    def __init__(self, collection: Collection, images_to_come: int, adapted: Adaptable, crew: Crew) -> None:
+        self._model, self._crew, self._collection = adapted.model, crew, collection
+        self._treatment, self._coder = Treatment(adapted.model.transform, adapted.by_value), CODERS[adapted.model.coder]
+        assert self._coder.start_adapting is not None, "chosen by that"
+        base = base_of(collection.kind)
+        plain, _ = apart([base.sections[number] for number in adapted.model.sections])
+        self.adaptation = self._coder.start_adapting(plain, _ranges(collection, self._treatment), images_to_come)
+        self._passes = 0
+
+    def go_on(self, until: Callable[[Adaptation], bool]) -> None:
+        """Run passes until something is known, or all."""
+        while not until(self.adaptation) and (step := self.adaptation.next_pass()) is not None:
+            self._passes += 1
+            stage = f"{self._collection.kind}: {self._coder.name}, adapted, pass {self._passes}"
+            self.adaptation.merge(run(step, self._collection, self._treatment, stage, self._crew))
+
+    def changes(self) -> Changes:
+        """By number of a section of the base its change, where it has any."""
+        found = zip(self._model.sections, self.adaptation.changes(), strict=True)
+        return {section: change for section, change in found if change}
 
 
 def mine(collection: Collection, settings: Settings, outlook: Outlook | None, crew: Crew) -> Mined:

@@ -52,7 +52,10 @@ class ModelReport:
         elif self.has_network:
             text.append("  new models with a small neural network")
         if not self.held_out:
-            text.append("  no image was held out (that takes 5 images and a share above 0), so the gain is not known")
+            text.append(
+                "  no image was held out (that takes 5 images, 3 where few are to come, and a share above 0), so the "
+                "gain is not known"
+            )
             return text
         text.append(
             f"  held-out images: {self.raw} bytes of samples -> {self.coded} with the codebook "

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from sofc.coders.base import Descriptor
 from sofc.errors import UsageError
+from sofc.training.held_out import FEW_HELD_OUT_FROM, HELD_OUT_FROM
 
 COUNTER_BYTES = 800_000
 """Bytes of a codebook that the trained counters of several kinds of images take together at most."""
@@ -34,6 +35,7 @@ class Settings:
     iterations: int | None
     counter_bytes: int | None
     efforts: tuple[int, ...] | None
+    held_out_from: int = HELD_OUT_FROM
 
     @property
     def coder_name(self) -> str | None:
@@ -51,7 +53,12 @@ class Settings:
         if expected // WORTH >= COUNTER_BYTES:
             return self
         counter_bytes = max(LEAST_COUNTER_BYTES, expected // COUNTERS_WORTH)
-        return replace(self, counter_bytes=self.counter_bytes or counter_bytes, efforts=self.efforts or FEW_EFFORTS)
+        return replace(
+            self,
+            counter_bytes=self.counter_bytes or counter_bytes,
+            efforts=self.efforts or FEW_EFFORTS,
+            held_out_from=FEW_HELD_OUT_FROM,
+        )
 
     def __post_init__(self) -> None:
         if not 0 <= self.held_out <= 0.5:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.dct.sparse_fit import fit_change
+from sofc.coders.sparse_fit import fit_change
 
 BITS = 10
 SAMPLES = 4000
@@ -56,3 +56,17 @@ def test_predictors_without_samples_stay() -> None:
     fitted = fit_change(np.zeros((2, 5, 5), np.int64), WEIGHTS, BITS, np.ones(2))
     assert not fitted.change.any()
     assert fitted.saved == 0
+
+
+def test_weights_of_a_group_keep_their_sum() -> None:
+    """Though what is added to all its numbers alike would be worth a change."""
+    found = equations()
+    worth = np.full(2, 0.7 / 100)
+    bases = np.array([0, 0, 0, -1])
+    fitted = fit_change(found, WEIGHTS, BITS, worth, bases)
+    assert fitted.change[0].any() and (fitted.change[:, :3].sum(axis=1) == 0).all()
+    changed = WEIGHTS + (fitted.change << fitted.shift)
+    # Of the truth, whose first three weights add up to one and those of the base to 1000 in 1024.
+    before, after = errors(found, WEIGHTS / 1024), errors(found, changed / 1024)
+    assert after[0] < before[0] - 0.9 * (before[0] - errors(found, TRUTH)[0])
+    assert not fitted.change[1].any()

@@ -30,8 +30,8 @@ ACTIVITY_SHARES = ((0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875), (0.6, 0.88, 0.
 """Shares of samples below each activity threshold, by class map."""
 PRIOR = 1e-4
 """How much of all classes' equations is added to each class."""
-MOST_WEIGHT = 256
-"""What a sample may count for, one where errors are large counting for 1."""
+USUAL_WEIGHT, MOST_WEIGHT = 16, 256
+"""What a sample counts for where errors are as large as on average, and at most; where they are large it is 1."""
 MEDIAN_OF_MEAN = 0.69
 """Of Laplacian spread."""
 
@@ -84,10 +84,10 @@ class EquationSums:
 
     MOST_SAMPLES = 1 << 22
 
-    def __init__(self, prediction: Prediction) -> None:
-        self._bases = bases(prediction)
-        size = len(self._bases)
-        self._recent = np.zeros((bank.CLASSES[prediction.class_map], size, size), np.int64)
+    def __init__(self, class_map: int, bases: Integers) -> None:
+        self._bases = bases
+        size = len(bases)
+        self._recent = np.zeros((bank.CLASSES[class_map], size, size), np.int64)
         self._samples = 0
         self._total = np.zeros(self._recent.shape, np.float64)
 
@@ -104,6 +104,15 @@ class EquationSums:
         self._recent[:] = 0
         self._samples = 0
         return self._total
+
+
+def sample_weights(expected: npt.NDArray[np.int32], mean: int) -> Integers:
+    """How much samples count by their expected errors, those of which are ``mean`` for USUAL_WEIGHT."""
+    # Log errors are eighths of powers of two of the error: the weight goes with the error's inverse square.
+    steps = np.arange(-bank.EXPECTED, bank.EXPECTED)
+    table = np.clip(np.rint(USUAL_WEIGHT * 2.0 ** (-steps / 4)), 1, MOST_WEIGHT).astype(np.int64)
+    weights: Integers = table[expected - mean + bank.EXPECTED]
+    return weights
 
 
 def bases(prediction: Prediction) -> Integers:
@@ -145,7 +154,7 @@ class Equations(_PassOfBanks):
 
     def collect(self, images: Iterator[list[Plane]]) -> list[list[Floats]]:
         """[kind][plane] -> (classes, taps + 1, taps + 1)."""
-        result = [[EquationSums(one) for one in predictions] for predictions in self.predictions]
+        result = [[EquationSums(one.class_map, bases(one)) for one in predictions] for predictions in self.predictions]
         for kinds in self.traced(images):
             for traced, sums in zip(kinds, result, strict=True):
                 for plane, ((around, found), total) in enumerate(zip(traced, sums, strict=True)):
@@ -155,11 +164,7 @@ class Equations(_PassOfBanks):
     def _sample_weights(self, plane: int, found: bank.Traced) -> Integers:
         if self.expected is None:
             return np.ones(found.predictors.shape, np.int64)
-        # Log errors are eighths of powers of two of the error: the weight goes with the error's inverse square.
-        steps = np.arange(-bank.EXPECTED, bank.EXPECTED)
-        table = np.clip(np.rint(16 * 2.0 ** (-steps / 4)), 1, MOST_WEIGHT).astype(np.int64)
-        weights: Integers = table[found.expected - self.expected[plane] + bank.EXPECTED]
-        return weights
+        return sample_weights(found.expected, self.expected[plane])
 
 
 class Errors(_PassOfBanks):

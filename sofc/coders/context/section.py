@@ -14,6 +14,7 @@ from sofc.coders.context.kernel_network import INPUTS
 from sofc.coders.context.model import PlanePlan, Prediction
 from sofc.coders.gridded import pack_references, unpack_references
 from sofc.coders.network_section import Architecture
+from sofc.entropy.changes import pack_table_changes
 from sofc.entropy.contexts import MOST_TERMS
 from sofc.entropy.mixing import LEVELS
 from sofc.entropy.mixture import MOST_CONTEXTS
@@ -49,6 +50,16 @@ def pack_plan(plan: PlanePlan) -> bytes:
             prediction.weights,
         ]
     )
+
+
+def pack_plan_change(plan: PlanePlan, weights: Integers, shift: int) -> bytes:
+    """The change of a plan's section where its predictors alone change: by so many (classes, taps) times 2**shift."""
+    prediction = plan.prediction
+    columns = prediction.thresholds, plan.levels, plan.low_bits
+    between = (plan.block_bits, np.zeros(expected_error.errors(len(prediction.references))), prediction.offsets)
+    before = [(len(column), 1) for column in columns], [plan.contexts.shape], [(len(column), 1) for column in between]
+    same = [(np.zeros(shape, np.int64), 0) for shapes in before for shape in shapes]
+    return pack_table_changes([*same, (weights, shift)])
 
 
 def unpack_plan(data: bytes, plane: int, change: bytes = b"") -> PlanePlan:

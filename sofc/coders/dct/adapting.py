@@ -24,10 +24,10 @@ from sofc.coders.dct.model import ComponentModel, ComponentPlan, state_of
 from sofc.coders.dct.packed import Packed, pack_origins, unpack_component
 from sofc.coders.dct.passes import recovered, warm_up
 from sofc.coders.dct.section import NETWORKS, unpack_plan
-from sofc.coders.dct.sparse_fit import fit_change
 from sofc.coders.dct.terms import CONTEXTS
 from sofc.coders.network_section import network_tables, unpack_mixers
 from sofc.coders.plane_sections import PlaneSections, by_plane
+from sofc.coders.sparse_fit import fit_change
 from sofc.coders.training import Decoded, Pass, Passes
 from sofc.entropy.changes import pack_table_changes
 from sofc.entropy.contexts import BLOCK

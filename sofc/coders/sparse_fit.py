@@ -14,8 +14,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-SHIFTS = range(1, 7)
-"""Steps that are tried: two to the power of these, in units of the weights."""
+FINEST, STEPS = 9, 6
+"""So many steps are tried, each twice the one before; the first is 2**-FINEST, or two units of the weights."""
 SWEEPS = 8
 CHANGED, DOUBLED, ROW = 5.0, 2.0, 6.0
 """About the bits that a weight's change takes, those for each doubling of it, and those of a row that has any."""
@@ -33,11 +33,15 @@ class SparseChange(NamedTuple):
     saved: float
 
 
-def fit_change(equations: npt.NDArray[np.int64], weights: Integers, bits: int, worth: Floats) -> SparseChange:
+def fit_change(
+    equations: Integers | Floats, weights: Integers, bits: int, worth: Floats, bases: Integers | None = None
+) -> SparseChange:
     """The change of linear predictors that saves most.
 
     ``equations`` (rows, taps + 1, taps + 1): lower halves of normal equations, the last row of the number to predict;
     ``weights`` (rows, taps), in 1 / 2**bits; ``worth`` (rows,): bits that one less in the sum of squared errors saves.
+    ``bases`` (taps,): for each tap the number of that which stands for its group, itself or another one, or -1: the
+    weights of a group keep their sum, so that only differences between its taps count.
     """
     rows, taps = weights.shape
     served = np.flatnonzero(equations[:, taps].any(axis=1))
@@ -45,11 +49,18 @@ def fit_change(equations: npt.NDArray[np.int64], weights: Integers, bits: int, w
     own += np.tril(own, -1).swapaxes(-1, -2)
     matrix = own[:, :taps, :taps]
     left = own[:, taps, :taps] - (matrix @ (weights[served] / (1 << bits))[..., None])[..., 0]
-    found = [_descend(matrix, left, bits - shift, worth[served]) for shift in SHIFTS]
+    numbers, bases = np.arange(taps), np.full(taps, -1) if bases is None else bases
+    relative = np.eye(taps)
+    relative[numbers[bases >= 0], bases[bases >= 0]] -= 1  # those that stand for a group become 0
+    matrix, left = relative @ matrix @ relative.T, left @ relative.T
+    shifts = [max(1, bits - FINEST) + number for number in range(STEPS)]
+    found = [_descend(matrix, left, bits - shift, worth[served]) for shift in shifts]
     best = int(np.argmax([saved for _, saved in found]))
     change = np.zeros((rows, taps), np.int64)
     change[served] = found[best][0]
-    return SparseChange(change, SHIFTS[best], found[best][1])
+    for base in np.unique(bases[bases >= 0]):
+        change[:, base] = -change[:, (bases == base) & (numbers != base)].sum(axis=1)
+    return SparseChange(change, shifts[best], found[best][1])
 
 
 def _descend(matrix: Floats, left: Floats, bits: int, worth: Floats) -> tuple[Integers, float]:
