@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
 from itertools import chain
 
@@ -107,11 +108,9 @@ def train(
         usages = _usages(collections, crew)
         expected = sum(usage.size for usage in usages) * images_to_come // len(images)
         if settings.efforts is None and expected // WORTH < COUNTER_BYTES:
+            times = Fraction(images_to_come, len(images))
             counts = [len(members[collection.kind]) for collection in collections]
-            outlooks = [
-                Outlook(usage, usage.size * images_to_come // len(images), images_to_come * count / len(images))
-                for usage, count in zip(usages, counts, strict=True)
-            ]
+            outlooks = [Outlook.of(usage, count, times) for usage, count in zip(usages, counts, strict=True)]
         settings = settings.for_few(expected)
     if not any(outlooks):
         settings = replace(settings, held_out_from=HELD_OUT_FROM)

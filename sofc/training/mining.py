@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +46,11 @@ class Outlook(NamedTuple):
     usage: Usage
     size: int
     images: float
+
+    @classmethod
+    def of(cls, usage: Usage, images: int, times: Fraction) -> Outlook:
+        """Where so many images are known, and so many times as many come."""
+        return cls(usage, int(usage.size * times), float(images * times))
 
 
 class Mined(NamedTuple):
