@@ -23,7 +23,11 @@ from scenes import chosen_by_two
 
 import sofc
 from sofc.api.headers import header_for
+from sofc.band import rivals
 from sofc.band.candidates import Candidates
+from sofc.band.coding import to_planes
+from sofc.band.rivals import Rivals
+from sofc.band.ways import Way
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.base import Descriptor
@@ -617,7 +621,7 @@ def test_weights_of_dct_models_are_compared_on_equal_terms(monkeypatch: pytest.M
     assert all(first == again for first, again in found)
 
 
-def test_models_for_the_lattice_serve_images_that_left_it() -> None:
+def test_models_for_the_lattice_serve_images_that_left_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was JPEG data and was made brighter has blocks: the model that knows of these takes another transform."""
     images = [(photograph(k).astype(np.int64) * 9 // 8).clip(0, 255).astype(np.uint8) for k in range(4)]
     kind, base = Kind(3, 8), base_of(Kind(3, 8))
@@ -633,6 +637,21 @@ def test_models_for_the_lattice_serve_images_that_left_it() -> None:
     assert FIRST_CODEBOOK_MODEL + number in models_of(data)
     assert len(data) < len(sofc.encode(images[3], codebook=builtin_codebook))
     assert (sofc.decode(data, codebooks={codebook.id: codebook}) == images[3]).all()
+    # Of large images tiles are compared, which tell of blocks too little to decide by.
+    large = np.vstack([np.hstack(images[:2]), np.hstack(images[2:])])
+    sized, of_usual = rivals._sized, codebook.models.index(usual)
+    for factor in (0.98, 1.02):
+
+        def misjudged(ways: Sequence[Way], rows: int, factor: float = factor) -> list[tuple[float, Way]]:
+            sizes = {way.model - FIRST_CODEBOOK_MODEL: (size, way) for size, way in sized(ways, rows)}
+            if sizes.keys() >= {number, of_usual}:
+                sizes[number] = factor * sizes[of_usual][0], sizes[number][1]
+            return list(sizes.values())
+
+        monkeypatch.setattr(rivals, "_sized", misjudged)
+        pixel_format = header_for(large).format
+        ways = Rivals(Candidates(codebook, None, 5)).best(to_planes(large, pixel_format), pixel_format, len(large))
+        assert sorted(way.model - FIRST_CODEBOOK_MODEL for way in ways) == sorted([of_usual, number])
 
 
 def test_of_three_images_one_tells_what_changes_save() -> None:

@@ -23,6 +23,10 @@ NEAR = 1.1
 """Of small planes a second model is coded in full too, for less of a small image is little to go by: one that learns as
 it goes beside one that does not, as a piece tells nothing of these two together, or else the next best, if that is at
 most NEAR times as large."""
+NEAR_MOVED = 1.03
+"""Of two models of a codebook for one effort and one transform of colours, of which one was made for another transform,
+both code in full if a piece is at most so many times as large by one as by the other: in tiles of a piece what knows
+of places in JPEG's blocks shows too little, by 1 to 4 % of PH2."""
 NEAR_NEUTRAL = 4 / 3
 """Beside a neutral model a trained one is coded in full, too, if a piece is at most so many times as large: of a
 drawing with a palette it is 1.25 times, and all of it 0.86 times. The fastest effort takes none that is farther off."""
@@ -134,7 +138,20 @@ class Rivals:
             second = _smallest(others, image_rows)
             is_near = second.size(image_rows) <= NEAR_NEUTRAL * best.size(image_rows)
             return [best, second] if self._effort_of(best) or is_near else [best]
-        return [*first, best]
+        return [*first, best, *self._moved(sized, least, best)]
+
+    def _moved(self, sized: Sequence[tuple[float, Way]], least: float, best: Way) -> list[Way]:
+        """Others for the transform of colours and the effort of the smallest, and nearly as small: built-in ones have
+        one model for each, so that these are made of others by a codebook."""
+        if len(best.view.planes) == 1 or not self._candidates.tries_everything or not self._effort_of(best):
+            return []
+        return [
+            way
+            for size, way in sized
+            if way is not best
+            and (way.transform, self._effort_of(way)) == (best.transform, self._effort_of(best))
+            and size <= NEAR_MOVED * least
+        ]
 
     def _fastest(self, sized: Sequence[tuple[float, Way]]) -> Way:
         """The smallest at the fastest effort, where a way that learns must have a LEAD; but one by a model that a
