@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sofc.archive import codebooks, leaving, manifest, unit
+from sofc.archive.clashes import refuse_clashes
 from sofc.archive.coding import finder
 from sofc.archive.making import UNITS
 from sofc.archive.reading import UnitReader
@@ -87,7 +88,8 @@ def restore(
     and files that are too large for that, are ``skipped``.
 
     Without ``salvage`` the first damage ends it: FormatError. With it everything is given back that can be, and the
-    rest is ``lost``. Files that are there are replaced with ``force`` alone. Raises OSError, UsageError, too.
+    rest is ``lost``. Files that are there are replaced with ``force`` alone. Raises OSError, UsageError, too: where
+    ``root`` takes two paths for one nothing is made.
     """
     if is_within(root, folder):
         raise UsageError(f"{root} is in the archive, which a tree would damage: name a folder outside of {folder}")
@@ -106,6 +108,8 @@ def restore(
         links = []
     make_folder(root)
     if isinstance(root, Path):
+        files = (path for task in tasks for one in task.wanted for path, _, _ in one.places)
+        refuse_clashes(root, chain(files, (path for path, *_ in (*folders, *links))))
         for path, _, _ in folders:
             _make_folder(root, path)
     else:
