@@ -34,9 +34,10 @@ from sofc.band.arrangement import (
     parts_of,
     unpack_arrangement,
 )
-from sofc.band.arranging import View, find_arrangement
+from sofc.band.arranging import Taken, View, find_arrangement
 from sofc.band.demosaic import Demosaic
 from sofc.band.division import Division
+from sofc.band.follow import Follow
 from sofc.band.inset import Inset
 from sofc.band.mapping import Mapping
 from sofc.band.overlay import Overlay
@@ -44,7 +45,7 @@ from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
 from sofc.band.steps import Form, Step
 from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
 from sofc.codebook.builtin import builtin_codebook
-from sofc.container.chunks import pack_group, unpack_band, unpack_group
+from sofc.container.chunks import pack_group, pack_numbers, unpack_band, unpack_group
 from sofc.planes import Plane
 from sofc.transforms.mosaic import METHODS, Edges
 
@@ -54,7 +55,7 @@ PART = Part(0, 1, 0, 1)
 
 @st.composite
 def forms(draw: st.DrawFn) -> Form:
-    height, images = draw(st.integers(1, 11)), draw(st.integers(1, 2))
+    height, images = draw(st.integers(1, 11)), draw(st.integers(1, 3))
     bits = draw(st.sampled_from([1, 3, 8, 16]))
     return Form(draw(st.integers(1, 4)), bits, height * images, draw(st.integers(1, 7)), height)
 
@@ -81,6 +82,10 @@ def steps(draw: st.DrawFn, form: Form) -> Step:
     ]
     if form.bits == 16:
         kinds.append(st.just(SwapBytes()))
+    if form.images > 1:
+        following = st.lists(st.integers(0, top), min_size=form.images - 1, max_size=form.images - 1).map(tuple)
+        factors = st.lists(st.integers(0, (1 << 16) - 1), min_size=form.images - 1, max_size=form.images - 1).map(tuple)
+        kinds.append(st.builds(Follow, factors, following))
     if form.components == 1:
         kinds += [
             st.just(Tile(kind, count))
@@ -586,6 +591,59 @@ def test_groups_are_arranged() -> None:
     assert len(data) < 1.02 * len(encode(frames, batch=True)) + 40
     with sofc.open_reader(data) as reader:
         assert np.array_equal(reader.read_image(3), arranged[3])
+
+
+def spectrum(bands: int, bits: int, *, rows: int = 48, columns: int = 56) -> Image:
+    """Bands of one scene, each brighter and with its own noise, as unsigned samples of 8 or 16 bits."""
+    scene = np.random.default_rng(5).normal(size=(rows, columns)).cumsum(1)
+    noise = np.random.default_rng(6).normal(size=(bands, rows, columns))
+    scale = (1 << bits) / 12 / np.ptp(scene)
+    samples = (1 << bits) / 2 + scale * (4 + np.arange(bands)[:, None, None] / 4) * scene + noise
+    return samples.clip(0, (1 << bits) - 1).astype(np.uint8 if bits == 8 else np.uint16)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_bands_of_a_spectrum_follow_each_other(bits: int) -> None:
+    bands = spectrum(6, bits)
+    data = encode(bands, batch=True)
+    apart = sum(len(encode(band)) for band in bands)
+    assert len(data) < 0.8 * apart
+    (group,) = [unpack_group(body) for kind, body in chunks_of(data) if kind == b"G"]
+    form = Form(1, bits, len(bands) * bands.shape[1], bands.shape[2], bands.shape[1])
+    assert "each image from the one before" in describe(unpack_arrangement(group.streams[0], form))
+    assert np.array_equal(sofc.decode(data), bands)
+    with sofc.open_reader(data) as reader:
+        assert np.array_equal(reader.read_image(4), bands[4])
+
+
+def test_an_image_with_nothing_in_common_stands_by_itself() -> None:
+    """As at a cut between two scenes: it has the factor 0, those behind it follow again."""
+    bands = np.concatenate([spectrum(3, 8), spectrum(3, 8)[:, ::-1, ::-1]])
+    planes = [bands.reshape(-1, bands.shape[2]).astype(np.int32)]
+    found = find_arrangement(View(planes, Form(1, 8, planes[0].shape[0], bands.shape[2], bands.shape[1])))
+    assert isinstance(found, Taken)
+    assert isinstance(found.step, Follow)
+    assert [factor > 0 for factor in found.step.factors] == [True, True, False, True, True]
+    assert found.step.offsets[2] == 0
+
+
+@pytest.mark.parametrize("frames", [[photograph()[..., 0], photograph()[::-1, :, 1]], [photograph()[..., 0]]])
+def test_images_with_nothing_in_common_follow_no_other(frames: list[Image]) -> None:
+    planes = [np.concatenate(frames).astype(np.int32)]
+    view = View(planes, Form(1, 8, planes[0].shape[0], planes[0].shape[1], len(frames[0])))
+    assert find_arrangement(view) is view
+
+
+@pytest.mark.parametrize(
+    ("images", "numbers"), [(1, []), (2, [1 << 16, 0]), (2, [0, 256]), (2, [1]), (3, [1, 2, 3])], ids=str
+)
+def test_broken_followings_are_refused(images: int, numbers: list[int]) -> None:
+    stream = pack_numbers([Follow.id, *numbers])
+    form = Form(1, 8, 2 * images, 2, 2)
+    with pytest.raises(sofc.FormatError):
+        unpack_arrangement(stream, form)
+    with pytest.raises(SmallFormatError):
+        decoded_small(stream, random_planes(form, 1), form)
 
 
 def test_raw_is_raw() -> None:

@@ -30,6 +30,7 @@ from sofc.band.arrangement import Arrangement, Divided, Part, Split, Stepped, pa
 from sofc.band.coding import from_planes, sample_bytes
 from sofc.band.demosaic import Demosaic
 from sofc.band.division import Division
+from sofc.band.follow import Follow
 from sofc.band.inset import Inset
 from sofc.band.mapping import Mapping
 from sofc.band.overlay import Overlay
@@ -353,6 +354,7 @@ def arrangements() -> Iterator[tuple[str, sofc.ImageHeader, Arrangement]]:
     for axis in range(2):
         yield f"divide-{axis}", header(9, 10, 3), Divided(Division(axis, 4), colour, Stepped(Orient(2), colour))
     yield "inset", header(9, 10, 3), Divided(Inset(2, 5, 7, 4), colour, Stepped(Orient(2), colour))
+    yield "follow", header(9, 7, 3), Stepped(Follow((5000,), (77,)), colour)
     yield "overlay", header(9, 10, 3), Divided(Overlay((250, 3, 128)), part, Stepped(Orient(2), colour))
     yield (
         "several",

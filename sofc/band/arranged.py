@@ -21,10 +21,9 @@ from sofc.band.arranging import (
     Taken,
     View,
     find_arrangement,
-    is_demosaiced,
+    is_by_chance,
     is_merged,
     is_narrowed,
-    is_tiled,
     wholes_of,
 )
 from sofc.band.mapping import Mapping
@@ -61,7 +60,7 @@ def code_arranged(
     judged = _Judged(view if were_asked else None, found)
     if isinstance(found, View):
         return _code_whole(view, selection, numbers, judged)
-    is_doubtful = selection.is_trained or is_narrowed(found) or is_demosaiced(found) or is_tiled(found)
+    is_doubtful = selection.is_trained or is_narrowed(found) or is_by_chance(found)
     is_doubtful |= is_merged(found) and bool(judged.of(view, selection)[0][0].traced)
     if is_doubtful and judged.size(view, selection) <= _estimate_parts(found, selection, numbers, judged):
         return _code_whole(view, selection, numbers, judged)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from sofc.band.demosaic import Demosaic
 from sofc.band.division import Division
+from sofc.band.follow import Follow
 from sofc.band.inset import Inset
 from sofc.band.overlay import Overlay
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
@@ -27,7 +28,7 @@ MAX_COMPONENTS = 4096
 
 STEPS: dict[int, type[Step]] = {
     step.id: step
-    for step in (Choose, Scale, Turn, SwapBytes, ReverseBits, Tile, Orient, MoveAxis, Repeat, Stretch, Demosaic)
+    for step in (Choose, Scale, Turn, SwapBytes, ReverseBits, Tile, Orient, MoveAxis, Repeat, Stretch, Demosaic, Follow)
 }
 CODED, SPLIT = 0, 1
 DIVISIONS: dict[int, type[Division | Inset | Overlay]] = {13: Division, 14: Inset, 15: Overlay}

@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from sofc.band.arrangement import MAX_COMPONENTS
 from sofc.band.demosaic import Demosaic
+from sofc.band.follow import Follow
+from sofc.band.following import find_following
 from sofc.band.mapping import Mapping, mapped
 from sofc.band.mosaics import find_mosaic
 from sofc.band.placing_steps import Choose, MoveAxis, Repeat, Tile
@@ -119,14 +121,10 @@ def is_merged(found: Found) -> bool:
     return isinstance(found, Taken) and isinstance(found.step, Choose) and isinstance(found.core, Parted)
 
 
-def is_demosaiced(found: Found) -> bool:
-    """Whether a mosaic was found: samples that are means by chance may take less as they are."""
-    return isinstance(found, Taken) and (isinstance(found.step, Demosaic) or is_demosaiced(found.core))
-
-
-def is_tiled(found: Found) -> bool:
-    """Whether components were found in one: patterns may repeat at thirds of an image by chance."""
-    return isinstance(found, Taken) and (isinstance(found.step, Tile) or is_tiled(found.core))
+def is_by_chance(found: Found) -> bool:
+    """Whether a mosaic was found, components in one, or images that follow each other: samples may be means by chance,
+    patterns repeat at thirds of an image, and noise of two images is more than that of one."""
+    return isinstance(found, Taken) and (isinstance(found.step, Demosaic | Tile | Follow) or is_by_chance(found.core))
 
 
 def forms_of(found: Found) -> Iterator[Form]:
@@ -411,6 +409,11 @@ def find_demosaicing(view: View, signed: bool) -> Step | None:
     return find_mosaic(view.planes, view.form)
 
 
+def find_images(view: View, signed: bool) -> Step | None:
+    """Images of a group that follow each from the one before."""
+    return find_following(view.planes, view.form)
+
+
 def find_stretch(view: View, signed: bool) -> Step | None:
     """Samples of fewer bits that were stretched to the whole range: rounded, cut off, or with their bits repeated."""
     planes, form = view
@@ -448,4 +451,5 @@ _FINDERS: tuple[Callable[[View, bool], Step | None], ...] = (
     find_reversal,
     find_demosaicing,
     find_tiles,
+    find_images,
 )

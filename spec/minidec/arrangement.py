@@ -92,6 +92,7 @@ class Arrangement:
             13: self.divide,
             14: self.inset,
             15: self.overlay,
+            16: self.follow,
         }
         if number not in steps:
             raise FormatError("reserved step")
@@ -283,6 +284,20 @@ class Arrangement:
         require(1 <= bits <= form.bits, "bits out of range")
         require(factor < 1 << 32 and addend < 1 << 32 and 1 <= divisor < 1 << 32, "factor out of range")
         return self.values(form, replace(form, bits=bits), lambda value: (factor * value + addend) // divisor)
+
+    # Spec arrangement/follow
+
+    def follow(self, form: Form) -> Planes:
+        require(form.images >= 2, "an image that follows none")
+        numbers = [(self.reader.varint(), self.reader.varint()) for _ in range(form.images - 1)]
+        require(all(factor < 1 << 16 and offset < 1 << form.bits for factor, offset in numbers), "factor out of range")
+        size = form.area.image_rows * form.area.width
+        planes = self.planes(form)
+        for plane in planes:
+            for at in range(size, len(plane)):
+                factor, offset = numbers[at // size - 1]
+                plane[at] = (plane[at] + (factor * plane[at - size] >> 12) + offset) % (1 << form.bits)
+        return planes
 
     # Spec arrangement/demosaic
 
