@@ -862,6 +862,7 @@ def test_the_report_is_one_page_without_outside_parts(tmp_path: Path) -> None:
     for number in range(20):
         put(tmp_path / "tree" / f"{number}.png", encoded(picture(number), "PNG"))
     put(tmp_path / "tree" / evil, encoded(picture(99, rows=80, columns=80), "PNG"))
+    put(tmp_path / "tree" / "cut.png", encoded(picture(100), "PNG")[:99])
     page = tmp_path / "report.html"
     command = ["archive", str(tmp_path / "tree"), "-o", str(tmp_path / "archive"), "-e1", "-j1", "-q", "--report"]
     assert main([*command, str(page)]) == 0
@@ -869,12 +870,24 @@ def test_the_report_is_one_page_without_outside_parts(tmp_path: Path) -> None:
     found.feed(page.read_text(encoding="utf-8"))
     assert "script" not in found.tags
     assert evil in found.text
-    assert "21 files" in found.text
+    assert "22 files" in found.text
+    assert "Packed, as images in them cannot be readcut.png" in found.text
+    assert found.text.index("PNG of various sizes") < found.text.index("other files")
     assert len(found.sources) >= 6
     for source in found.sources:
         kind, _, data = source.partition(",")
         assert kind == "data:image/png;base64"
         assert max(Image.open(io.BytesIO(base64.b64decode(data))).size) <= 96
+
+
+def test_the_report_draws_what_was_mined(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    root, folder = trained
+    page = tmp_path / "report.html"
+    assert main(["archive", str(root), "-o", str(folder), "--update", "-e1", "-q", "--report", str(page)]) == 0
+    found = _Outside()
+    found.feed(page.read_text(encoding="utf-8"))
+    assert "What was mined" in found.text
+    assert Image.open(io.BytesIO(base64.b64decode(found.sources[-1].partition(",")[2]))).width > 200
 
 
 def test_an_estimate_writes_nothing(tree: Path, tmp_path: Path, capsys: Said) -> None:

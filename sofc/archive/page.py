@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -27,6 +27,8 @@ THUMBNAIL_SIDE = 96
 EXTREMES = 5
 """Files that gained most, and least."""
 LISTED = 200
+LEAST_SHARE = 0.01
+"""Of what is stored: kinds that take less are shown where somebody asks for them."""
 _STYLE = """
 :root{color-scheme:light dark}
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem}
@@ -34,7 +36,8 @@ table{border-collapse:collapse;width:100%}td,th{padding:.3rem .6rem;text-align:r
 td:first-child,th:first-child{text-align:left}h2{margin-top:2.5rem}
 .bar{height:.8rem;background:#8883;border-radius:.2rem}.bar div{height:100%;background:#3a7ca5;border-radius:.2rem}
 img{image-rendering:pixelated;margin:.2rem;border-radius:.2rem;vertical-align:middle}code{word-break:break-all}
-.kind{margin:1rem 0}small{opacity:.7}
+.kind{margin:1.5rem 0}small{opacity:.7}summary{cursor:pointer}
+.drawn{max-width:100%;image-rendering:auto}
 """
 
 
@@ -48,30 +51,44 @@ class Peer:
     stored: int
 
 
-def page(folder: Place, manifest: Manifest, summary: Summary, refused: Sequence[tuple[str, str]]) -> str:
-    """The report of an archive that was written to ``folder``."""
+def page(
+    folder: Place,
+    manifest: Manifest,
+    summary: Summary,
+    drawn: Mapping[str, bytes],
+    named: Mapping[str, Sequence[tuple[str, str]]],
+) -> str:
+    """The report of an archive that was written to ``folder``. ``drawn``: by the id of a codebook what was mined, as a
+    PNG file. ``named``: under a heading paths, and what is to be said of each."""
+    ordered = sorted(enumerate(summary.kinds), key=lambda pair: -pair[1].stored)
     with Archive(folder) as archive:
-        kinds = "".join(_kind(archive, manifest, number, kind) for number, kind in enumerate(summary.kinds))
-    extremes = _extremes(manifest)
-    listed = "".join(f"<li><code>{escape(path)}</code>: {escape(reason)}</li>" for path, reason in refused[:LISTED])
-    more = f"<p>{len(refused) - LISTED} more</p>" if len(refused) > LISTED else ""
+        shown = [(kind, _kind(archive, manifest, number, kind, drawn)) for number, kind in ordered]
+    least = LEAST_SHARE * sum(kind.stored for kind in summary.kinds)
+    large = "".join(text for kind, text in shown if kind.stored >= least)
+    small = [text for kind, text in shown if kind.stored < least]
+    others = f"<details><summary>{len(small)} kinds that take less than 1 %</summary>{''.join(small)}</details>"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(folder.name)}</title>'
         f"<style>{_STYLE}</style><h1>{escape(folder.name)}</h1>"
         f"<p>{summary.files} files in {summary.folders} folders, {_size(summary.bytes)}, take "
         f"{_size(summary.stored)}: {_ratio(summary.bytes, summary.stored)} times less. Of that the manifest takes "
         f"{_size(summary.manifest)}, codebooks {_size(summary.codebooks)}.</p>{_bar(summary.stored, summary.bytes)}"
-        f"<h2>Kinds</h2>{kinds}<h2>Gained most and least</h2>{extremes}"
-        f"<h2>Not stored</h2>{f'<ul>{listed}</ul>{more}' if refused else '<p>Nothing was refused.</p>'}</html>\n"
+        f"<h2>Kinds</h2>{large}{others if small else ''}<h2>Gained most and least</h2>{_extremes(manifest)}"
+        f"{''.join(_listed(heading, paths) for heading, paths in named.items())}</html>\n"
     )
 
 
-def _kind(archive: Archive, manifest: Manifest, number: int, kind: KindSummary) -> str:
+def _listed(heading: str, paths: Sequence[tuple[str, str]]) -> str:
+    lines = "".join(f"<li><code>{escape(path)}</code>: {escape(reason)}</li>" for path, reason in paths[:LISTED])
+    more = f"<p>{len(paths) - LISTED} more</p>" if len(paths) > LISTED else ""
+    return f"<h2>{escape(heading)}</h2>{f'<ul>{lines}</ul>{more}' if paths else '<p>None.</p>'}"
+
+
+def _kind(archive: Archive, manifest: Manifest, number: int, kind: KindSummary, drawn: Mapping[str, bytes]) -> str:
     book = f", codebook <code>{kind.codebook[:8]}</code> mined from them" if kind.codebook else ""
     effort = f", effort {kind.effort}" if kind.effort else ""
-    files = _spread(manifest, number)
     pictures = []
-    for path in files:
+    for path in _spread(manifest, number):
         try:
             pictures.append(f'<img alt="" title="{escape(path)}" src="{_thumbnail(archive.images(path)[0])}">')
         except (SofcError, OSError, ValueError):
@@ -83,10 +100,14 @@ def _kind(archive: Archive, manifest: Manifest, number: int, kind: KindSummary) 
             f"<br><small>{peer.files} of them, {_size(peer.size)}: {_size(peer.stored)} here, {_size(peer.webp)} as "
             "lossless WebP, which does not give the files back</small>"
         )
+    mined = ""
+    if kind.codebook is not None and kind.codebook in drawn:
+        source = _uri(drawn[kind.codebook])
+        mined = f'<details><summary>What was mined</summary><img class="drawn" alt="" src="{source}"></details>'
     return (
-        f'<div class="kind"><b>{escape(kind.name)}</b>: {kind.files} files, {_size(kind.bytes)} &rarr; '
+        f'<div class="kind"><b>{escape(kind.name)}</b>: {_count(kind.files, "file")}, {_size(kind.bytes)} &rarr; '
         f"{_size(kind.stored)}, ratio {_ratio(kind.bytes, kind.stored)} <small>({escape(kind.store)}{effort}{book})"
-        f"</small>{_bar(kind.stored, kind.bytes)}{''.join(pictures)}{compared}</div>"
+        f"</small>{_bar(kind.stored, kind.bytes)}{''.join(pictures)}{compared}{mined}</div>"
     )
 
 
@@ -108,7 +129,11 @@ def _files(manifest: Manifest, kind: int) -> Iterator[EntryRow]:
 
 def _thumbnail(image: npt.NDArray[np.generic]) -> str:
     """A small picture as a URI. Raises ValueError for what cannot be shown as gray or RGB."""
-    return "data:image/png;base64," + base64.b64encode(png_of(picture(image, THUMBNAIL_SIDE))).decode()
+    return _uri(png_of(picture(image, THUMBNAIL_SIDE)))
+
+
+def _uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def _peer(archive: Archive, manifest: Manifest, kind: int) -> Peer | None:
@@ -156,6 +181,10 @@ def _extremes(manifest: Manifest) -> str:
 def _bar(part: int, whole: int) -> str:
     share = min(100.0, 100 * part / max(1, whole))
     return f'<div class="bar"><div style="width:{share:.1f}%"></div></div>'
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _ratio(before: int, after: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from sofc.archive.kinds import Rule
     from sofc.archive.making import Archived
+    from sofc.archive.report import Summary
     from sofc.archive.restoring import Restored
 
 EXAMPLES = """\
@@ -125,9 +127,25 @@ def _write_page(args: argparse.Namespace, made: Archived) -> None:
     from sofc.archive.report import summary
     from sofc.files import replacing
 
-    text = page(args.output, made.manifest, summary(args.output, made.manifest), made.refused)
+    whole = summary(args.output, made.manifest)
+    named = {"Not stored": made.refused, "Packed, as images in them cannot be read": made.unread}
+    text = page(args.output, made.manifest, whole, _drawn(args.output, whole), named)
     with replacing(args.report) as file:
         file.write(text.encode("utf-8", "backslashreplace"))
+
+
+def _drawn(folder: Place, whole: Summary) -> dict[str, bytes]:
+    """By the id of a codebook a picture of what was mined, as a PNG file, where there is something to draw."""
+    from sofc.archive.codebooks import FOLDER
+    from sofc.archive.coding import stored_codebook
+    from sofc.cli.drawing import png_of
+    from sofc.cli.render import drawn
+
+    pictures: dict[str, bytes] = {}
+    for id in {kind.codebook for kind in whole.kinds if kind.codebook}:
+        with contextlib.suppress(UsageError):
+            pictures[id] = png_of(drawn(stored_codebook(folder / FOLDER, id))[0])
+    return pictures
 
 
 def _say(args: argparse.Namespace, console: Console, made: Archived, removed: Restored | None) -> None:

@@ -109,11 +109,16 @@ def scale_bar(most: float, unit: str, width: int = 240) -> Image:
     return beside([text("0", 12, FAINT), bar, text(f"{most:.3g} {unit} or more", 12, FAINT)], 6)
 
 
-def save(picture: Image, path: Path) -> None:
-    """Write the page, with a margin, as a PNG file, whole or not at all."""
+def png_of(picture: Image) -> bytes:
+    """The page, with a margin, as a PNG file."""
     from PIL import ImageOps
 
     buffer = io.BytesIO()
     ImageOps.expand(picture, 16, PAPER).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def save(picture: Image, path: Path) -> None:
+    """Write the page, with a margin, as a PNG file, whole or not at all."""
     with replacing(path) as file:
-        file.write(buffer.getvalue())
+        file.write(png_of(picture))

@@ -25,7 +25,14 @@ _CELL, _MOST = 40, 10
 
 
 def render_codebook(codebook: Codebook, path: Path) -> str:
-    """Draw what a codebook holds, and say in words what was drawn.
+    """Write a picture of what a codebook holds, and say in words what was drawn. Raises UsageError as ``drawn``."""
+    picture, words = drawn(codebook)
+    drawing.save(picture, path)
+    return words
+
+
+def drawn(codebook: Codebook) -> tuple[Image, str]:
+    """A picture of what a codebook holds, and in words what was drawn.
 
     The shapes of each plane stand by their size, the sizes that are placed most often first; below a shape is how often
     it was placed in training. Of predictors each class, or frequency, shows what its prediction is made of.
@@ -39,10 +46,11 @@ def render_codebook(codebook: Codebook, path: Path) -> str:
     if not planes and not learnt:
         raise UsageError(f"codebook {codebook.name!r} has neither shapes nor predictors to draw")
     title = drawing.text(f"codebook {codebook.name}", 22)
-    drawing.save(drawing.below([title, *map(_page, planes), *learnt], 2 * drawing.GAP), path)
+    picture = drawing.below([title, *map(_page, planes), *learnt], 2 * drawing.GAP)
     shapes = sum(min(len(plane.shapes.shapes), MAX_SHAPES) for plane in planes)
-    drawn = [count_of(shapes, "shape")] if planes else []
-    return " and ".join([*drawn, *([count_of(len(learnt), "set") + " of predictors"] if learnt else [])]) + " drawn"
+    words = [count_of(shapes, "shape")] if planes else []
+    words += [count_of(len(learnt), "set") + " of predictors"] if learnt else []
+    return picture, f"{' and '.join(words)} drawn"
 
 
 def _page(plane: MinedPlane) -> Image:
