@@ -19,6 +19,7 @@ from sofc.archive.restoring import restore
 from sofc.container import schema
 from sofc.container.chunks import FILE_HEAD_SIZE
 from sofc.container.walker import bytes_of, walk
+from sofc.imagefiles import load, sources
 from sofc.training.report import TrainingReport
 
 SIDE = 20
@@ -60,6 +61,14 @@ def test_a_sample_is_spread_over_images_wherever_files_end(monkeypatch: pytest.M
     expected = images[:: max(1, -(-total // most))]
     found = codebooks.sample(Path(), contents)
     assert [(str(one.path), image) for one in found for image in one.images] == expected
+
+
+def test_small_images_of_packed_files_are_held(tmp_path: Path) -> None:
+    """That they have eight bits of eight is told by their type, and the file need not be unpacked for each."""
+    put_idx(tmp_path / "a.gz", 3, 1)
+    held = codebooks._held(sources([tmp_path / "a.gz"])[2])
+    assert held.path is None and held.array is not None
+    assert np.array_equal(held.array, load(sources([tmp_path / "a.gz"])[2]).array)
 
 
 def test_a_codebook_is_mined_of_the_images_of_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,9 +131,13 @@ def _images_of(chosen: Sequence[Sampled]) -> list[ImageSource]:
 def _held(source: ImageSource) -> ImageSource:
     """One of several images of a file, which may have to be unpacked from its start for each: in memory if it is small
     and if nothing but its samples is known of it."""
+    from sofc.api.headers import header_for
     from sofc.imagefiles import ImageSource, load
 
     samples = load(source)
     held = ImageSource(array=samples.array)
-    is_plain = samples.jpeg is None and load(held)[1:] == samples[1:]
+    told, untold = (
+        header_for(one.array, declared_bits=one.declared_bits, meaning=one.meaning) for one in (samples, load(held))
+    )
+    is_plain = samples.jpeg is None and told == untold
     return held if is_plain and samples.array.nbytes <= HELD_SAMPLE_BYTES else source
