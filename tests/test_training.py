@@ -47,7 +47,7 @@ from sofc.training import ModelReport, TrainingReport, driver, mining, train, wo
 from sofc.training.adapted import Adapted, Usage, Use, adaptable, builtin_usage, moved
 from sofc.training.collection import Collection
 from sofc.training.general import base_of
-from sofc.training.held_out import Sizes, coded_sizes, split
+from sofc.training.held_out import Sizes, coded_sizes, files_of, split
 from sofc.training.mining import NETWORK_FROM, Mined, Outlook, mine_anew
 from sofc.training.recipes import trainable
 from sofc.training.settings import FASTEST_FROM, FEW_EFFORTS, Settings
@@ -501,8 +501,17 @@ def test_networks_are_asked_for_where_they_can_be_hoped_for(monkeypatch: pytest.
     monkeypatch.setattr(driver, "coded_size", lambda held, codebook, effort: sizes[codebook] // 4 * len(held))
     for of_new, expected in ((392, anew._replace(network_saves=8 / 400)), (396, changed), (404, changed)):
         sizes |= {"changed": 400, "new": of_new}
-        assert driver._mined(collection, settings, outlook, crew) == expected
-    assert driver._mined(replace(collection, held_out=[]), settings, outlook, crew) == changed
+        assert driver._mined(collection, settings, outlook, 100, crew) == expected
+    assert driver._mined(replace(collection, held_out=[]), settings, outlook, 100, crew) == changed
+
+    # Of models for one effort, those with a network or without: its section takes 110 bytes.
+    (context,) = (coder for coder in CODERS.values() if coder.name == "context")
+    anew, plain = Mined([mining.Trained(context, 0, training)]), Mined([])  # type: ignore[arg-type]
+    monkeypatch.setattr(driver, "mine", lambda _, settings, *__: anew if settings.networks else plain)
+    for of_new, wanted in ((392, anew), (396, plain), (404, plain)):
+        sizes |= {"changed": 400, "new": of_new}
+        assert driver._mined(collection, replace(settings, efforts=(5,)), None, 100, crew) == wanted
+        assert driver._mined(collection, settings, None, 100, crew) == anew
     training.has_networks = False
     assert mine_anew(collection, settings, outlook, changed, crew) is None
 
@@ -705,6 +714,16 @@ def test_what_is_saved_counts_the_naming_of_the_codebook(tmp_path: Path) -> None
     assert apart.builtin == sum(len(sofc.encode(image, codebook=builtin_codebook)) for image in images)
     assert apart.coded >= apart.builtin + 4 * 40
     assert together.coded < together.builtin + 4 * 40
+
+
+def test_images_held_out_of_one_file_are_judged_together(tmp_path: Path) -> None:
+    """Parts of a file would each name the codebook, for all images that are to come."""
+    images = gray_images(30)
+    stacks = [save_to(tmp_path / f"{first}.npy", np.stack(images[first : first + 15])) for first in (0, 15)]
+    arrays = [ImageSource(index=number, array=image) for number, image in enumerate(images)]
+    assert list(map(len, files_of([*sources(stacks), *arrays]))) == [15, 15, 30]
+    long, short = (train(images, name=name, held_out=0.2, efforts=[1]) for name in ("n" * 40, "n"))
+    assert long.report.models[0].coded == short.report.models[0].coded + 39
 
 
 def save_to(path: Path, image: np.ndarray) -> Path:

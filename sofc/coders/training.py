@@ -59,13 +59,15 @@ class TrainingSettings(NamedTuple):
 
     Patches are kept that are in at least ``min_images`` images. At most ``iterations`` rounds of improvement, None:
     while they gain. ``counter_bytes`` bounds what the trained counters of one model take in a codebook, None: what
-    pays. ``efforts``: those that models are for, None: all that the coder has models for.
+    pays. ``efforts``: those that models are for, None: all that the coder has models for. ``networks``: whether those
+    of samples may be fitted.
     """
 
     min_images: int = 1
     iterations: int | None = None
     counter_bytes: int | None = None
     efforts: tuple[int, ...] | None = None
+    networks: bool = True
 
     def of(self, known: Iterable[int]) -> list[int]:
         """Which of the efforts that a coder has models for are wanted, rising; the nearest where none is."""

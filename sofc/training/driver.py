@@ -16,7 +16,7 @@ from sofc.imagefiles import ImageSource
 from sofc.training.adapted import Usage, builtin_usage
 from sofc.training.assembly import assemble, provenance
 from sofc.training.collection import Collection, TrainingImages, helped_out, image_sources
-from sofc.training.held_out import HELD_OUT_FROM, Sizes, coded_size, coded_sizes
+from sofc.training.held_out import HELD_OUT_FROM, Sizes, coded_size, coded_sizes, files_of
 from sofc.training.mining import Mined, Outlook, mine, mine_anew
 from sofc.training.recipes import coder_to_train
 from sofc.training.report import MARGIN, ModelReport, TrainingReport
@@ -103,14 +103,17 @@ def train(
     members = {kind: [pair for pair in pairs if pair[1].kind == kind] for kind in sorted({fact.kind for fact in facts})}
     collections = [Collection.of(kind, found, settings) for kind, found in members.items()]
     images_to_come = for_images or len(images)
+    times = Fraction(images_to_come, len(images))
+    to_come = [float(len(members[collection.kind]) * times) for collection in collections]
     outlooks: list[Outlook | None] = [None] * len(collections)
     if settings.coder is None:
         usages = _usages(collections, crew)
         expected = sum(usage.size for usage in usages) * images_to_come // len(images)
         if settings.efforts is None and expected // WORTH < COUNTER_BYTES:
-            times = Fraction(images_to_come, len(images))
-            counts = [len(members[collection.kind]) for collection in collections]
-            outlooks = [Outlook.of(usage, count, times) for usage, count in zip(usages, counts, strict=True)]
+            outlooks = [
+                Outlook.of(usage, len(members[collection.kind]), times)
+                for usage, collection in zip(usages, collections, strict=True)
+            ]
         settings = settings.for_few(expected)
     if not any(outlooks):
         settings = replace(settings, held_out_from=HELD_OUT_FROM)
@@ -118,18 +121,21 @@ def train(
     collections = [Collection.of(kind, found, settings) for kind, found in members.items()]
     if settings.counter_bytes is None and len(collections) > 1:
         settings = replace(settings, counter_bytes=COUNTER_BYTES // len(collections))
-    trained = [_mined(each, settings, outlook, crew) for each, outlook in zip(collections, outlooks, strict=True)]
+    trained = [
+        _mined(each, settings, outlook, count, crew)
+        for each, outlook, count in zip(collections, outlooks, to_come, strict=True)
+    ]
     draft = assemble(name, collections, trained, "", coder is None, settings.efforts)
     reports = [
         _report(collection, results, draft, settings, crew)
         for collection, results in zip(collections, trained, strict=True)
     ]
     # What was held out is too much to be left out of small collections.
-    everything = replace(settings, held_out=0)
     for number, collection in enumerate(collections):
         keeps_patches = settings.coder is not None and settings.coder.keeps_patches
         is_small = sum(collection.pixels) <= FEW_PIXELS or len(members[collection.kind]) < HELD_OUT_FROM
         if collection.held_out and is_small and not keeps_patches:
+            everything = replace(settings, held_out=0, networks=trained[number].has_networks)
             collections[number] = Collection.of(collection.kind, members[collection.kind], everything)
             again = collections[number], everything, outlooks[number]
             found = mine(*again, crew)
@@ -178,12 +184,14 @@ def _usages(collections: Sequence[Collection], crew: Crew) -> list[Usage]:
     return found
 
 
-def _mined(collection: Collection, settings: Settings, outlook: Outlook | None, crew: Crew) -> Mined:
+def _mined(
+    collection: Collection, settings: Settings, outlook: Outlook | None, images_to_come: float, crew: Crew
+) -> Mined:
     """What was mined of one kind of images: changes of the base's models, or new ones with a network where by images
-    held out these clearly save more than they take."""
+    held out these clearly save more than they take. Of models for one effort those without a network where they take
+    less: what counters learn of small images may be more than a network tells, and shows once both are trained."""
     found = mine(collection, settings, outlook, crew)
-    anew = mine_anew(collection, settings, outlook, found, crew) if collection.held_out else None
-    if outlook is None or anew is None:
+    if not collection.held_out:
         return found
     step = -(-collection.held_out_bytes // JUDGED_BYTES)
     held = collection.held_out[::step]
@@ -191,11 +199,20 @@ def _mined(collection: Collection, settings: Settings, outlook: Outlook | None, 
     def coded(mined: Mined) -> int:
         codebook = assemble("", [collection], [mined], "", True, settings.efforts)
         function = partial(coded_size, codebook=codebook, effort=settings.judged_at)
-        return sum(crew.map(f"{collection.kind}: a network or changed models", function, cut(held)))
+        return sum(crew.map(f"{collection.kind}: with or without a network", function, files_of(held)))
 
+    if outlook is None:
+        may_do_without = any(one.training.has_networks and one.coder.mines_networks for one in found.trained)
+        if not may_do_without or len(settings.efforts or ()) != 1:
+            return found
+        plain = mine(collection, replace(settings, networks=False), None, crew)
+        return min(plain, found, key=lambda mined: coded(mined) * images_to_come / len(held) + mined.size)
+    anew = mine_anew(collection, settings, outlook, found, crew)
+    if anew is None:
+        return found
     changed = coded(found)
     saved = changed - coded(anew)
-    if saved * outlook.images <= MARGIN * max(0, anew.size - found.size) * len(held):
+    if saved * images_to_come <= MARGIN * max(0, anew.size - found.size) * len(held):
         return found
     return anew._replace(network_saves=saved / changed)
 
@@ -206,7 +223,7 @@ def _report(collection: Collection, mined: Mined, codebook: Codebook, settings: 
     sizes = [Sizes(0, 0)]
     if held:
         function = partial(coded_sizes, codebook=codebook, coder=settings.coder_name, effort=settings.judged_at)
-        sizes = list(crew.map(f"{collection.kind}: held-out images", function, cut(held)))
+        sizes = list(crew.map(f"{collection.kind}: held-out images", function, files_of(held)))
     return ModelReport(
         str(collection.kind),
         len(collection.mined),

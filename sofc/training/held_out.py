@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from sofc.collection import encode_collection
 from sofc.image import PixelFormat
 from sofc.imagefiles import ImageSource, each
 from sofc.stream.settings import EncoderSettings
+from sofc.training.shards import cut
 
 file_of = attrgetter("path", "place")
 """What tells an image's file; of all arrays it is the same."""
@@ -29,6 +30,13 @@ def split(count: int, share: float, fewest: int = HELD_OUT_FROM) -> list[int]:
         return []
     held = max(1, int(count * share))
     return [(2 * k + 1) * count // (2 * held) for k in range(held)]
+
+
+def files_of(sources: Sequence[ImageSource]) -> list[list[ImageSource]]:
+    """Runs of neighbours for workers, each with all images of its files: what names a codebook, and what is learned
+    within a file, would count more than once in parts of one."""
+    files = [list(members) for _, members in groupby(sources, key=file_of)]
+    return [list(chain.from_iterable(run)) for run in cut(files)]
 
 
 class Sizes(NamedTuple):

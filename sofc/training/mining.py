@@ -125,10 +125,8 @@ def _trained(
 
 def _start(collection: Collection, coder: Descriptor, treatment: Treatment, settings: Settings) -> CoderTraining:
     assert coder.start_training is not None, "recipes are for coders that can be trained"
-    return coder.start_training(
-        _ranges(collection, treatment),
-        TrainingSettings(settings.min_images, settings.iterations, settings.counter_bytes, settings.efforts),
-    )
+    wanted = settings.min_images, settings.iterations, settings.counter_bytes, settings.efforts, settings.networks
+    return coder.start_training(_ranges(collection, treatment), TrainingSettings(*wanted))
 
 
 def _ranges(collection: Collection, treatment: Treatment) -> Sequence[PlaneRange]:

@@ -27,7 +27,8 @@ FASTEST_FROM = 200_000
 
 @dataclass(frozen=True)
 class Settings:
-    """As ``train`` takes them; ``coder``: None for those that serve images best."""
+    """As ``train`` takes them; ``coder``: None for those that serve images best. ``networks``: whether models may have
+    some."""
 
     coder: Descriptor | None
     held_out: float
@@ -36,6 +37,7 @@ class Settings:
     counter_bytes: int | None
     efforts: tuple[int, ...] | None
     held_out_from: int = HELD_OUT_FROM
+    networks: bool = True
 
     @property
     def coder_name(self) -> str | None:

@@ -64,6 +64,7 @@ class ContextTraining(MixingTraining[PlanePlan]):
         self._banks = Banks(ranges)
         self._cost: float | None = None
         self._networks: dict[tuple[int, int], Network] = {}
+        self._may_have_networks = settings.networks
         every = shapes(len(ranges))
         budget = BUDGET if settings.counter_bytes is None else settings.counter_bytes
         super().__init__({effort: every[effort] for effort in settings.of(EFFORTS)}, budget)
@@ -119,7 +120,7 @@ class ContextTraining(MixingTraining[PlanePlan]):
         planes = [number for number, plan in enumerate(plans) if not plan.prediction.references]
         efforts = [effort for effort in network_efforts(len(plans)) if effort in self._shapes]
         jobs = [(effort, plane) for effort in reversed(efforts) for plane in planes]
-        if not jobs:
+        if not jobs or not self._may_have_networks:
             return
         fits = tuple(
             FitNetwork(self._ranges, plans, plane, NETWORK_SHAPES[effort], self._shapes[effort])
