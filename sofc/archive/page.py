@@ -90,7 +90,9 @@ def _kind(archive: Archive, manifest: Manifest, number: int, kind: KindSummary, 
     pictures = []
     for path in _spread(manifest, number):
         try:
-            pictures.append(f'<img alt="" title="{escape(path)}" src="{_thumbnail(archive.images(path)[0])}">')
+            images = archive.images(path)
+            middle = images[len(images) // 2]  # the first slice of a volume is dark
+            pictures.append(f'<img alt="" title="{escape(path)}" src="{_thumbnail(middle)}">')
         except (SofcError, OSError, ValueError):
             continue  # no image, or one that cannot be shown
     peer = _peer(archive, manifest, number) if pictures else None
