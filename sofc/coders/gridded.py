@@ -62,7 +62,7 @@ class GridCoder(ModelCoder[Model]):
         grid = self.find_grid(own, spans, image_rows) if self.uses_grid else 0
         streams = self.encode_planes(own, spans, image_rows, grid)
         if self.uses_grid:
-            streams[0] = (bytes([grid]) + streams[0]).rstrip(b"\0")
+            streams[0] = bytes([grid]) + streams[0] if grid or streams[0] else b""
         return streams + [encode_sparse(plane) for plane in planes[count:]]
 
     def decode(

@@ -8,8 +8,8 @@ from __future__ import annotations
 from sofc.container.records import CodebookReference
 
 REGISTERED = {
-    1: CodebookReference(bytes.fromhex("11675ed4acf379dfa465360bb4d4f174"), "binary"),
-    2: CodebookReference(bytes.fromhex("4772266d974e3a388707813b7fcd56e2"), "common"),
-    3: CodebookReference(bytes.fromhex("e8dec160e1124124179ac351bfab795f"), "deep"),
+    1: CodebookReference(bytes.fromhex("85ac5f9fd324a9619e6aaf4c442eb7e0"), "binary"),
+    2: CodebookReference(bytes.fromhex("367d5b6cf932ea79fc49178c722d71eb"), "common"),
+    3: CodebookReference(bytes.fromhex("ab1845036f73603260e188df7e5e5924"), "deep"),
 }
 NUMBERS = {reference.id: number for number, reference in REGISTERED.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 
-def high_product(a: int, b: int) -> int:
-    """floor(a * b / 2**64) of numbers 0 to 2**64 - 1, which in kernels wrap around from 2**63 on; the result has to be
-    below that. Compiled it is one instruction."""
-    return (a * b) >> 64
+def leading_zeros(a: int) -> int:
+    """How many zeros a number of 1 to 2**32 - 1 has in front of it in 32 bits. Compiled it is one instruction."""
+    return 32 - int(a).bit_length()

@@ -15,7 +15,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic, models, overload, register_model, typeof_impl
 
-from sofc.jit.arithmetic import high_product
+from sofc.jit.arithmetic import leading_zeros
 from sofc.jit.decorators import Kernel
 from sofc.jit.library import symbol
 from sofc.jit.native import BOOLEAN, INTEGER, NOTHING, REAL, Code, Kinds, layout
@@ -50,19 +50,19 @@ register_model(_Callee)(models.OpaqueModel)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _high_product(_context: Any, _a: Any, _b: Any) -> Any:
-    def instructions(_target: Any, builder: Any, _signature: Any, factors: Any) -> Any:
-        wide = ir.IntType(128)
-        product = builder.mul(*(builder.zext(factor, wide) for factor in factors))
-        return builder.trunc(builder.lshr(product, wide(64)), ir.IntType(64))
+def _leading_zeros(_context: Any, _a: Any) -> Any:
+    def instructions(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        narrow = ir.IntType(32)
+        zeros = builder.ctlz(builder.trunc(arguments[0], narrow), ir.IntType(1)(1))
+        return builder.zext(zeros, ir.IntType(64))
 
-    return numba.types.int64(numba.types.int64, numba.types.int64), instructions
+    return numba.types.int64(numba.types.int64), instructions
 
 
-@overload(high_product)  # type: ignore[untyped-decorator]
-def _overload_high_product(a: Any, b: Any) -> Any:
-    def in_kernel(a: Any, b: Any) -> Any:
-        return _high_product(a, b)
+@overload(leading_zeros)  # type: ignore[untyped-decorator]
+def _overload_leading_zeros(a: Any) -> Any:
+    def in_kernel(a: Any) -> Any:
+        return _leading_zeros(a)
 
     return in_kernel
 

@@ -19,7 +19,7 @@ from sofc.coders.interleaved import InterleavedCoder, kernel
 from sofc.coders.interleaved import coder as interleaved_coder
 from sofc.coders.interleaved.coder import frame_of, stream_of, trace_plane
 from sofc.coders.interleaved.grid import find_grid
-from sofc.coders.interleaved.kernel_tokens import ESCAPE, reciprocal_of
+from sofc.coders.interleaved.kernel_tokens import ESCAPE, START_AT, STEP_AT, code_of
 from sofc.coders.interleaved.margins import Margins, find_margins, no_margins, pack_margins
 from sofc.coders.interleaved.model import SCALE, TOKENS, PlaneModel, Prediction, errors, taps
 from sofc.coders.interleaved.passes import (
@@ -148,7 +148,7 @@ def test_twin(seed, shape, bits, images, has_margins):
     if has_margins:
         planes = painted(rng, planes)
     margins = naive_interleaved.margins_of([plane.tolist() for plane in planes], shape[0])
-    said, found = b"", None
+    said, found = bytes(2), None
     if margins is not None:
         # A row that has no inside may end its left margin anywhere.
         cuts = rng.integers(0, shape[1] + 1, len(margins)).tolist()
@@ -162,7 +162,6 @@ def test_twin(seed, shape, bits, images, has_margins):
     assert_same(planes, coder.decode(streams, ranges, shape[0] * images, shape[1], shape[0]))
     grid = 0
     if any(model.prediction.class_map == kernel.GRID for model in coder.models):
-        streams[0] = streams[0] or b"\0"
         grid, streams[0] = streams[0][0], streams[0][1:]
     known = [[] for _ in planes]
     for number, (model, plane, stream) in enumerate(zip(coder.models, planes, streams, strict=True)):
@@ -174,7 +173,7 @@ def test_twin(seed, shape, bits, images, has_margins):
             own = naive_interleaved.Plane(samples.tolist(), margins=ours)
             references = [known[reference][image][0] for reference in model.prediction.references]
             known[number].append((own, naive_interleaved.trace(own, references, model, grid, wrap)))
-        assert stream.rstrip(b"\0") == naive_interleaved.stream_of(known[number], model, b"" if number else said)
+        assert stream == naive_interleaved.stream_of(known[number], model, b"" if number else said)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2), st.integers(0, 2), st.integers(0, 63), SHAPES)
@@ -237,37 +236,31 @@ def test_margins_that_do_not_fit():
     grid = stream[:1] if coder.uses_grid else b""
     own = find_margins([plane], 6)
     said = pack_margins(own, [span])
-    assert stream.startswith(said, len(grid) + 24)
+    assert stream.startswith(said, len(grid))
     for bad in (
         own._replace(columns=own.columns + np.array([0, 21], np.int32)),
         own._replace(columns=np.full((6, 2), 11, np.int32)),
         own._replace(blank=(253,)),
     ):
-        changed = stream[: len(grid) + 24] + pack_margins(bad, [span]) + stream[len(grid) + 24 + len(said) :]
+        changed = grid + pack_margins(bad, [span]) + stream[len(grid) + len(said) :]
         with pytest.raises(FormatError, match=r"margins|has entries that are not"):
             coder.decode([changed], [span], 6, 20, 6)
     with pytest.raises(FormatError, match="at most 1024"):
         coder.decode([stream], [span], 6, 1025, 6)
 
 
-def test_states_out_of_range():
-    """Refused before they are decoded with, those above 2^62, too; margins are said by the first plane alone."""
+def test_streams_that_begin_or_end_elsewhere():
+    """A bit has to say where samples' bits begin, and these end with the last byte and in the first states."""
     rng = np.random.default_rng(13)
     ranges = [PlaneRange(0, 255)] * 2
     coder = InterleavedCoder([random_model(rng, plane, fraction=7) for plane in range(2)])
-    streams = coder.encode(random_planes(rng, ranges, (6, 20)), ranges, 6)
-    place = 1 if coder.uses_grid else 0
-    for plane, start, state in (
-        (0, 8 + place, 1 << 62),
-        (0, place, (1 << 30) - 1),
-        (1, 0, 1 << 62),
-        (1, 0, 1 << 63 | 1 << 31),
-    ):
-        changed = bytearray(streams[plane])
-        changed[start : start + 8] = state.to_bytes(8, "little")
-        bad = [*streams[:plane], bytes(changed), *streams[plane + 1 :]]
-        with pytest.raises(FormatError, match="begins with a state out of range"):
-            coder.decode(bad, ranges, 6, 20, 6)
+    first, second = coder.encode(random_planes(rng, ranges, (6, 20)), ranges, 6)
+    for bad in (b"", b"\0", b"\0" + second):
+        with pytest.raises(FormatError, match="does not say where it begins"):
+            coder.decode([first, bad], ranges, 6, 20, 6)
+    for bad in (second + b"\0", second + b"\1", second[:-1]):
+        with pytest.raises(FormatError, match=r"does not end where it should|outside the plane's range"):
+            coder.decode([first, bad], ranges, 6, 20, 6)
 
 
 def test_margins_are_no_part_of_large_images():
@@ -539,15 +532,15 @@ def test_no_section():
         InterleavedCoder.from_sections([])
 
 
-def test_reciprocals():
-    """A product with them is a division, for all states that are coded under each frequency."""
-    rng = np.random.default_rng(5)
+def test_codes():
+    """Under each frequency a state gives up as many bits as leave frequency .. 2 * frequency - 1 of it."""
+    states = np.arange(SCALE, 2 * SCALE)
     for frequency in range(1, SCALE + 1):
-        shift, reciprocal, end = 64 + (frequency - 1).bit_length(), reciprocal_of(frequency), frequency << 52
-        multiples = rng.integers(1, 1 << 52, 20) * frequency
-        for state in (0, frequency - 1, end - 1, *map(int, multiples), *map(int, multiples - 1)):
-            assert (4 * state * reciprocal) >> shift == state // frequency
-        assert reciprocal < 1 << 63
+        code = code_of(frequency, 5, 3)
+        bits = (states + (code & (1 << START_AT) - 1)) >> STEP_AT
+        left = states >> bits
+        assert frequency <= left.min() <= left.max() < 2 * frequency
+        assert ((code >> START_AT) + left.min()) == SCALE + 3 * SCALE + 5
 
 
 @pytest.mark.parametrize(("shape", "high"), [((3, 5), 255), ((2, 64), 255), ((4, 130), (1 << 16) - 1)])
@@ -580,12 +573,12 @@ def test_residuals_out_of_what_samples_are_held_in(bits, distances, rows):
     (plane,) = random_planes(rng, [span], (rows, 9))
     frame = frame_of(plane, span, span.size, prediction, [])
     traced = trace_plane(frame, model.predictor(0, span, span.size), model.contexts)
-    assert_same([plane], coder.decode([stream_of(model, traced, frame)], [span], rows, 9, rows))
+    assert_same([plane], coder.decode([bytes(2) + stream_of(model, traced, frame)], [span], rows, 9, rows))
     for distance in (*distances, *(-distance for distance in distances)):
         residuals, symbols = traced.residuals.copy(), traced.symbols.copy()
         residuals[rows * 9 // 2] += distance
         symbols[rows * 9 // 2] |= ESCAPE
-        stream = stream_of(model, traced._replace(residuals=residuals, symbols=symbols), frame)
+        stream = bytes(2) + stream_of(model, traced._replace(residuals=residuals, symbols=symbols), frame)
         with pytest.raises(FormatError, match="outside the plane's range"):
             coder.decode([stream], [span], rows, 9, rows)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Rows = list[list[int]]
-LOW = 1 << 30
+STATES = 512
 
 
 @dataclass
@@ -155,32 +155,40 @@ def token_of(residual: int, frequencies: list[int]) -> tuple[int, int, int]:
         plain = size - 12 - (1 << bits)
         token = 31 + 2 * (bits - 2) + (residual < 0)
     if token >= 63 or frequencies[token] == 0:
-        return 63, 16, 2 * residual if residual >= 0 else -2 * residual - 1
+        return 63, 32, 2 * residual if residual >= 0 else -2 * residual - 1
     return token, bits, plain
 
 
 def stream_of(
     images: list[tuple[Plane, dict[tuple[int, int], tuple[int, int]]]], model: Any, margins: bytes = b""
 ) -> bytes:
-    """The stream of a plane of a group, zeros at the end left out; ``margins``: their tables, in that of the first."""
-    states, words = [LOW] * 3, []
-    cells, tables = model.cells.ravel().tolist(), model.frequencies.tolist()
+    """The stream of a plane of a group; ``margins``: what says them, in that of the first."""
+    states, bits = [0] * 3, ""  # the bit that is read first stands last
+    cells = model.cells.ravel().tolist()
+    tables = [states_of(row) for row in model.frequencies.tolist()]
     for own, found in reversed(images):
         for y, x in reversed(own.order()):
             residual, cell = found[y, x]
-            frequencies = tables[cells[cell]]
-            token, bits, plain = token_of(residual, frequencies)
-            frequency, stripe = frequencies[token], own.stripe(y)
-            if token == 63:
-                if states[stripe] >> 46:
-                    words.append(states[stripe] % (1 << 32))
-                    states[stripe] >>= 32
-                states[stripe], plain = (states[stripe] << 16) + (plain >> 16), plain % (1 << 16)
-            if states[stripe] >= frequency << (52 - bits):
-                words.append(states[stripe] % (1 << 32))
-                states[stripe] >>= 32
-            state = (states[stripe] << bits) + plain
-            states[stripe] = (state // frequency << 10) + state % frequency + sum(frequencies[:token])
-    states[0] += (1 << 63) * bool(margins)
-    head = b"".join(state.to_bytes(8, "little") for state in states) + margins
-    return (head + b"".join(word.to_bytes(4, "little") for word in reversed(words))).rstrip(b"\0")
+            frequencies = model.frequencies[cells[cell]].tolist()
+            token, count, plain = token_of(residual, frequencies)
+            stripe = own.stripe(y)
+            bits += f"{plain:0{count}b}" if count else ""
+            state, count = states[stripe] + STATES, 0
+            while state >> count >= 2 * frequencies[token]:
+                count += 1
+            bits += f"{state % (1 << count):0{count}b}" if count else ""
+            states[stripe] = tables[cells[cell]][token][(state >> count) - frequencies[token]]
+    bits += "".join(f"{state:09b}" for state in reversed(states)) + "1"
+    bits += "0" * (-len(bits) % 8)
+    return margins + int(bits, 2).to_bytes(len(bits) // 8, "little")
+
+
+def states_of(frequencies: list[int]) -> list[list[int]]:
+    """The states of each token, rising."""
+    found: list[list[int]] = [[] for _ in frequencies]
+    place = 0
+    for token, frequency in enumerate(frequencies):
+        for _ in range(frequency):
+            found[token].append(place)
+            place = (place + 323) % STATES
+    return [sorted(states) for states in found]

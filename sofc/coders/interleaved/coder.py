@@ -1,14 +1,13 @@
 """The interleaved coder: trained prediction and tables, three stripes of a plane decoded side by side.
 
-A plane's stream has the images of a group one after the other: three states (8 bytes each, little-endian), then words
-(4 bytes each, little-endian); zero bytes at its end are left out. In front of plane 0's stands one byte, the place of
-the first sample in the 8 x 8 grid (row * 8 + column), where any plane has the grid map. Behind the states of plane
-0 stand the margins, which all planes share.
+A plane's stream has the images of a group one after the other, in one sequence of bits, the first one lowest: zeros up
+to a one, so that the last bit ends a byte; three states; what samples take. In
+front of plane 0's stands one byte, the place of the first sample in the 8 x 8 grid (row * 8 + column), where any plane
+has the grid map; then the margins, which all planes share: their size and so many bytes.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ import numpy.typing as npt
 from sofc.coders.gridded import GridCoder
 from sofc.coders.interleaved import kernel
 from sofc.coders.interleaved.grid import find_grid
-from sofc.coders.interleaved.kernel_tokens import CELLS, LANES, LOW, WORD_BITS, Coded, write_images
+from sofc.coders.interleaved.kernel_tokens import CELLS, FIRST_STATE, LANES, SCALE_BITS, Coded, write_images
 from sofc.coders.interleaved.margins import (
     SIZE_BYTES,
     Margins,
@@ -32,11 +31,6 @@ from sofc.coders.interleaved.model import PlaneModel, Prediction, largest_for, m
 from sofc.coders.interleaved.section import unpack_plan
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
-
-_STATES = struct.Struct(f"<{LANES}Q")
-HEAD = _STATES.size
-HAS_MARGINS = 1 << 63
-"""Added to the first state of the first plane where margins follow the states."""
 
 
 class InterleavedCoder(GridCoder[PlaneModel]):
@@ -80,24 +74,24 @@ class InterleavedCoder(GridCoder[PlaneModel]):
         margins = find_margins(planes, image_rows) if self.finds_margins else None
         packed = None if margins is None else pack_margins(margins, ranges)
         if margins is None or packed is None:
-            margins, packed = no_margins(len(planes), len(planes[0])), b""
+            margins, packed = no_margins(len(planes), len(planes[0])), bytes(SIZE_BYTES)
         for model, plane, span in zip(self.models, planes, ranges, strict=False):
             largest = largest_for(model.prediction, span, ranges)
             frame = frame_of(plane, span, largest, model.prediction, frames, image_rows, margins)
             room = room or room_for(frame, with_expected=False)
             traced = trace_plane(frame, model.predictor(grid, span, largest), model.contexts, room)
-            streams.append(stream_of(model, traced, frame, b"" if frames else packed))
+            streams.append(stream_of(model, traced, frame))
             frames.append(frame)
+        streams[0] = packed + streams[0]
         return streams
 
     def decode_planes(
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], shape: tuple[int, int], image_rows: int, grid: int
     ) -> list[Plane]:
         """The planes again, of the type of sums. Raises FormatError where a stream breaks the rules."""
-        readers = [_Reader(stream, may_have_margins=not number) for number, stream in enumerate(streams)]
-        margins = no_margins(len(streams), shape[0])
-        if readers[0].margins is not None:
-            margins = unpack_margins(readers[0].margins, ranges, *shape)
+        packed, first = _margins_apart(streams[0])
+        margins = unpack_margins(packed, ranges, *shape) if packed else no_margins(len(streams), shape[0])
+        readers = list(map(_Reader, [first, *streams[1:]]))
         planes: list[Plane] = []
         frames: list[kernel.Frame] = []
         for model, span, reader in zip(self.models, ranges, readers, strict=True):
@@ -105,9 +99,9 @@ class InterleavedCoder(GridCoder[PlaneModel]):
             predictor = model.predictor(grid, span, largest)
             frame = _empty_frame(span, image_rows, shape[1], largest, model.prediction, frames, margins)
             plane = np.empty(shape, frame.samples.dtype)
-            coded = model.distributions, reader.words, reader.states
+            coded = model.tables, reader.pairs, reader.states
             if _decode_plane(frame, plane.reshape(-1), predictor, scratch_for(frame), *coded) != kernel.OK:
-                raise FormatError("a stream of the interleaved coder leads outside the plane's range")
+                raise FormatError("a stream of the interleaved coder leads outside the plane's range or its own end")
             reader.finish()
             if predictor.middle != middle(span):  # what sums are of is too narrow for samples with it
                 plane = plane + np.int32(middle(span))
@@ -204,40 +198,50 @@ def room_for(frame: kernel.Frame, *, with_expected: bool = True) -> kernel.Trace
     )
 
 
-def stream_of(model: PlaneModel, traced: kernel.Traced, frame: kernel.Frame, margins: bytes = b"") -> bytes:
-    """The stream of a plane of all images; ``margins``: what says those of all planes, in the stream of the first."""
+def stream_of(model: PlaneModel, traced: kernel.Traced, frame: kernel.Frame) -> bytes:
+    """The stream of a plane of all images, without margins."""
     words = np.empty(2 * traced.residuals.size + 2, np.uint32)
-    states = np.array([LOW] * LANES + [words.size], np.int64)
-    coded = Coded(traced.residuals, traced.symbols, frame.margins, frame.width)
-    write_images(coded, frame.image_rows, model.codes, words, states)
-    head = states[:LANES].astype("<u8")
-    if margins:
-        head[0] |= np.uint64(HAS_MARGINS)
-    return (head.tobytes() + margins + words[states[LANES] :].astype("<u4").tobytes()).rstrip(b"\0")
+    states = np.array([FIRST_STATE] * LANES + [0, 0, words.size], np.int64)
+    write_images(
+        Coded(traced.residuals, traced.symbols, frame.margins, frame.width),
+        frame.image_rows,
+        model.codes,
+        words,
+        states,
+    )
+    *lanes, bits, count, place = states.tolist()
+    for state in reversed(lanes):
+        bits, count = bits << SCALE_BITS | state - FIRST_STATE, count + SCALE_BITS
+    size = count // 8 + 1
+    head = (bits << 1 | 1) << (8 * size - 1 - count)
+    return bytes(head.to_bytes(size, "little") + words[place:].astype("<u4").tobytes())
+
+
+def _margins_apart(stream: bytes) -> tuple[bytes, bytes]:
+    """The margins of the first plane's stream, empty if there are none, and what follows them."""
+    end = SIZE_BYTES + int.from_bytes(stream[:SIZE_BYTES], "little")
+    return stream[SIZE_BYTES:end], stream[end:]
 
 
 class _Reader:
-    """A stream that is read. ``states`` (4,), of the lanes and how many words were taken, goes on from image to
-    image. ``margins``: the tables that say them, None where there are none."""
+    """A stream that is read. ``states`` (4,), of the lanes and how many bits were taken, goes on from image to
+    image."""
 
-    def __init__(self, data: bytes, *, may_have_margins: bool) -> None:
+    def __init__(self, data: bytes) -> None:
         """Raises FormatError."""
-        first, *others = _STATES.unpack_from(data.ljust(HEAD, b"\0"))
-        self.margins: bytes | None = None
-        end = HEAD
-        if may_have_margins and first & HAS_MARGINS:
-            first -= HAS_MARGINS
-            start = HEAD + SIZE_BYTES
-            end = start + int.from_bytes(data[HEAD:start], "little")
-            self.margins = data[start:end]
-        states = first, *others
-        if min(states) < LOW or max(states) >= LOW << WORD_BITS:
-            raise FormatError("a stream of the interleaved coder begins with a state out of range")
-        self.states = np.array([*states, 0], np.int64)
-        words = data[end:]
-        self.words = np.frombuffer(bytearray(words) + bytes(-len(words) % 4), "<u4").astype(np.uint32, copy=False)
+        head = int.from_bytes(data[:8], "little")
+        start = (head & -head).bit_length()
+        if not 1 <= start <= 8:
+            raise FormatError("a stream of the interleaved coder does not say where it begins")
+        lanes = [(head >> (start + lane * SCALE_BITS)) % FIRST_STATE + FIRST_STATE for lane in range(LANES)]
+        self.states = np.array([*lanes, start + LANES * SCALE_BITS], np.int64)
+        self.size = len(data)
+        words = np.zeros(len(data) // 4 + kernel.SPAN_PAIRS + 3, "<u4")
+        words.view(np.uint8)[: len(data)] = np.frombuffer(data, np.uint8)
+        halves = np.stack([words[:-1], words[1:]], axis=1)
+        self.pairs = halves.view("<i8").reshape(-1).astype(np.int64, copy=False)
 
     def finish(self) -> None:
-        """The states must be back where encoding began. Raises FormatError."""
-        if (self.states[:LANES] != LOW).any() or self.states[LANES] < self.words.size:
+        """The states must be back where encoding began, and all bits taken. Raises FormatError."""
+        if self.states.tolist() != [FIRST_STATE] * LANES + [8 * self.size]:
             raise FormatError("a stream of the interleaved coder does not end where it should")

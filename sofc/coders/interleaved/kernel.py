@@ -3,7 +3,7 @@
 Three stripes of rows of a plane are decoded side by side, a row of each at a time::
 
     rows above and references, a row at a time, in vectors         the samples of three rows, in turn
-    activity -> class -> sums of taps; errors above -> expected |   + W, WW -> context -> rANS token -> sample
+    activity -> class -> sums of taps; errors above -> expected |   + W, WW -> context -> tANS token -> sample
 
 so that a processor works at two stripes while it waits for the third. Sums wrap around at 16 bits where samples have
 few bits: as only the total must fit, vectors can be of 16-bit numbers.
@@ -19,15 +19,18 @@ from sofc.coders.interleaved.kernel_tokens import (
     DIRECT,
     ESCAPE,
     LANES,
+    LAST_DIRECT,
+    MOST_BITS,
+    REST_BITS,
     TOKEN_BITS,
     Columns,
-    Distributions,
-    Position,
-    Taken,
-    Words,
+    Pairs,
+    bits_from,
     columns_inside,
+    entry_of,
     shared_columns,
     step_of,
+    take_direct,
     take_residual,
 )
 from sofc.jit.decorators import inlined, kernel
@@ -571,27 +574,67 @@ def _put_down(frame: Frame, plane: Lane, middle: int, span: Span, scratch: Lane)
         row[i] = frame.blank + middle
 
 
+RANGES = (LAST_DIRECT + 1) << REST_BITS
+"""The first entry of a token that plain bits follow."""
+SPAN_PAIRS = LANES * CHUNK * MOST_BITS // 32 + 1
+"""As many pairs are read of a span at most."""
+
+
 class Source(NamedTuple):
-    """What samples are decoded from: a predictor's ``levels``, the tokens' distributions, and the stream; ``farthest``:
+    """What samples are decoded from: a predictor's ``levels``, tokens by cell and state, and the stream; ``farthest``:
     how far a sample may lie from its prediction without wrapping around back into the range."""
 
     levels: Vector[np.uint8]
     farthest: int
-    distributions: Distributions
-    words: Words
+    tables: Vector[np.uint16]
+    pairs: Pairs
+
+
+class Looked(NamedTuple):
+    """The sum of all taps of a sample, and the entry that its state stands for in its cell."""
+
+    total: int
+    entry: int
 
 
 @inlined
-def _take_sample(scratch: Lane, i: int, fraction: int, w: int, ww: int, source: Source, position: Position) -> Taken:
-    """Spec interleaved/stream. The sample for which scratch[place + i] is what is known ahead, and left of it w, ww."""
+def _look_up(scratch: Lane, i: int, fraction: int, w: int, ww: int, source: Source, state: int) -> Looked:
+    """Spec interleaved/stream. Of the sample for which scratch[place + i] is what is known ahead; left of it w, ww."""
     scratch[SUMS + i] = scratch[SUMS + i] + scratch[WEST + i] * w + scratch[FAR_WEST + i] * ww
     total = int(scratch[SUMS + i])
     # An index that cannot be negative takes two instructions less.
-    cell = source.levels[scratch[EXPECTED + i] & FIRST_ROW] + ((total >> (fraction - 2)) & 3)
-    taken = take_residual(cell, source.farthest, source.words, position, source.distributions)
-    sample = (total >> fraction) + taken.value - DIRECT
-    scratch[CODED + i] = sample
-    return Taken(sample, taken.position)
+    cell = int(source.levels[scratch[EXPECTED + i] & FIRST_ROW]) + ((total >> (fraction - 2)) & 3)
+    return Looked(total, entry_of(cell, state, source.tables))
+
+
+class _Three(NamedTuple):
+    """What was decoded of three lanes, their states, and the place of the next bit."""
+
+    value: int
+    value_2: int
+    value_3: int
+    a: int
+    b: int
+    c: int
+    place: int
+
+
+@inlined
+def _take_directly(one: int, two: int, three: int, source: Source, place: int) -> _Three:
+    """Spec interleaved/stream. What three entries stand for that no plain bits follow."""
+    first = take_direct(one, bits_from(source.pairs, place))
+    second = take_direct(two, first.bits)
+    third = take_direct(three, second.bits)
+    return _Three(first.value, second.value, third.value, first.state, second.state, third.state, third.bits.place)
+
+
+@kernel
+def _take_each(one: int, two: int, three: int, source: Source, place: int) -> _Three:
+    """Spec interleaved/stream. What any three entries stand for."""
+    first = take_residual(one, place, source.farthest, source.pairs)
+    second = take_residual(two, first.bits.place, source.farthest, source.pairs)
+    third = take_residual(three, second.bits.place, source.farthest, source.pairs)
+    return _Three(first.value, second.value, third.value, first.state, second.state, third.state, third.bits.place)
 
 
 @inlined
@@ -612,12 +655,18 @@ def _take_three(
     # From a place on, so that compilers see that no index is negative.
     count, scratch = columns.end - columns.start, scratch[columns.start :]
     for i in range(count):
-        taken = _take_sample(scratch, i, fraction, w, ww, source, Position(a, place))
-        ww, w, a, place = w, taken.value, taken.position.state, taken.position.place
-        taken = _take_sample(scratch, i + ROOM, fraction, w_2, ww_2, source, Position(b, place))
-        ww_2, w_2, b, place = w_2, taken.value, taken.position.state, taken.position.place
-        taken = _take_sample(scratch, i + 2 * ROOM, fraction, w_3, ww_3, source, Position(c, place))
-        ww_3, w_3, c, place = w_3, taken.value, taken.position.state, taken.position.place
+        first = _look_up(scratch, i, fraction, w, ww, source, a)
+        second = _look_up(scratch, i + ROOM, fraction, w_2, ww_2, source, b)
+        third = _look_up(scratch, i + 2 * ROOM, fraction, w_3, ww_3, source, c)
+        if first.entry < RANGES and second.entry < RANGES and third.entry < RANGES:
+            taken = _take_directly(first.entry, second.entry, third.entry, source, place)
+        else:
+            taken = _take_each(first.entry, second.entry, third.entry, source, place)
+        a, b, c, place = taken.a, taken.b, taken.c, taken.place
+        ww, w = w, (first.total >> fraction) + taken.value - DIRECT
+        ww_2, w_2 = w_2, (second.total >> fraction) + taken.value_2 - DIRECT
+        ww_3, w_3 = w_3, (third.total >> fraction) + taken.value_3 - DIRECT
+        scratch[CODED + i], scratch[CODED + i + ROOM], scratch[CODED + i + 2 * ROOM] = w, w_2, w_3
     states[0], states[1], states[2], states[3] = a, b, c, place
     # What follows in a row begins with these.
     one[count], one[count + 1] = ww, w
@@ -647,9 +696,10 @@ def _decode_one(
     ww, w = int(row[0]), int(row[1])
     scratch = scratch[span.lane * ROOM + columns.start :]
     for i in range(columns.end - columns.start):
-        taken = _take_sample(scratch, i, fraction, w, ww, source, Position(state, place))
-        ww, w, state, place = w, taken.value, taken.position.state, taken.position.place
-        row[i + 2] = w
+        looked = _look_up(scratch, i, fraction, w, ww, source, state)
+        taken = take_residual(looked.entry, place, source.farthest, source.pairs)
+        ww, w, state, place = w, (looked.total >> fraction) + taken.value - DIRECT, taken.state, taken.bits.place
+        row[i + 2], scratch[CODED + i] = w, w
     states[span.lane], states[3] = state, place
 
 
@@ -691,6 +741,8 @@ def _decode_image(
                 down = lane * step
                 _open(frame, predictor, Span(y + down, first + down, lane, column, count, first, last), scratch)
             span = Span(y, first, 0, column, count, first, last)
+            if (states[LANES] >> 5) + SPAN_PAIRS > source.pairs.shape[0]:
+                return BROKEN
             _decode_rows(frame, fraction, span, step, scratch, source, states)
             for lane in range(LANES):
                 down = lane * step
@@ -705,6 +757,8 @@ def _decode_image(
             span = Span(y, first + lane * step, lane, column, min(CHUNK, width - column), first, last)
             _open(frame, predictor, span, scratch)
             own = columns_inside(frame.margins, y, span.columns)
+            if (states[LANES] >> 5) + SPAN_PAIRS > source.pairs.shape[0]:
+                return BROKEN
             _decode_one(frame, fraction, span, own, scratch, source, states)
             _put_down(frame, plane, predictor.middle, span, scratch)
             status += _close(frame, predictor, span, scratch)
@@ -715,14 +769,14 @@ def _decode_image(
 
 @kernel
 def decode(
-    frame: Frame, plane: Lane, predictor: Predictor, scratch: Lane, distributions: Distributions, words: Words,
+    frame: Frame, plane: Lane, predictor: Predictor, scratch: Lane, tables: Vector[np.uint16], pairs: Pairs,
     states: Vector[np.int64],
 ) -> int:  # fmt: skip
     """Spec interleaved/stream. Decode a plane of images, and its errors.
 
-    ``plane`` (rows * width,): its samples. ``states`` (4,): of the lanes, and how many words were taken. OK or BROKEN.
+    ``plane`` (rows * width,): its samples. ``states`` (4,): of the lanes, and how many bits were taken. OK or BROKEN.
     """
-    source = Source(predictor.levels, 1 << (8 * frame.samples.itemsize - 2), distributions, words)
+    source = Source(predictor.levels, 1 << (8 * frame.samples.itemsize - 2), tables, pairs)
     for first in range(0, frame.rows, frame.image_rows):
         end = min(first + frame.image_rows, frame.rows)
         if _decode_image(frame, first, end, plane, predictor, scratch, source, states) != OK:

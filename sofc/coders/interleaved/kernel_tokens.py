@@ -1,7 +1,7 @@
-"""Spec interleaved/stream: residuals as tokens of range asymmetric numeral systems with 62-bit states, 32-bit words.
+"""Spec interleaved/stream: residuals as tokens of tabled asymmetric numeral systems (tANS) with 512 states.
 
 A token is a residual of -DIRECT .. DIRECT, or a range of larger ones, of which plain bits follow, or an escape, after
-which any residual follows in plain bits. Three states share one sequence of words.
+which any residual follows in plain bits. Three states share one sequence of bits.
 """
 
 from __future__ import annotations
@@ -10,26 +10,31 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.jit.arithmetic import high_product
+from sofc.jit.arithmetic import leading_zeros
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Vector
 
 LANES = 3
 """Stripes that are decoded side by side, each with a state."""
-SCALE_BITS = 10
-"""The frequencies of a context add up to 2**SCALE_BITS."""
+SCALE_BITS = 9
+"""The frequencies of a context add up to 2**SCALE_BITS, and there are as many states."""
 TOKEN_BITS = 6
 DIRECT = 15
 LAST_DIRECT = 2 * DIRECT
 ESCAPE = 63
-ESCAPE_BITS = 16
-"""Plain bits of each half of an escaped residual."""
+ESCAPE_BITS = 32
+"""Plain bits of an escaped residual."""
 FIRST_BITS = 2
 """Plain bits of the first ranges, those next to +-DIRECT; each has one more than the one before."""
-LOW_BITS = 30
-LOW = 1 << LOW_BITS
-"""States are LOW .. 2**62 - 1."""
+FIRST_STATE = 1 << SCALE_BITS
+"""States are FIRST_STATE .. 2 * FIRST_STATE - 1; encoders begin, and decoders end, with the first."""
+STATE_MASK = FIRST_STATE - 1
+REST_BITS = SCALE_BITS + 1
+"""Of what a token leaves of a state: frequency .. 2 * frequency - 1."""
 WORD_BITS = 32
+MOST_BITS = SCALE_BITS + ESCAPE_BITS
+"""Of a sample."""
+PAIR_MASK = (1 << 31) - 1
 NO_SIGN = (1 << 63) - 1
 """An index with this is seen not to be negative: nothing is to be done for those that count from the end."""
 
@@ -38,6 +43,8 @@ STRIPED_ROWS = 96
 """Images of fewer rows are one stripe."""
 
 Words = Vector[np.uint32]
+Pairs = Vector[np.int64]
+"""Of a sequence of bits, the first one lowest, at each 32nd the 64 from there on, zeros behind the end."""
 Margins = Vector[np.int32]
 """Of each row the columns at its left and at its right that are not coded."""
 
@@ -65,26 +72,19 @@ def shared_columns(margins: Margins, y: int, step: int, columns: int) -> Columns
     return Columns(int(start), int(max(start, columns - beyond)))
 
 
-class Position(NamedTuple):
-    """A state, and how many words were taken."""
+class Bits(NamedTuple):
+    """Bits of a sequence that are at hand, the next one lowest, and the place of that in the sequence."""
 
-    state: int
+    ahead: int
     place: int
 
 
 class Taken(NamedTuple):
-    """What was decoded, and the position after it."""
+    """What was decoded, the state of its lane after it, and the bits."""
 
     value: int
-    position: Position
-
-
-class Distributions(NamedTuple):
-    """``tokens``: the context of each of the CELLS cells; then by context the token of each of the 2**SCALE_BITS slots.
-    ``codes``: by context, of each of the 64 tokens its frequency and its first slot."""
-
-    tokens: Vector[np.uint8]
-    codes: Vector[np.uint16]
+    state: int
+    bits: Bits
 
 
 @inlined
@@ -94,118 +94,137 @@ def step_of(rows: int) -> int:
 
 
 @inlined
-def _refilled(words: Words, position: Position) -> Position:
-    """Spec interleaved/stream. Take a word into a state that is low."""
-    state, place = position.state, position.place
-    if state < LOW:
-        state = (state << WORD_BITS) | (int(words[place]) if place < words.shape[0] else 0)
-        place += 1
-    return Position(state, place)
+def bits_from(pairs: Pairs, place: int) -> Bits:
+    """Spec interleaved/stream. At least 33 bits from a place on."""
+    return Bits(int(pairs[(place >> 5) & PAIR_MASK]) >> (place & 31), place)
 
 
 @inlined
-def _take_rest(token: int, words: Words, position: Position) -> Taken:
+def entry_of(cell: int, state: int, tables: Vector[np.uint16]) -> int:
+    """Spec interleaved/stream. What a state of a cell stands for: token << REST_BITS | what the token leaves of it.
+
+    ``tables``: those of all states of one cell after the other.
+    """
+    # Of a number without sign, shifted, and one with a sign compilers would make a float.
+    return 0 + int(tables[(cell << SCALE_BITS) + (state & STATE_MASK)])
+
+
+@inlined
+def take_direct(entry: int, bits: Bits) -> Taken:
+    """Spec interleaved/stream. A token as it is, of at most SCALE_BITS bits."""
+    rest = entry & ((1 << REST_BITS) - 1)
+    count = leading_zeros(rest) - (WORD_BITS - REST_BITS)
+    state = (rest << count) | (bits.ahead & ((1 << count) - 1))
+    return Taken(entry >> REST_BITS, state, Bits(bits.ahead >> count, bits.place + count))
+
+
+@inlined
+def _rest_of(token: int, ahead: int) -> int:
     """Spec interleaved/stream. The residual of a token that plain bits follow."""
-    state, mask = position.state, (1 << ESCAPE_BITS) - 1
     if token == ESCAPE:
-        half = _refilled(words, Position(state >> ESCAPE_BITS, position.place))
-        folded = (state & mask) | ((half.state & mask) << ESCAPE_BITS)
-        return Taken((folded >> 1) ^ -(folded & 1), Position(half.state >> ESCAPE_BITS, half.place))
-    number = (token - LAST_DIRECT - 1) >> 1
-    bits = number + FIRST_BITS
-    size = DIRECT + 1 + (1 << bits) - (1 << FIRST_BITS) + (state & ((1 << bits) - 1))
-    return Taken(-size if (token & 1) == 0 else size, Position(state >> bits, position.place))
+        folded = ahead & ((1 << ESCAPE_BITS) - 1)
+        return (folded >> 1) ^ -(folded & 1)
+    count = rest_bits(token)
+    size = DIRECT + 1 + (1 << count) - (1 << FIRST_BITS) + (ahead & ((1 << count) - 1))
+    return -size if (token & 1) == 0 else size
 
 
 @inlined
-def take_residual(cell: int, farthest: int, words: Words, position: Position, distributions: Distributions) -> Taken:
-    """Spec interleaved/stream. The next residual of a cell, more by DIRECT; those beyond ``farthest`` are cut there, as
-    they lead out of any range."""
-    state, place = position.state, position.place
-    context = int(distributions.tokens[cell])
-    slot = state & ((1 << SCALE_BITS) - 1)
-    token = int(distributions.tokens[(context << SCALE_BITS) + slot + CELLS])
-    code = ((context << TOKEN_BITS) + token) * 2
-    frequency, first = int(distributions.codes[code]), int(distributions.codes[code + 1])
-    state = frequency * (state >> SCALE_BITS) + slot - first
-    value = token
-    if token > LAST_DIRECT:
-        rest = _take_rest(token, words, Position(state, place))
-        state, place = rest.position.state, rest.position.place
-        value = max(-farthest, min(farthest, rest.value)) + DIRECT
-    return Taken(value, _refilled(words, Position(state, place)))
+def rest_bits(token: int) -> int:
+    """Spec interleaved/stream. How many plain bits follow a token above LAST_DIRECT."""
+    return ESCAPE_BITS if token == ESCAPE else ((token - LAST_DIRECT - 1) >> 1) + FIRST_BITS
+
+
+@inlined
+def take_residual(entry: int, place: int, farthest: int, pairs: Pairs) -> Taken:
+    """Spec interleaved/stream. The residual that an entry stands for, more by DIRECT; those beyond ``farthest`` are cut
+    there, as they lead out of any range."""
+    taken = take_direct(entry, bits_from(pairs, place))
+    if taken.value <= LAST_DIRECT:
+        return taken
+    bits = bits_from(pairs, taken.bits.place)
+    residual = max(-farthest, min(farthest, _rest_of(taken.value, bits.ahead)))
+    return Taken(residual + DIRECT, taken.state, Bits(0, bits.place + rest_bits(taken.value)))
 
 
 class Codes(NamedTuple):
-    """What tokens are coded by, at context << TOKEN_BITS | token. ``quick``: frequency << FREQUENCY_AT | first slot <<
-    FIRST_AT | width, where frequency - 1 has so many bits; 0 where plain bits follow a token, or an escape stands for
-    it. ``every``: the same of all tokens. ``reciprocals``: as ``reciprocal_of`` gives them."""
+    """What tokens are coded by, at context << TOKEN_BITS | token. ``quick``: as ``code_of`` gives it; 0 where plain
+    bits follow a token, or an escape stands for it. ``every``: the same of all tokens that have a frequency.
+    ``states``: those from which the tokens of a context are decoded, FIRST_STATE places behind its number <<
+    SCALE_BITS."""
 
     quick: Vector[np.int64]
     every: Vector[np.int64]
-    reciprocals: Vector[np.int64]
+    states: Vector[np.uint16]
 
 
-FREQUENCY_AT, FIRST_AT = LOW_BITS + WORD_BITS - SCALE_BITS, 6
-"""As high as that frequencies without what is below them bound the states to which a token can be added."""
-BOUND_MASK, FIRST_MASK, WIDTH_MASK = -1 << FREQUENCY_AT, (1 << SCALE_BITS) - 1, (1 << FIRST_AT) - 1
+STEP_AT, START_AT = 16, 24
 
 
-def reciprocal_of(frequency: int) -> int:
-    """2^(62 + width) / frequency, rounded up, where frequency - 1 has ``width`` bits: by it a division of numbers below
-    frequency << 52 is a product (Granlund and Montgomery, PLDI 1994, theorem 4.2). Frequencies are 1 to 1024."""
-    return -(-(1 << (62 + (frequency - 1).bit_length())) // frequency)
+def code_of(frequency: int, start: int, context: int) -> int:
+    """How a token is coded whose frequency, and the sum of those before it in its context, are known: start << START_AT
+    | step, such that a state gives up (state + step) >> STEP_AT bits (Duda, 2013; as in FSE). Frequencies are 1 to
+    2**SCALE_BITS."""
+    most = REST_BITS - (frequency - 1).bit_length()
+    place = (context << SCALE_BITS) + start - frequency + FIRST_STATE
+    return place << START_AT | (most << STEP_AT) - (frequency << most)
+
+
+class Put(NamedTuple):
+    """The state of a lane; bits that are not put into words yet, the one to be read first lowest; how many these are;
+    and the first word in use."""
+
+    state: int
+    bits: int
+    waiting: int
+    place: int
 
 
 @inlined
-def _put_token(state: int, code: int, reciprocal: int) -> int:
-    """Spec interleaved/stream. The state from which a token is decoded that leaves ``state``."""
-    quotient = high_product(4 * state, reciprocal) >> (code & WIDTH_MASK)
-    first = (code >> FIRST_AT) & FIRST_MASK
-    return int(state + first + quotient * ((1 << SCALE_BITS) - (code >> FREQUENCY_AT)))
+def _emptied(words: Words, put: Put) -> Put:
+    """Spec interleaved/stream. Put a word of 32 bits or more: processors cannot tell which it will be, so that it is
+    put in any case and kept in some."""
+    words[(put.place - 1) & NO_SIGN] = (put.bits >> ((put.waiting - WORD_BITS) & 31)) & 0xFFFFFFFF
+    is_full, count = put.waiting >> 5, put.waiting & 31
+    return Put(put.state, put.bits & ((1 << count) - 1), count, put.place - is_full)
 
 
 @inlined
-def _emptied(words: Words, position: Position, bound: int) -> Position:
-    """Spec interleaved/stream. Put a word of a state that is not below a bound: processors cannot tell which is, so
-    that it is put in any case and kept in some."""
-    state, place = position.state, position.place
-    words[(place - 1) & NO_SIGN] = state & 0xFFFFFFFF
-    is_high = 1 if state >= bound else 0
-    return Position(state >> (WORD_BITS * is_high), place - is_high)
+def _put_token(code: int, states: Vector[np.uint16], put: Put) -> Put:
+    """Spec interleaved/stream. The state from which a token is decoded that leaves the one at hand."""
+    count = (put.state + (code & ((1 << START_AT) - 1))) >> STEP_AT
+    bits = (put.bits << count) | (put.state & ((1 << count) - 1))
+    state = 0 + int(states[((code >> START_AT) + (put.state >> count)) & NO_SIGN])
+    return Put(state, bits, put.waiting + count, put.place)
 
 
 @kernel
-def _put_rest(residual: int, symbol: int, codes: Codes, words: Words, position: Position) -> Position:
+def _put_rest(residual: int, symbol: int, codes: Codes, words: Words, put: Put) -> Put:
     """Spec interleaved/stream. Code a residual whose token plain bits follow; ``symbol``: any of its context."""
     size, first = abs(residual), symbol & -(1 << TOKEN_BITS)
-    token, bits, plain = residual + DIRECT, 0, 0
+    token, count, plain = residual + DIRECT, 0, 0
     if size > DIRECT:
-        bits = FIRST_BITS
-        while size >= DIRECT + 1 + (2 << bits) - (1 << FIRST_BITS):
-            bits += 1
-        plain = size - (DIRECT + 1 + (1 << bits) - (1 << FIRST_BITS))
-        token = min(ESCAPE, LAST_DIRECT + 1 + 2 * (bits - FIRST_BITS) + (1 if residual < 0 else 0))
+        count = FIRST_BITS
+        while size >= DIRECT + 1 + (2 << count) - (1 << FIRST_BITS):
+            count += 1
+        plain = size - (DIRECT + 1 + (1 << count) - (1 << FIRST_BITS))
+        token = min(ESCAPE, LAST_DIRECT + 1 + 2 * (count - FIRST_BITS) + (1 if residual < 0 else 0))
     if token == ESCAPE or codes.every[first + token] == 0:
-        token, bits = ESCAPE, ESCAPE_BITS
+        token, count = ESCAPE, ESCAPE_BITS
         plain = 2 * residual if residual >= 0 else -2 * residual - 1
-        position = _emptied(words, position, LOW << (WORD_BITS - ESCAPE_BITS))
-        position = Position((position.state << ESCAPE_BITS) | (plain >> ESCAPE_BITS), position.place)
-        plain &= (1 << ESCAPE_BITS) - 1
-    code = int(codes.every[first + token])
-    position = _emptied(words, position, (code & BOUND_MASK) >> bits)
-    state = _put_token((position.state << bits) | plain, code, int(codes.reciprocals[first + token]))
-    return Position(state, position.place)
+    put = _emptied(words, put)
+    put = _emptied(words, Put(put.state, (put.bits << count) | plain, put.waiting + count, put.place))
+    return _put_token(int(codes.every[first + token]), codes.states, put)
 
 
 @inlined
-def _put(residual: int, symbol: int, codes: Codes, words: Words, position: Position) -> Position:
-    """Spec interleaved/stream. Code a residual before what was coded; words are filled from their end."""
+def _put(residual: int, symbol: int, codes: Codes, words: Words, put: Put) -> Put:
+    """Spec interleaved/stream. Code a residual before what was coded; words are filled from their end. At most
+    SCALE_BITS more bits than before are left over."""
     code = int(codes.quick[symbol])
     if code == 0:
-        return _put_rest(residual, symbol, codes, words, position)
-    position = _emptied(words, position, code & BOUND_MASK)
-    return Position(_put_token(position.state, code, int(codes.reciprocals[symbol])), position.place)
+        return _put_rest(residual, symbol, codes, words, put)
+    return _put_token(code, codes.states, put)
 
 
 class Coded(NamedTuple):
@@ -224,11 +243,12 @@ def _write_columns(
     coded: Coded, y: int, columns: Columns, lane: int, codes: Codes, words: Words, states: Vector[np.int64]
 ) -> None:
     """Spec interleaved/stream. Code columns of a row, the last first."""
-    start, position = y * coded.width + columns.start, Position(int(states[lane]), int(states[LANES]))
+    start = y * coded.width + columns.start
+    put = Put(int(states[lane]), int(states[LANES]), int(states[LANES + 1]), int(states[LANES + 2]))
     residuals, symbols = coded.residuals[start:], coded.symbols[start:]
     for i in range(columns.end - columns.start - 1, -1, -1):
-        position = _put(int(residuals[i]), int(symbols[i]), codes, words, position)
-    states[lane], states[LANES] = position.state, position.place
+        put = _emptied(words, _put(int(residuals[i]), int(symbols[i]), codes, words, put))
+    states[lane], states[LANES], states[LANES + 1], states[LANES + 2] = put.state, put.bits, put.waiting, put.place
 
 
 @inlined
@@ -240,15 +260,19 @@ def _write_three(
     residuals, symbols = coded.residuals[start:], coded.symbols[start:]
     residuals_2, symbols_2 = residuals[size:], symbols[size:]
     residuals_3, symbols_3 = residuals_2[size:], symbols_2[size:]
-    a, b, c, place = int(states[0]), int(states[1]), int(states[2]), int(states[LANES])
+    a, b, c = int(states[0]), int(states[1]), int(states[2])
+    bits, count, place = int(states[LANES]), int(states[LANES + 1]), int(states[LANES + 2])
     for i in range(columns.end - columns.start - 1, -1, -1):
-        put = _put(int(residuals_3[i]), int(symbols_3[i]), codes, words, Position(c, place))
-        c, place = put.state, put.place
-        put = _put(int(residuals_2[i]), int(symbols_2[i]), codes, words, Position(b, place))
-        b, place = put.state, put.place
-        put = _put(int(residuals[i]), int(symbols[i]), codes, words, Position(a, place))
-        a, place = put.state, put.place
-    states[0], states[1], states[2], states[LANES] = a, b, c, place
+        put = _put(int(residuals_3[i]), int(symbols_3[i]), codes, words, Put(c, bits, count, place))
+        c = put.state
+        put = _put(int(residuals_2[i]), int(symbols_2[i]), codes, words, Put(b, put.bits, put.waiting, put.place))
+        b = put.state
+        put = _put(int(residuals[i]), int(symbols[i]), codes, words, Put(a, put.bits, put.waiting, put.place))
+        a = put.state
+        put = _emptied(words, put)
+        bits, count, place = put.bits, put.waiting, put.place
+    states[0], states[1], states[2] = a, b, c
+    states[LANES], states[LANES + 1], states[LANES + 2] = bits, count, place
 
 
 @inlined
@@ -270,7 +294,8 @@ def _write_rows(coded: Coded, y: int, step: int, codes: Codes, words: Words, sta
 def write_images(coded: Coded, image_rows: int, codes: Codes, words: Words, states: Vector[np.int64]) -> int:
     """Spec interleaved/stream. Code a plane of images from its last residual to the first.
 
-    ``words`` has room for one more than are put; ``states`` (4,): of the lanes, and the first word in use. Returns 0.
+    ``words`` has room for one more than are put; ``states`` (6,): of the lanes; bits that are not in words, how many
+    they are, less than 32, and the first word in use. Returns 0.
     """
     rows = coded.margins.shape[0] // 2
     for image in range((rows - 1) // image_rows, -1, -1):

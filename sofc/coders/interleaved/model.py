@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ Integers = npt.NDArray[np.int64]
 MAX_LEVELS = 32
 TOKENS = 1 << kernel_tokens.TOKEN_BITS
 SCALE = 1 << kernel_tokens.SCALE_BITS
+SPREAD_STEP = (SCALE >> 1) + (SCALE >> 3) + 3
+"""From one place of a token to the next where the states are dealt out: as far apart as in FSE (Collet)."""
 FRACTION_BITS = (5, 10)
 """Least and most bits after the point of a weight."""
 
@@ -178,36 +180,41 @@ class PlaneModel:
         return contexts
 
     @cached_property
-    def distributions(self) -> kernel_tokens.Distributions:
-        """As kernels take them to decode."""
-        tokens = np.tile(np.arange(TOKENS, dtype=np.uint8), len(self.frequencies))
-        slots = np.repeat(tokens, self.frequencies.ravel())
-        codes = np.stack([self.frequencies, self._starts], axis=-1).astype(np.uint16)
-        return kernel_tokens.Distributions(np.concatenate([self.contexts, slots]), codes.ravel())
+    def tables(self) -> npt.NDArray[np.uint16]:
+        """As kernels take them to decode: of each cell, by state, token << REST_BITS | what it leaves of the state."""
+        tokens, _, rests = self._spread
+        entries = (tokens << kernel_tokens.REST_BITS | rests).astype(np.uint16)
+        return entries[self.cells.ravel()].ravel()
 
     @cached_property
     def codes(self) -> kernel_tokens.Codes:
         """As kernels take them to encode."""
-        widths, reciprocals = _by_frequency()
-        codes = self.frequencies << kernel_tokens.FREQUENCY_AT | self._starts << kernel_tokens.FIRST_AT
-        every = np.where(self.frequencies > 0, codes | widths[self.frequencies], 0)
+        _, order, _ = self._spread
+        starts = np.cumsum(self.frequencies, axis=1) - self.frequencies
+        every = np.zeros(self.frequencies.shape, np.int64)
+        for context, token in np.argwhere(self.frequencies > 0).tolist():
+            frequency, start = int(self.frequencies[context, token]), int(starts[context, token])
+            every[context, token] = kernel_tokens.code_of(frequency, start, context)
         quick = every.copy()
         quick[:, kernel_tokens.LAST_DIRECT + 1 :] = 0
-        return kernel_tokens.Codes(quick.ravel(), every.ravel(), reciprocals[self.frequencies].ravel())
+        states = np.concatenate([np.zeros(SCALE, np.int64), order.ravel() + SCALE]).astype(np.uint16)
+        return kernel_tokens.Codes(quick.ravel(), every.ravel(), states)
 
-    @property
-    def _starts(self) -> Integers:
-        """First slot of each context's tokens."""
-        starts: Integers = np.minimum(np.cumsum(self.frequencies, axis=1) - self.frequencies, SCALE - 1)
-        return starts
-
-
-@cache
-def _by_frequency() -> tuple[Integers, Integers]:
-    """The bits of frequency - 1, and reciprocals, of frequencies 0 to SCALE, (SCALE + 1,): of 0, which has none, 0."""
-    used = range(1, SCALE + 1)
-    widths = np.array([0, *((frequency - 1).bit_length() for frequency in used)], np.int64)
-    return widths, np.array([0, *map(kernel_tokens.reciprocal_of, used)], np.int64)
+    @cached_property
+    def _spread(self) -> tuple[Integers, Integers, Integers]:
+        """Spec interleaved/stream. By context (contexts, SCALE): of states the token; the states of each token, rising,
+        one token after the other; of states what the token leaves."""
+        contexts = len(self.frequencies)
+        places = np.arange(SCALE) * SPREAD_STEP % SCALE
+        one_after_other = np.repeat(np.tile(np.arange(TOKENS), contexts), self.frequencies.ravel()).reshape(-1, SCALE)
+        tokens = np.empty_like(one_after_other)
+        tokens[:, places] = one_after_other
+        order = np.argsort(tokens, axis=1, kind="stable")
+        starts = np.cumsum(self.frequencies, axis=1) - self.frequencies
+        rests = np.empty_like(tokens)
+        left = np.arange(SCALE) + np.take_along_axis(self.frequencies - starts, one_after_other, axis=1)
+        np.put_along_axis(rests, order, left, axis=1)
+        return tokens, order, rests
 
 
 @lru_cache(maxsize=32)

@@ -272,7 +272,7 @@ def choose_contexts(prediction: Prediction, histogram: Integers) -> tuple[PlaneM
     return PlaneModel(prediction, EXPECTED_EDGES[np.array(starts[1:], np.int64) - 1], start, cells, frequencies), cost
 
 
-PLAIN_BITS = np.array([0] * 31 + [2 + k // 2 for k in range(32)] + [2 * ESCAPE_BITS])
+PLAIN_BITS = np.array([0] * 31 + [2 + k // 2 for k in range(32)] + [ESCAPE_BITS])
 
 
 def _join(counts: Floats) -> tuple[Integers, Floats]:
@@ -304,10 +304,15 @@ def _join(counts: Floats) -> tuple[Integers, Floats]:
     return cells, sums[kept]
 
 
+LEAST_SHARE = 1 / 16
+"""Of a state, that a token must have to be given one: an escape is some 20 bits longer, and a state fewer makes all
+others longer by 1.44 / SCALE bits."""
+
+
 def _frequencies(counts: Floats) -> Integers:
     """Frequencies that add up to SCALE; 0 for tokens so rare that escapes, at least one, stand in for them."""
     share = counts / counts.sum() * SCALE
-    kept = share >= 0.5
+    kept = share >= LEAST_SHARE
     kept[ESCAPE] = False
     share[ESCAPE] = max(1.0, share[~kept].sum())
     kept[ESCAPE] = True
@@ -318,6 +323,6 @@ def _frequencies(counts: Floats) -> Integers:
 def _token_bits(frequencies: Integers) -> Floats:
     """Bits of each token (contexts, TOKENS), of an escape for those without a frequency."""
     bits = SCALE_BITS - np.log2(np.maximum(frequencies, 1))
-    escape = bits[:, ESCAPE:] + 2 * ESCAPE_BITS
+    escape = bits[:, ESCAPE:] + ESCAPE_BITS
     result: Floats = np.where(frequencies > 0, bits, escape)
     return result

@@ -1,4 +1,4 @@
-"""Spec interleaved: stripes decoded in turn, sums that wrap around, fixed tables read by three rANS states."""
+"""Spec interleaved: stripes decoded in turn, sums that wrap around, fixed tables read by three tANS states."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ..notation import Reader, clamp, require
 # Spec interleaved/section
 
 ONE, TEXTURE, GRID, GRID_WITH_ERRORS = range(4)
-TOTAL = 1024
+TOTAL = 512
 ESCAPE = 63
-"""The token that twice 16 plain bits follow."""
+"""The token that 32 plain bits follow."""
 
 
 @dataclass
 class InterleavedPlan:
-    """The section of a plane; ``tables``: for each context and each of its 1024 slots token, start and frequency."""
+    """The section of a plane; ``tables``: for each context and each of its 512 states the token, and what it leaves."""
 
     references: list[int]
     class_map: int
@@ -42,19 +42,25 @@ class InterleavedPlan:
     error_weights: list[list[int]]
     edges: list[int]
     cells: list[list[int]]
-    tables: list[list[tuple[int, int, int]]]
+    tables: list[list[tuple[int, int]]]
     weights: list[list[int]]
 
 
-def token_table(frequencies: list[int]) -> list[tuple[int, int, int]]:
-    """The table of a context."""
+def token_table(frequencies: list[int]) -> list[tuple[int, int]]:
+    """Spec interleaved/stream: the states of a context."""
     require(
         min(frequencies) >= 0 and frequencies[ESCAPE] >= 1 and sum(frequencies) == TOTAL, "frequencies out of range"
     )
-    slots: list[tuple[int, int, int]] = []
+    tokens, place = [0] * TOTAL, 0
     for token, frequency in enumerate(frequencies):
-        slots += [(token, len(slots), frequency)] * frequency
-    return slots
+        for _ in range(frequency):
+            tokens[place] = token
+            place = (place + 323) % TOTAL
+    left, states = list(frequencies), []
+    for token in tokens:
+        states.append((token, left[token]))
+        left[token] += 1
+    return states
 
 
 def read_plan(data: bytes, plane: int) -> InterleavedPlan:
@@ -154,58 +160,40 @@ class Striped:
 
 # Spec interleaved/stream
 
-LEAST_STATE = 1 << 30
-
-
-HAS_MARGINS = 1 << 63
-
 
 class States:
-    """The three states and the words of a stream; ``margins``: the bytes that say them, where the stream is that of the
-    first plane and has any."""
+    """The three states and the bits of a stream."""
 
-    def __init__(self, stream: bytes, is_first: bool) -> None:
-        self.stream = stream
-        self.at = 0
-        self.states = [self.word() | self.word() << 32 for _ in range(3)]
-        self.margins: bytes | None = None
-        if is_first and self.states[0] & HAS_MARGINS:
-            self.states[0] -= HAS_MARGINS
-            start = self.at + 2
-            self.at = start + int.from_bytes(stream[self.at : start], "little")
-            self.margins = stream[start : self.at]
-        require(all(LEAST_STATE <= state < 1 << 62 for state in self.states), "state out of range")
+    def __init__(self, stream: bytes) -> None:
+        self.bits = int.from_bytes(stream, "little")
+        self.left = 8 * len(stream)
+        require(stream[:1] not in (b"", b"\0"), "no bit says where the stream begins")
+        while self.take(1) == 0:
+            pass
+        self.states = [self.take(9) for _ in range(3)]
 
-    def word(self) -> int:
-        self.at += 4
-        return int.from_bytes(self.stream[self.at - 4 : self.at], "little")
-
-    def residual(self, stripe: int, table: list[tuple[int, int, int]]) -> int:
-        state = self.states[stripe]
-        slot = state % TOTAL
-        token, start, frequency = table[slot]
-        state = frequency * (state // TOTAL) + slot - start
-        value = token - 15
-        if token > 30:
-            bits = 16 if token == ESCAPE else 2 + ((token - 31) >> 1)
-            plain = state % (1 << bits)
-            state >>= bits
-            value = 12 + (1 << bits) + plain
-            if token == ESCAPE:
-                state = self.refilled(state)
-                value = from_zigzag(plain + (state % (1 << 16) << 16))
-                state >>= 16
-            elif token % 2 == 0:
-                value = -value
-        self.states[stripe] = self.refilled(state)
+    def take(self, count: int) -> int:
+        require(count <= self.left, "a stream ends too early")
+        self.left -= count
+        value = self.bits % (1 << count)
+        self.bits >>= count
         return value
 
-    def refilled(self, state: int) -> int:
-        return state << 32 | self.word() if state < LEAST_STATE else state
+    def residual(self, stripe: int, table: list[tuple[int, int]]) -> int:
+        token, rest = table[self.states[stripe]]
+        count = 10 - rest.bit_length()
+        self.states[stripe] = (rest << count) - TOTAL + self.take(count)
+        if token <= 30:
+            return token - 15
+        if token == ESCAPE:
+            return from_zigzag(self.take(32))
+        count = 2 + ((token - 31) >> 1)
+        value = 12 + (1 << count) + self.take(count)
+        return -value if token % 2 == 0 else value
 
     def end(self) -> None:
-        require(self.states == [LEAST_STATE] * 3, "states do not end where they must")
-        require(self.at >= len(self.stream), "words left over")
+        require(self.states == [0] * 3, "states do not end where they must")
+        require(self.left == 0, "bits left over")
 
 
 Place = Callable[[int, int], int]
@@ -311,15 +299,15 @@ def decode_interleaved(
     grid, first = take_grid(any(plan.class_map >= GRID for plan in plans), streams[0])
     planes: list[list[Striped]] = []
     blank, margins = [0] * count, [[0, 0]] * area.rows
-    for plan, stream, (low, high) in zip(plans, [first, *streams[1:count]], ranges, strict=False):
+    start = 2 + int.from_bytes(first[:2], "little")
+    if start > 2:
+        blank, margins = read_margins(first[2:start], ranges[:count], area)
+    for plan, stream, (low, high) in zip(plans, [first[start:], *streams[1:count]], ranges, strict=False):
         largest = max(ranges[number][1] - ranges[number][0] for number in (len(planes), *plan.references))
         require(largest < 1 << (31 - plan.fraction), "range too large for the model")
         bits = 16 if largest < 1 << (15 - plan.fraction) else 32
         middle = (high - low + 1) // 2
-        states = States(stream, is_first=not planes)
-        if states.margins is not None:
-            blank, margins = read_margins(states.margins, ranges[:count], area)
-        coder = InterleavedPlane(plan, states, -middle, high - low - middle, bits, grid)
+        coder = InterleavedPlane(plan, States(stream), -middle, high - low - middle, bits, grid)
         images: list[Striped] = []
         for number in range(area.rows // area.image_rows):
             references = [planes[plane][number] for plane in plan.references]
