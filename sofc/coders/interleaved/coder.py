@@ -9,6 +9,7 @@ has the grid map; then the margins, which all planes share: their size and so ma
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,11 @@ class InterleavedCoder(GridCoder[PlaneModel]):
         """Whether any bank has the grid map."""
         return any(model.prediction.class_map == kernel.GRID for model in self.models)
 
+    @cached_property
+    def referred(self) -> set[int]:
+        """Planes that others are predicted from."""
+        return {number for model in self.models for number in model.prediction.references}
+
     def find_grid(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> int:
         """The place that the first image's samples tell."""
         return find_grid([plane[:image_rows] for plane in planes])
@@ -97,7 +103,8 @@ class InterleavedCoder(GridCoder[PlaneModel]):
         for model, span, reader in zip(self.models, ranges, readers, strict=True):
             largest = largest_for(model.prediction, span, ranges)
             predictor = model.predictor(grid, span, largest)
-            frame = _empty_frame(span, image_rows, shape[1], largest, model.prediction, frames, margins)
+            spent = None if len(frames) - 1 in self.referred else frames[-1] if frames else None
+            frame = _empty_frame(span, image_rows, shape[1], largest, model.prediction, frames, margins, spent)
             plane = np.empty(shape, frame.samples.dtype)
             coded = model.tables, reader.pairs, reader.states
             if _decode_plane(frame, plane.reshape(-1), predictor, scratch_for(frame), *coded) != kernel.OK:
@@ -124,14 +131,17 @@ def _empty_frame(
     prediction: Prediction,
     frames: Sequence[kernel.Frame],
     margins: Margins,
+    spent: kernel.Frame | None = None,
 ) -> kernel.Frame:
     """A plane to fill, after those of the same images that came before it; ``largest``: the sample that it or a
-    reference of it may have."""
+    reference of it may have; ``spent``: one that nothing refers to any more, whose memory it may have."""
     rows = len(margins.columns)
     dtype = type_of_sums(largest, prediction.fraction)
     stride = kernel.stride_of(width)
-    samples = np.empty(rows * stride, dtype)
-    errors = np.empty(samples.shape, np.uint8)
+    if spent is not None and spent.samples.dtype == dtype:
+        samples, errors = spent.samples, spent.errors
+    else:
+        samples, errors = np.empty(rows * stride, dtype), np.empty(rows * stride, np.uint8)
     references = [frames[number] for number in prediction.references]
     pairs = [(one.samples.astype(dtype, copy=False), one.errors) for one in references]
     # The plane stands itself in for a missing reference.
