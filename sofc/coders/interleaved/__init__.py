@@ -5,6 +5,7 @@ from __future__ import annotations
 from sofc.coders.base import Descriptor, later
 from sofc.coders.interleaved.coder import InterleavedCoder
 from sofc.coders.interleaved.kernel import decode, lay_out, trace
+from sofc.coders.interleaved.kernel_grid import measure_changes
 from sofc.coders.interleaved.kernel_tokens import write_images
 
 __all__ = ["CODER", "InterleavedCoder"]
@@ -12,7 +13,7 @@ __all__ = ["CODER", "InterleavedCoder"]
 
 CODER = Descriptor(
     InterleavedCoder,
-    kernels=[[decode, lay_out, trace, write_images]],
+    kernels=[[decode, lay_out, measure_changes, trace, write_images]],
     start_training=later("sofc.coders.interleaved.training", "InterleavedTraining"),
     unasked=lambda kind: kind.bits > 1,
     efforts=(1,),
