@@ -18,6 +18,7 @@ from helpers import chunks_of, file_of, models_of
 
 import sofc
 from sofc.band.pieces import PIECE, SMALL_PIECE, cut_piece
+from sofc.band.rivals import LEAD
 from sofc.band.selection import Selection
 from sofc.band.ways import Way
 from sofc.codebook import Codebook
@@ -101,7 +102,8 @@ def test_an_image_without_a_codebook_gets_one(image: npt.NDArray[Any], name: str
     assert info.codebook.name == name
     assert chunks_of(data)[0] == (schema.BUILTIN_CODEBOOK, NUMBERS[info.codebook.id].to_bytes(2, "little"))
     assert np.array_equal(sofc.decode(data), image[..., 0] if image.shape[-1] == 1 else image)
-    assert len(data) <= len(sofc.encode(image, codebook=None)) + len(frame_chunk(*chunks_of(data)[0]))
+    lead = LEAD if effort == 1 else 1  # which what is learned without a codebook must have there
+    assert len(data) <= lead * len(sofc.encode(image, codebook=None)) + len(frame_chunk(*chunks_of(data)[0]))
 
 
 def test_it_is_what_encoding_does_by_default() -> None:
@@ -249,23 +251,40 @@ def test_a_collections_own_model_is_always_tried_in_full(monkeypatch: pytest.Mon
     assert sizes[False] <= sizes[True] <= len(sofc.encode(images[0], codebook=alone))
 
 
+@pytest.mark.parametrize("side", [200, 100, 40])
 @pytest.mark.parametrize("lead", [0.9, 1.05, 1.2])
-def test_at_effort_1_what_learns_has_to_lead(lead: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_effort_1_what_learns_has_to_lead(side: int, lead: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is used where it takes an eighth less than models that do not learn, which are decoded faster; at effort 2 it
     is tried in full wherever it takes less, beside what effort 1 has, so that nothing takes more."""
-    image = RANDOM.integers(0, 256, (200, 200), np.uint8)
+    image = RANDOM.integers(0, 256, (side, side), np.uint8)
 
     def size(way: Way, image_rows: int, _: int = 1) -> float:
         """Of a piece."""
         return 5000 / lead if way.model < FIRST_CODEBOOK_MODEL else 5000
 
     monkeypatch.setattr("sofc.band.ways.Way.size", size)
+    monkeypatch.setattr("sofc.band.ways.Way.streams", lambda way, image_rows: (bytes(int(size(way, image_rows))),))
     planes, gray = [image.astype(np.int32)], PixelFormat(1, 8, 8)
     choices = [Selection(builtin_codebook(gray), None, effort) for effort in (1, 2)]
     fast, next_one = ([way.model for way in choice.ways(planes, gray, len(image))] for choice in choices)
     assert [model < FIRST_CODEBOOK_MODEL for model in fast] == [lead > 9 / 8]
     assert fast[0] in next_one
-    assert any(model < FIRST_CODEBOOK_MODEL for model in next_one) == (lead > 1)
+    if side == 200:  # of smaller ones both are tried
+        assert any(model < FIRST_CODEBOOK_MODEL for model in next_one) == (lead > 1)
+
+
+def test_at_effort_1_small_images_have_no_chains() -> None:
+    """For each component, a chain makes ready what it learns from: more work than decoding such an image."""
+    image = smooth(100, 100, 2)
+    codebook = builtin_codebook(PixelFormat(2, 8, 8))
+    models = {}
+    for effort in (1, 5):
+        data = sofc.encode(image, effort=effort, codebook=builtin_codebook)
+        (model,) = models_of(data)
+        models[effort] = codebook.models[model - FIRST_CODEBOOK_MODEL]
+        assert np.array_equal(sofc.decode(data), image)
+    assert models[1].effort == 1 and models[1].transform != CHAIN.id
+    assert models[5].transform == CHAIN.id
 
 
 def test_effort_3_tries_what_faster_efforts_have() -> None:

@@ -91,31 +91,33 @@ class Candidates:
         self.codebook = codebook
         self.coder = coder
         self.effort = effort
-        self._found: dict[tuple[PixelFormat, int], list[Candidate]] = {}
+        self._found: dict[tuple[PixelFormat, int, bool], list[Candidate]] = {}
 
     @cached_property
     def tries_everything(self) -> bool:
         """Whether everything is tried that a built-in codebook has: it is one, or changes one."""
         return self.codebook is not None and (is_builtin(self.codebook) or self.codebook.is_changed)
 
-    def of(self, pixel_format: PixelFormat, images: int = 1) -> list[Candidate]:
+    def of(self, pixel_format: PixelFormat, images: int = 1, *, are_small: bool = False) -> list[Candidate]:
         """The models that may code so many images of this format together, best first; the last suits any.
 
         First come those of a certain origin: at efforts 1 and 2 only where their coder is named. Then come the
         codebook's models of the coder named, else those trained for the nearest effort (models that have none serve
         only where there is no other), narrow transforms before wide ones; then a neutral model, or raw alone where that
         is named. Chains serve several images of one component, and components that no other model is for. Other models
-        for one component serve images of several where the codebook is built in and has no other.
+        for one component serve images of several where the codebook is built in and has no other, or where they
+        ``are_small`` and the effort is the fastest: a chain takes 5 ms for each component before the first sample.
         """
-        if (pixel_format, images) not in self._found:
-            self._found[pixel_format, images] = self._list(pixel_format, images)
-        return self._found[pixel_format, images]
+        key = pixel_format, images, are_small
+        if key not in self._found:
+            self._found[key] = self._list(*key)
+        return self._found[key]
 
     def tracing(self, pixel_format: PixelFormat, images: int) -> list[Candidate]:
         """Those of them for planes of a certain origin."""
         return [one for one in self.of(pixel_format, images) if one.trace is not None]
 
-    def _list(self, pixel_format: PixelFormat, images: int) -> list[Candidate]:
+    def _list(self, pixel_format: PixelFormat, images: int, are_small: bool) -> list[Candidate]:
         if self.coder is not None and self.coder.start_training is None:
             return [self._neutral(RAW_MODEL, pixel_format)]
         components = pixel_format.components
@@ -127,6 +129,8 @@ class Candidates:
             and (model.transform != CHAIN.id or images > 1 or components > 1)
         ]
         others = [one for one in fitting if _trace_of(one.model) is None]
+        if are_small and self.effort in FASTEST and self.tries_everything:
+            others = [one for one in others if one.model.transform != CHAIN.id] or others
         together = [one for one in others if one.model.components == components or one.model.transform == CHAIN.id]
         if components > 1 and any(one.model.transform != CHAIN.id for one in together):
             together = [one for one in together if one.model.transform != CHAIN.id]

@@ -38,7 +38,8 @@ PLAIN_PARTS = 2
 """Of so many parts of a piece one tells what the simplest of predictions takes: entropies of fewer samples are too
 low."""
 FEW = 1 << 10
-"""Of images of fewer bytes a piece tells too little of what a neutral model takes: in few bytes it has hardly begun."""
+"""Of images of fewer bytes a piece tells too little of what a neutral model takes: in few bytes it has hardly begun. Of
+planes of fewer samples most of the time is not a coder's, so that of the fastest effort, too, the smallest is taken."""
 QUICK_EFFORT = 2
 """Up to this effort less is tried of small images: of models that do not learn the narrow ones, and numbers of values
 only where they take fewer bits."""
@@ -117,6 +118,9 @@ class Rivals:
     def _promising(self, rivals: list[Way], planes: list[Plane], image_rows: int) -> list[Way]:
         """Those of the rivals that code a piece smallest."""
         size = planes[0].size
+        if FEW <= size <= SMALL and self._candidates.effort in FASTEST and self._candidates.tries_everything:
+            few = rivals if size <= SMALL_PIECE else self._best_two(rivals, image_rows)
+            return [self._fastest([(sum(map(len, way.streams(image_rows))), way) for way in few])]
         if len(rivals) == 1 or size <= SMALL_PIECE or (size <= PIECE and not self._candidates.tries_everything):
             # Of so few samples a piece would be all.
             return rivals
@@ -156,11 +160,10 @@ class Rivals:
     def _fastest(self, sized: Sequence[tuple[float, Way]]) -> Way:
         """The smallest at the fastest effort, where a way that learns must have a LEAD; but one by a model that a
         codebook has beside the built-in ones only where it is smaller than what these give without it."""
-        chosen = min(
-            (one for one in sized if not self._owns(one[1].model)),
-            key=lambda one: one[0] * (LEAD if self._learns(one[1]) else 1),
-        )
-        return min([chosen, *(one for one in sized if self._owns(one[1].model))], key=lambda one: one[0])[1]
+        owned = [one for one in sized if self._owns(one[1].model)]
+        others = [one for one in sized if not self._owns(one[1].model)]
+        others.sort(key=lambda one: one[0] * (LEAD if self._learns(one[1]) else 1))
+        return min([*others[:1], *owned], key=lambda one: one[0])[1]
 
     def _owned(self, views: Iterable[Mapped], image_rows: int, known: Known) -> list[Way]:
         """The smallest by a model that a codebook has beside the built-in ones, where a piece, or a part of one, shows
@@ -233,7 +236,8 @@ class Rivals:
         piece, _ = cut_piece(view.planes, image_rows)
         found: list[Way] = []
         suits: dict[int, bool] = {}  # by transforms, which several models share
-        for one in self._candidates.of(view.format, len(view.planes[0]) // image_rows):
+        images, are_small = len(view.planes[0]) // image_rows, view.planes[0].size <= SMALL
+        for one in self._candidates.of(view.format, images, are_small=are_small):
             if one.trace is not None or not serves(one):
                 continue
             if found and not self._candidates.tries_everything:
