@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ NarrowPlane = npt.NDArray[np.int16] | Plane
 """The same of decoders, which may give samples of few bits in fewer bits."""
 
 
+@lru_cache(maxsize=16)
 def zeros(rows: int, width: int) -> Plane:
     """A plane of zeros, for reading only, that takes no memory: all samples are one."""
     return np.broadcast_to(np.int32(0), (rows, width))

@@ -161,7 +161,7 @@ class Reader(Closing):
         if not 0 <= y0 < end <= height:
             raise UsageError(f"there are no rows {y0} to {y1}: image {image} has {height} rows")
         if run.is_group:
-            return self._group_image(run, image)[y0:end].copy()
+            return self._group_rows(run, image, slice(y0, end))
         first, last = run.holding(y0), run.holding(end - 1)
         pieces = []
         reached = run.places[first]
@@ -180,7 +180,7 @@ class Reader(Closing):
         for number in range(len(self)) if image is None else (image,):
             run = self._run_of(number)
             if run.is_group:
-                yield Band(number, 0, self._group_image(run, number))
+                yield Band(number, 0, self._group_rows(run, number, slice(None)))
                 continue
             y = 0
             for rows in self._decoded(run, range(len(run.offsets))):
@@ -251,18 +251,24 @@ class Reader(Closing):
             self._heads[run.head_offset] = head
         return self._heads[run.head_offset]
 
-    def _group_image(self, run: Run, image: int) -> Samples:
+    def _group_rows(self, run: Run, image: int, rows: slice) -> Samples:
+        """Rows of an image of a group, for whoever asks to keep: the group stays at hand, unless the image is all of
+        it."""
         number = run.holding(image)
         offset = run.offsets[number]
         last = self._last_group  # another thread may replace it
-        if last is None or last[0] != offset:
-            (samples,) = self._decoded(run, range(number, number + 1))
-            self._last_group = last = offset, samples
-        images = last[1]
-        if image - run.places[number] >= len(images):
+        if is_new := last is None or last[0] != offset:
+            (images,) = self._decoded(run, range(number, number + 1))
+        else:
+            images = last[1]
+        place = image - run.places[number]
+        if place >= len(images):
             raise FormatError(f"the index says that image {image} is in a group of {len(images)}", offset=offset)
-        result: Samples = images[image - run.places[number]]
-        return result
+        result: Samples = images[place][rows]
+        if is_new and len(images) == 1 and len(result) == images.shape[1]:
+            return result
+        self._last_group = offset, images
+        return result.copy()
 
     def _coded(self, run: Run, number: int) -> CodedBand | CodedGroup:
         """A band or group of a run, at the place that the directory says."""

@@ -215,10 +215,10 @@ def pack_band(band: CodedBand) -> bytes:
 def unpack_band(body: bytes) -> CodedBand:
     chunk = schema.BAND
     fields = parse(schema.BAND_BODY, body, chunk)
-    samples = _coded_samples(fields, chunk)
+    samples = _coded_fields(fields, chunk)
     require(fields.rows >= 1, "a band needs at least one row", chunk)
     require(fields.first_row + fields.rows <= MAX_DIMENSION, f"a band ends below row {MAX_DIMENSION}", chunk)
-    return CodedBand(**vars(samples), image=fields.image, first_row=fields.first_row, rows=fields.rows)
+    return CodedBand(**samples, image=fields.image, first_row=fields.first_row, rows=fields.rows)
 
 
 def pack_group(group: CodedGroup) -> bytes:
@@ -228,9 +228,9 @@ def pack_group(group: CodedGroup) -> bytes:
 def unpack_group(body: bytes) -> CodedGroup:
     chunk = schema.GROUP
     fields = parse(schema.GROUP_BODY, body, chunk)
-    samples = _coded_samples(fields, chunk)
+    samples = _coded_fields(fields, chunk)
     require(fields.images >= 1, "a group needs at least one image", chunk)
-    return CodedGroup(**vars(samples), image=fields.image, images=fields.images)
+    return CodedGroup(**samples, image=fields.image, images=fields.images)
 
 
 def _fields_of(coded: CodedSamples) -> dict[str, Any]:
@@ -243,14 +243,16 @@ def _fields_of(coded: CodedSamples) -> dict[str, Any]:
     }
 
 
-def _coded_samples(fields: Any, chunk: bytes) -> CodedSamples:
+def _coded_fields(fields: Any, chunk: bytes) -> dict[str, Any]:
+    """The fields of ``CodedSamples``."""
     mapping = fields.mode >> _MAPPING_SHIFT
     require(mapping <= _MAX_MAPPING, f"mode {fields.mode} has bits that must be zero", chunk)
     if fields.mode & _CONTINUES:
         raise UnsupportedError("a band that continues from the one before is not known to this version", chunk="B")
     data, ends = fields.streams, [0, *accumulate(fields.lengths)]
     require(ends[-1] == len(data), f"streams of {ends[-1]} bytes in all stand in {len(data)} bytes", chunk)
-    return CodedSamples(fields.model, fields.check, tuple(data[a:b] for a, b in pairwise(ends)), mapping)
+    streams = tuple([data[a:b] for a, b in pairwise(ends)])
+    return {"model": fields.model, "check": fields.check, "streams": streams, "mapping": mapping}
 
 
 def pack_numbers(numbers: Iterable[int]) -> bytes:

@@ -16,6 +16,8 @@ ReadAt = Callable[[int, int], bytes]
 
 CRC_SIZE = 4
 HEAD_MAX_SIZE = 1 + schema.VARINT_BYTES
+AHEAD = 1 << 14
+"""Bytes that are read at once of a chunk whose size is not known: most chunks of small images are no larger."""
 
 
 class Chunk(NamedTuple):
@@ -93,11 +95,14 @@ def walk(read: ReadAt, offset: int, max_body: int, *, part: Callable[[bytes], in
     Bodies match their CRC. With ``part``, which says of a type how many bytes of a body are wanted, no more is read and
     nothing is checked. Raises FormatError, LimitError (a body longer than ``max_body``) or ChecksumError.
     """
-    while (head := parse_chunk_head(read(offset, HEAD_MAX_SIZE), 0, max_body)) is not None:
-        if not read(offset + head.end - 1, 1):
+    while True:
+        begin = read(offset, HEAD_MAX_SIZE if part else AHEAD)
+        head = parse_chunk_head(begin, 0, max_body)
+        # A size may be wrong: no memory for so many bytes before the last of them is seen.
+        if head is None or not (head.end <= len(begin) or read(offset + head.end - 1, 1)):
             return
         if part is None:
-            body = chunk_body(read(offset, head.end), head)
+            body = chunk_body(begin if head.end <= len(begin) else read(offset, head.end), head)
         else:
             body = read(offset + head.body, min(part(head.type), head.crc - head.body))
         yield Chunk(head.type, body, offset, head.end)

@@ -85,14 +85,17 @@ def code_tables(tables: Sequence[Integers]) -> bytes:
 def decode_tables(data: bytes, fields: Sequence[Field], change: bytes = b"") -> list[Integers]:
     """The tables (int64) of these fields; ``change``: what they differ by from those in ``data``. Raises FormatError,
     also where an entry is out of its range."""
-    stream, changes = Reader(data).stream, unpack_table_changes(change, [field.rows_and_columns for field in fields])
+    stream, shapes = Reader(data).stream, [field.rows_and_columns for field in fields]
+    changes = unpack_table_changes(change, shapes) if change else None
     tables = []
-    for (shape, low, high), moved in zip(fields, changes, strict=True):
-        table = np.zeros(moved.shape, np.int32)
-        if code_table(False, table, _models(moved.shape[1]), stream) != OK:
+    for number, (shape, low, high) in enumerate(fields):
+        table = np.zeros(shapes[number], np.int32)
+        if code_table(False, table, _models(shapes[number][1]), stream) != OK:
             raise FormatError("a table of a model is damaged")
-        result = (table + moved).reshape(shape)
-        if (low is not None and (result < low).any()) or (high is not None and (result > high).any()):
+        result = table.astype(np.int64).reshape(shape)
+        if changes is not None:
+            result += changes[number].reshape(shape)
+        if result.size and ((low is not None and result.min() < low) or (high is not None and result.max() > high)):
             raise FormatError(f"a table of a model has entries that are not {low} to {high}")
         tables.append(result)
     return tables

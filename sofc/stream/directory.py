@@ -56,7 +56,7 @@ class Directory:
     indexed: bool
     complete: bool
 
-    @property
+    @cached_property
     def images(self) -> int:
         """Images in the file."""
         return self.runs[-1].first + self.runs[-1].images if self.runs else 0

@@ -83,9 +83,10 @@ def unpack_margins(tables: bytes, ranges: Sequence[PlaneRange], rows: int, width
     """Inverse of pack_margins, without the size. Raises FormatError."""
     if width > CHUNK:
         raise FormatError(f"rows of {width} columns have no margins: those of at most {CHUNK} may")
-    values, columns = decode_tables(tables, [Field((len(ranges),), 0), Field((rows, 2), 0, width)])
-    sizes = np.array([span.size for span in ranges])
-    if (columns.sum(axis=1) > width).any() or (values > sizes).any():
+    table, columns = decode_tables(tables, [Field((len(ranges),), 0), Field((rows, 2), 0, width)])
+    values = table.tolist()
+    is_within = all(value <= span.size for value, span in zip(values, ranges, strict=True))
+    if not is_within or (columns[:, 0] + columns[:, 1]).max() > width:
         raise FormatError("margins of the interleaved coder are out of range")
-    blank = tuple(int(value) + span.low for value, span in zip(values, ranges, strict=True))
+    blank = tuple(value + span.low for value, span in zip(values, ranges, strict=True))
     return Margins(blank, columns.astype(np.int32))
