@@ -12,8 +12,8 @@ from PIL import Image
 import sofc
 from sofc.cli import drawing
 from sofc.cli.__main__ import main
-from sofc.cli.bit_maps import HEADS, of_blocks, of_samples, spent_on
-from sofc.cli.render_bits import placed
+from sofc.cli.bit_maps import HEADS, Spent, of_blocks, of_samples, spent_on
+from sofc.cli.render_bits import Covered, page, placed
 from sofc.coders.shape.parameters import ShapeSet
 from sofc.coders.shape.placement import Pairs
 from sofc.errors import UsageError
@@ -80,6 +80,16 @@ def test_shapes_are_where_they_were_placed() -> None:
     covered = placed(pairs, shapes, high)
     assert covered.numbers.tolist() == [[0, 1, 1, 0], [0, 1, 1, -1]]
     assert covered.is_set.tolist() == (high > 0).tolist()
+
+
+def test_planes_without_shapes_are_not_drawn() -> None:
+    image = noisy_below()
+    spent = [Spent("plane 0", 900, of_samples(image.astype(np.int32)))]
+    none = Covered(np.zeros(image.shape, np.int32), np.zeros(image.shape, bool))
+    some = none._replace(numbers=np.ones(image.shape, np.int32))
+    alone = page("a", image, spent, ())
+    assert np.array_equal(page("a", image, spent, [none]), alone)
+    assert page("a", image, spent, [none, some]).height > alone.height
 
 
 def test_colours_rise() -> None:

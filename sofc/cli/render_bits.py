@@ -33,7 +33,7 @@ class Covered(NamedTuple):
 
 
 def page(name: str, samples: npt.NDArray[Any], spent: Sequence[Spent], shapes: Sequence[Covered]) -> Image:
-    """One image, the map of all its bits, that of each plane, and where shapes were placed, if they were.
+    """One image, the map of all its bits, that of each plane, and where shapes were placed, if any were.
 
     ``samples``: shape (rows, columns) or (rows, columns, components), drawn from their least to their largest.
     """
@@ -50,6 +50,8 @@ def page(name: str, samples: npt.NDArray[Any], spent: Sequence[Spent], shapes: S
     maps = [_plane(one, total) for one in spent if one.bits.any()]  # none where the head says all
     planes = []
     for number, covered in enumerate(shapes):
+        if not covered.numbers.any():
+            continue  # no picture of nothing
         count = len(np.unique(covered.numbers[covered.numbers > 0]))
         words = f"plane {number}: {count} shapes, each in its colour; single samples gray"
         planes.append(drawing.below([drawing.text(words, 12), _picture(_in_colours(covered))], 4))
