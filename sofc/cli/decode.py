@@ -35,6 +35,7 @@ EXAMPLES = """\
   sofc decode stack.sofc -o stack.npy     a file of many images of one kind: one array
   sofc decode kept.sofc                   of a JPEG file, or --keep-file: the original file, under its own name
   sofc decode photo.sofc -o photo.png     of another format than the file that is kept: its images
+  sofc decode v.sofc --format y4m -o - | ffmpeg -i - v.mkv   a video
   sofc decode --raw a.sofc -o - | show    interleaved little-endian samples, band by band
   sofc decode --salvage damaged.sofc      what can be saved; lost rows become zeros
 

@@ -85,7 +85,10 @@ class ImageSink(WholeImages):
             self._held = image
             return
         if self._output is None:
-            raise UsageError("a file of several images cannot go to standard output as images; use --raw or a folder")
+            raise UsageError(
+                "a file of several images cannot go to standard output as images; use --raw, of a video --format y4m, "
+                "or a folder"
+            )
         if self._held is not None:
             first, self._held = self._held, None
             if self._makes_pages(first):
