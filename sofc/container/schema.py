@@ -190,7 +190,7 @@ ORIGINAL_FILE = Struct(
     "digest" / Bytes(32) * "SHA-256 of the original file.",
     "coding"
     / Int8ul
-    * "How the stream is packed: 0 = not, 1 = zlib (RFC 1950), 2 = LZMA (an .lzma file), 3 = zlib with a dictionary.",
+    * "How the stream is packed: 0 = not, 1 = zlib (RFC 1950), 2 = LZMA (an .lzma file), 3 = deflate of heads of JPEG.",
     "stream" / GreedyBytes * "The packed stream.",
 )
 
@@ -363,7 +363,7 @@ WIDE_PREDICTED = Struct(
 
 WIDE_LINES = Struct(
     "exponent" / Int16ul * "The highest, of numbers with a fixed point: 1 up to that of infinities less 1.",
-    "shared" / Int8ul * "Bit 0: all images have the same weights; bit 1: all rows; bit 2: all columns.",
+    "shared" / Int8ul * "Bit 0: all images have the same weights; bit 1: all rows; bit 2: all columns; 3-7: depth.",
     "fraction" / Int8ul * "Weights are in 1 / 2^fraction, 0-44.",
     "through" / Int8ul * "Images before that each is predicted from, 0-8.",
     "down" / Int8ul * "Rows before that each is predicted from, 0-8.",
