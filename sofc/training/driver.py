@@ -130,18 +130,9 @@ def train(
         _report(collection, results, draft, settings, crew)
         for collection, results in zip(collections, trained, strict=True)
     ]
-    # What was held out is too much to be left out of small collections.
-    for number, collection in enumerate(collections):
-        keeps_patches = settings.coder is not None and settings.coder.keeps_patches
-        is_small = sum(collection.pixels) <= FEW_PIXELS or len(members[collection.kind]) < HELD_OUT_FROM
-        if collection.held_out and is_small and not keeps_patches:
-            everything = replace(settings, held_out=0, networks=trained[number].has_networks)
-            collections[number] = Collection.of(collection.kind, members[collection.kind], everything)
-            again = collections[number], everything, outlooks[number]
-            found = mine(*again, crew)
-            if trained[number].network_saves is not None:
-                found = mine_anew(*again, found, crew) or trained[number]
-            trained[number] = found
+    for number, (collection, outlook, mined) in enumerate(zip(collections, outlooks, trained, strict=True)):
+        found = members[collection.kind]
+        collections[number], trained[number] = _with_held_out(collection, found, mined, settings, outlook, crew)
     codebook = assemble(
         name, collections, trained, provenance(facts, settings, reports), coder is None, settings.efforts
     )
@@ -215,6 +206,28 @@ def _mined(
     if saved * images_to_come <= MARGIN * max(0, anew.size - found.size) * len(held):
         return found
     return anew._replace(network_saves=saved / changed)
+
+
+def _with_held_out(
+    collection: Collection,
+    members: list[tuple[ImageSource, Facts]],
+    mined: Mined,
+    settings: Settings,
+    outlook: Outlook | None,
+    crew: Crew,
+) -> tuple[Collection, Mined]:
+    """A small collection mined once more with what was held out, which is too much of it to be left out; others as they
+    are, and those whose patches would be kept."""
+    keeps_patches = settings.coder is not None and settings.coder.keeps_patches
+    is_small = sum(collection.pixels) <= FEW_PIXELS or len(members) < HELD_OUT_FROM
+    if not collection.held_out or not is_small or keeps_patches:
+        return collection, mined
+    settings = replace(settings, held_out=0, networks=mined.has_networks)
+    collection = Collection.of(collection.kind, members, settings)
+    found = mine(collection, settings, outlook, crew)
+    if mined.network_saves is not None:
+        found = mine_anew(collection, settings, outlook, found, crew) or mined
+    return collection, found
 
 
 def _report(collection: Collection, mined: Mined, codebook: Codebook, settings: Settings, crew: Crew) -> ModelReport:
