@@ -52,6 +52,8 @@ def product(west: int, north: int, corner: int, numbers: Numbers) -> int:
         scale = 1
     if shift > mantissa + 4:
         return 0
+    if scale >= special:  # its key may have more than 63 bits
+        return west
     rounded = quotient + (1 << shift - 1) >> shift if shift > 0 else quotient << -shift
     # The hidden bit, where there is one, counts up the exponent; so does one that rounding carried over.
     found = (scale - 1 << mantissa) + rounded

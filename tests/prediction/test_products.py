@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from fractions import Fraction
 
@@ -79,6 +80,16 @@ def keys(bits: int) -> st.SearchStrategy[int]:
 def test_product(bits: int, data: st.DataObject) -> None:
     west, north, corner = (data.draw(keys(bits)) for _ in range(3))
     assert product(west, north, corner, NUMBERS[bits]) == expected_product(west, north, corner, bits)
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_products_beyond_all_numbers_are_none(bits: int) -> None:
+    """Keys of what would come of the greatest numbers over the least have more bits than an integer."""
+    mantissa = NUMBERS[bits].mantissa
+    highest = (1 << bits - 1 - mantissa) - 2
+    extremes = [exponent << mantissa | rest for exponent in (1, 2, highest >> 1, highest) for rest in (0, 1)]
+    for west, north, corner in itertools.product([*extremes, *(-1 - key for key in extremes)], repeat=3):
+        assert product(west, north, corner, NUMBERS[bits]) == expected_product(west, north, corner, bits)
 
 
 def test_products_of_ordinary_numbers_are_near() -> None:
