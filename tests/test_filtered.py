@@ -304,6 +304,20 @@ def test_numbers_at_the_ends_of_their_type_are_searched_in_silence(numbers: Imag
         assert found_means(keys, number, len(image)) is None
 
 
+def test_no_filter_makes_of_integers_what_is_beyond_all_numbers() -> None:
+    """As of integers with the greatest number among them."""
+    image = np.random.default_rng(3).integers(0, 256, (30, 40)).astype(np.float32)
+    image[4, 5] = np.finfo(np.float32).max
+    assert sofc.decode(sofc.encode(image)).tobytes() == image.tobytes()
+
+
+def test_equal_numbers_have_no_filter() -> None:
+    for dtype in (np.float32, np.float64):
+        image = np.full((99, 25), 39323, dtype)
+        number = SampleType[image.dtype.name.upper()]
+        assert found_filter(to_keys(image, number), number, 33) is None
+
+
 def test_no_scaling_divides_by_zero() -> None:
     """Though a step may be as small as what numbers are off the grid."""
     grid = Grid(np.array([0, 8]), 1.0, 2.0**52, 4.0)

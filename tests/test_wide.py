@@ -20,7 +20,7 @@ from sofc.band.coding import decode_band, encode_band
 from sofc.band.mirror import found_mirror
 from sofc.band.scaling import found_tables
 from sofc.band.selection import Selection
-from sofc.band.tables import ADD_MULTIPLY, DIVIDE_ADD, IN_FLOAT32, MULTIPLY_ADD
+from sofc.band.tables import ADD_MULTIPLY, DIVIDE_ADD, IN_FLOAT32, MULTIPLY_ADD, computed
 from sofc.codebook.builtin import builtin_codebook
 from sofc.container import wide as plans
 from sofc.container.records import CodedSamples
@@ -175,6 +175,30 @@ def test_what_was_made_from_integers_is_coded_as_they_are(array: Image, forms: s
     assert forms is None or table.scalings[0].form & ~IN_FLOAT32 in forms
     integers = len(sofc.encode(NUMBERS.astype(np.uint16)))
     assert len(sofc.encode(array)) < integers + 1000
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        (NUMBERS % 66 * 1000).astype(np.float16),
+        (NUMBERS % 34 * 1e37).astype(np.float32),
+        (NUMBERS % 13 * (np.finfo(np.float32).max / 12)).astype(np.float32),
+        NUMBERS % 40 * 2.0**1018,
+    ],
+    ids=["float16", "float32", "greatest", "float64"],
+)
+def test_entries_that_no_sample_has_are_finite(array: Image) -> None:
+    """Tables go on to numbers that a type of integers has, but not beyond those of the samples."""
+    data = sofc.encode(array)
+    assert bits_of(sofc.decode(data)) == bits_of(array)
+    assert minidec.decode_file(data, BUILTIN).images[0].data == bits_of(array)
+
+
+def test_computed_entries_are_finite_as_samples() -> None:
+    for number, top in ((SampleType.FLOAT16, 65504.0), (SampleType.FLOAT32, 3.4028234663852886e38)):
+        assert len(computed(MULTIPLY_ADD, top, 0.0, np.arange(2), number)) == 2
+        with pytest.raises(FormatError, match="finite"):
+            computed(MULTIPLY_ADD, top, 0.0, np.arange(3), number)
 
 
 def test_exceptions_are_listed() -> None:

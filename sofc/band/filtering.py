@@ -309,7 +309,8 @@ def _origin(
     spread = float((x * x).sum())
     if spread == 0.0:
         return None
-    step = float((x * y).sum()) / spread
+    if (step := float((x * y).sum()) / spread) == 0.0:
+        return None
     offset = float(values.mean() - step * made.mean())
     error = float(np.sqrt(((y - step * x) ** 2).mean() / spread)) * max(1, int(numbers.max()))
     rounding = 2.0**-50 * float(np.abs(values).max())
@@ -320,8 +321,12 @@ def _origin(
     return None if best is None else _scaled(best, numbers, filter.between)
 
 
-def _scaled(one: Candidate, numbers: Integers, number: SampleType) -> Keys:
-    made = computed(one.form, one.a, one.b, numbers.ravel() + one.shift, number)
+def _scaled(one: Candidate, numbers: Integers, number: SampleType) -> Keys | None:
+    """The keys of a scaling, None where they are not all finite."""
+    try:
+        made = computed(one.form, one.a, one.b, numbers.ravel() + one.shift, number)
+    except FormatError:
+        return None
     return made.reshape(len(numbers), -1, numbers.shape[3])
 
 
@@ -339,10 +344,9 @@ class _Part:
         first, reach = max(0, self._rows // 2 - 32), filter.weights[1].size
         rows = slice(first, first + 32 + 2 * reach)
         some = np.ascontiguousarray(self._numbers[:1, images, rows])
-        try:
-            made = filter.made_of(_scaled(one, some, filter.between), number, some.shape[2])
-        except FormatError:
+        if (origin := _scaled(one, some, filter.between)) is None:
             return float("inf")
+        made = filter.made_of(origin, number, some.shape[2])
         keys = self._keys.reshape(self._numbers.shape)[:1, images, rows]
         errors = (keys - made.reshape(keys.shape)).astype(np.int64)
         return cost_of(errors[:, :, reach : some.shape[2] - reach])

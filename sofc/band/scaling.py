@@ -149,10 +149,12 @@ def _of_floats(known: Keys, number: SampleType) -> _Numbered | None:
     on_grid, errors = on_grid[fits[places]], errors[fits[places]]
     if 2 * len(on_grid) < len(values) or int(numbers.max() - numbers.min()) >= MAX_ENTRIES - len(known) + len(on_grid):
         return None
-    return _numbered(known, on_grid, numbers, errors, candidate)
+    return _numbered(known, on_grid, numbers, errors, candidate, number)
 
 
-def _numbered(known: Keys, on_grid: Integers, numbers: Integers, errors: Integers, candidate: Candidate) -> _Numbered:
+def _numbered(
+    known: Keys, on_grid: Integers, numbers: Integers, errors: Integers, candidate: Candidate, number: SampleType
+) -> _Numbered:
     """The table of a scaling, and of the keys that are not on its grid."""
     stray = np.setdiff1d(np.arange(len(known)), on_grid)
     first, count = int(numbers.min()), int(numbers.max() - numbers.min()) + 1
@@ -162,7 +164,9 @@ def _numbered(known: Keys, on_grid: Integers, numbers: Integers, errors: Integer
         column[numbers - first] = errors
         corrections = column.tolist()
     else:
-        first, count = _window(first, count, len(stray), is_known=candidate.form == MULTIPLY_ADD and candidate.a == 1)
+        window = _window(first, count, len(stray), is_known=candidate.form == MULTIPLY_ADD and candidate.a == 1)
+        if _is_finite(candidate, window, number):
+            first, count = window
     result = np.empty(len(known), np.int32)
     result[on_grid] = numbers - first
     result[stray] = count + np.arange(len(stray))
@@ -271,6 +275,16 @@ def _best(keys: Keys, grid: Grid, number: SampleType) -> tuple[Candidate, Intege
         candidates = [candidates[k] for k in order]
     tried = [(one, _errors(one, keys, grid.numbers, number)) for one in candidates]
     return min(tried, key=lambda pair: cost_of(pair[1]))
+
+
+def _is_finite(one: Candidate, window: tuple[int, int], number: SampleType) -> bool:
+    """Whether entries of a first number and so many are finite, as they are where the first and the last are."""
+    first, count = window
+    try:
+        computed(one.form, one.a, one.b, np.array([first, first + count - 1]), number)
+    except FormatError:
+        return False
+    return True
 
 
 def _errors(one: Candidate, keys: Keys, numbers: Integers, number: SampleType) -> Integers:

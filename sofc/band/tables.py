@@ -39,10 +39,10 @@ def computed(form: int, a: float, b: float, numbers: npt.NDArray[np.int64], numb
                 values = (x + offset) / scale
             case _:
                 raise FormatError(f"form {form} of table entries is not known")
-        words = values.astype(number.dtype_name).view(f"u{number.bits // 8}").astype(np.uint64)
-    if not np.isfinite(values).all():
+        made = values.astype(number.dtype_name)
+    if not np.isfinite(made).all():
         raise FormatError("a computed table entry is not finite")
-    return to_order(words, number)
+    return to_order(made.view(f"u{number.bits // 8}").astype(np.uint64), number)
 
 
 def entries(table: Table, number: SampleType) -> Keys:
