@@ -54,6 +54,30 @@ def test_threads(path: Path, source: Callable[[Path], sofc.api.sources.Source]) 
     assert sums == [int(images()[image].sum()) for image in wanted()]
 
 
+class FewAtOnce(io.RawIOBase):
+    """A file that gives at most so many bytes at once, as those without a buffer may."""
+
+    def __init__(self, data: bytes, most: int) -> None:
+        self._file = io.BytesIO(data)
+        self._most = most
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._file.read(min(size, self._most))
+
+
+@pytest.mark.parametrize("most", [1, 100, 1 << 14])
+def test_files_that_give_less_than_they_are_asked_for(most: int) -> None:
+    image = np.random.default_rng(2).integers(0, 256, (2, 150, 130), dtype=np.uint8)
+    with sofc.open_reader(FewAtOnce(sofc.encode(image, batch=True, coder="raw"), most)) as reader:
+        assert [np.array_equal(one, other) for one, other in zip(reader, image, strict=True)] == [True, True]
+
+
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
 def test_forked_processes(path: Path) -> None:
     """They inherit the file's position, and would read each other's bytes if they moved it."""

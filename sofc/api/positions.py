@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from io import BufferedReader, BytesIO, FileIO
 from typing import BinaryIO
 
@@ -29,20 +31,22 @@ def positioned(file: BinaryIO) -> Positioned:
         data = file.getvalue()
         return Positioned(lambda offset, size: data[offset : offset + size], len(data))
     if isinstance(file, BufferedReader) and isinstance(file.raw, FileIO) and hasattr(os, "pread"):
-        return Positioned(lambda offset, size: _pread(file.fileno(), offset, size), os.fstat(file.fileno()).st_size)
+        # The handle is asked for each time: that of a file which was closed may be another's by then.
+        read = partial(_gathered, lambda left, place: os.pread(file.fileno(), left, place))
+        return Positioned(read, os.fstat(file.fileno()).st_size)
     lock = threading.Lock()
 
-    def read(offset: int, size: int) -> bytes:
+    def read_alone(offset: int, size: int) -> bytes:
         with lock:
             file.seek(offset)
-            return file.read(size)
+            return _gathered(lambda left, _: file.read(left), offset, size)
 
-    return Positioned(read, file.seek(0, os.SEEK_END))
+    return Positioned(read_alone, file.seek(0, os.SEEK_END))
 
 
-def _pread(handle: int, offset: int, size: int) -> bytes:
-    """Like os.pread, which may give less than there is."""
+def _gathered(piece: Callable[[int, int], bytes], offset: int, size: int) -> bytes:
+    """So many bytes, or as many as there are, of ``piece(size, offset)``, which may give less."""
     found = b""
-    while len(found) < size and (piece := os.pread(handle, size - len(found), offset + len(found))):
-        found = found + piece if found else piece
+    while len(found) < size and (more := piece(size - len(found), offset + len(found))):
+        found = found + more if found else more
     return found
