@@ -202,6 +202,8 @@ def product(kind: Number, west: int, north: int, corner: int) -> int:
     shift = max(quotient.bit_length() - m - 1, 1 - exponent)
     if shift > m + 4:
         return 0
+    if exponent + shift >= kind.special:
+        return west
     rounded = quotient + (1 << shift - 1) >> shift if shift > 0 else quotient << -shift
     found = (exponent + shift - 1 << m) + rounded
     if found >> m >= kind.special:
