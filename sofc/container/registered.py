@@ -8,8 +8,8 @@ from __future__ import annotations
 from sofc.container.records import CodebookReference
 
 REGISTERED = {
-    1: CodebookReference(bytes.fromhex("85ac5f9fd324a9619e6aaf4c442eb7e0"), "binary"),
-    2: CodebookReference(bytes.fromhex("367d5b6cf932ea79fc49178c722d71eb"), "common"),
-    3: CodebookReference(bytes.fromhex("ab1845036f73603260e188df7e5e5924"), "deep"),
+    1: CodebookReference(bytes.fromhex("95c4436c4c8d4a3b33cd971f6009dc86"), "binary"),
+    2: CodebookReference(bytes.fromhex("c98dc782a55d8a8ed6740a6864ef03c8"), "common"),
+    3: CodebookReference(bytes.fromhex("676654716fec446b224e780d36a9af20"), "deep"),
 }
 NUMBERS = {reference.id: number for number, reference in REGISTERED.items()}

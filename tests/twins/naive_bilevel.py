@@ -54,7 +54,6 @@ class Surroundings:
             min(y - ink[0][0], 31) if ink else 32,
             31 + (clamp(x - min(column for _, column in ink), -31, 31) if ink else -31),
             31 + (clamp(max(column for _, column in ink) - x, -31, 31) if ink else -31),
-            min(self.run_above(min(x + 1, self.width - 1)), 31),
             self.change_after(min(x + self.change, self.width - 1)),
         ]
 

@@ -166,7 +166,7 @@ def _fill_terms(image: Image, sample: Sample, scratch: Scratch) -> None:
     if _is_small(image):
         term[Term.PLACE], term[Term.ROW], term[Term.COLUMN] = y << 6 | x, y, x
     term[Term.RUN] = min(sample.run, 31) << 1 | sample.west
-    term[Term.ABOVE], term[Term.ABOVE_NEXT] = min(above[x], 31), min(above[min(x + 1, last)], 31)
+    term[Term.ABOVE] = min(above[x], 31)
     term[Term.CHANGE], term[Term.CHANGE_THERE] = change[x], change[min(x + change[x], last)]
     term[Term.FROM_FIRST] = min(y - sample.first, 31) if y >= sample.first else 32
     term[Term.FROM_LEFT] = max(-31, min(31, x - sample.left)) + 31

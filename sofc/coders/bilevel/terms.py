@@ -30,8 +30,7 @@ class Term(NamedTerm):
     FROM_FIRST = 7, "min(y - first, 31) if y >= first, else 32"
     FROM_LEFT = 8, "clamp(x - left, -31, 31) + 31"
     FROM_RIGHT = 9, "clamp(right - x, -31, 31) + 31"
-    ABOVE_NEXT = 10, "min(above[min(x + 1, width - 1)], 31)"
-    CHANGE_THERE = 11, "change[min(x + change[x], width - 1)]"
+    CHANGE_THERE = 10, "change[min(x + change[x], width - 1)]"
 
 
 COUNT = max(Term) + 1

@@ -135,12 +135,10 @@ def _clamped(value: int, limit: int) -> int:
 @inlined
 def _fill_near_terms(term: Vector[np.int64], values: Vector[np.int32], references: int, median: int) -> None:
     """Spec context/terms. Terms that are near the prediction, and plain values, before they are scaled."""
-    w, n, nw, ne, ww, nn, nww, nne = (
-        int(values[0]), int(values[1]), int(values[2]), int(values[3]),
-        int(values[4]), int(values[5]), int(values[6]), int(values[9]),
-    )  # fmt: skip
+    w, n, nw, ne = int(values[0]), int(values[1]), int(values[2]), int(values[3])
+    ww, nn, nne = int(values[4]), int(values[5]), int(values[9])
     term[Term.W], term[Term.N], term[Term.NW], term[Term.NE] = w, n, nw, ne
-    term[Term.WW], term[Term.NN], term[Term.NWW], term[Term.MED] = ww, nn, nww, median
+    term[Term.WW], term[Term.NN], term[Term.MED] = ww, nn, median
     term[Term.PLANE], term[Term.W_BY_NE], term[Term.N_BY_NN] = w + n - nw, w + ne - n, 2 * n - nn
     term[Term.W_BY_WW], term[Term.N_BY_NE] = 2 * w - ww, n + ne - nne
     term[Term.MEAN_W_NE], term[Term.MEAN_TURN] = (w + ne) >> 1, n + ((w - nw + ne - n) >> 1)
@@ -149,7 +147,6 @@ def _fill_near_terms(term: Vector[np.int64], values: Vector[np.int32], reference
         term[Term.W_BY_P], term[Term.N_BY_P], term[Term.MEAN_BY_P] = median, w, (w + n) >> 1
         return
     p, pw, pn = int(values[FIRST]), int(values[FIRST + 1]), int(values[FIRST + 2])
-    pe, ps = int(values[FIRST + 3]), int(values[FIRST + 4])
     pnw, pne = int(values[FIRST + 5]), int(values[FIRST + 6])
     q = qw = qn = 0
     if references > 1:
@@ -157,20 +154,18 @@ def _fill_near_terms(term: Vector[np.int64], values: Vector[np.int32], reference
     # How the references change between a neighbour and here says how the plane does.
     term[Term.W_BY_P], term[Term.N_BY_P] = w + p - pw, n + p - pn
     term[Term.W_BY_Q], term[Term.N_BY_Q], term[Term.P], term[Term.Q] = w + q - qw, n + q - qn, p, q
-    term[Term.MEAN_BY_P], term[Term.MEAN_BY_Q] = p + ((w - pw + n - pn) >> 1), q + ((w - qw + n - qn) >> 1)
+    term[Term.MEAN_BY_P] = p + ((w - pw + n - pn) >> 1)
     term[Term.NE_BY_P], term[Term.NW_BY_P] = ne + p - pne, nw + p - pnw
     term[Term.PLANE_BY_P] = w + n - nw + p - (pw + pn - pnw)
-    term[Term.VALUE_P], term[Term.VALUE_Q], term[Term.VALUE_PW], term[Term.VALUE_PN] = p, q, pw, pn
-    term[Term.P_FROM_W], term[Term.P_FROM_N], term[Term.P_FROM_E], term[Term.P_FROM_S] = p - pw, p - pn, p - pe, p - ps
+    term[Term.VALUE_P], term[Term.VALUE_Q] = p, q
+    term[Term.P_FROM_W], term[Term.P_FROM_N] = p - pw, p - pn
     term[Term.Q_FROM_W], term[Term.Q_FROM_N] = q - qw, q - qn
-    term[Term.P_BEND_ACROSS], term[Term.P_BEND_DOWN] = 2 * p - pw - pe, 2 * p - pn - ps
 
 
 @inlined
 def _fill_terms(term: Vector[np.int64], values: Vector[np.int32], references: int, mu: int, shift: int) -> None:
     """Spec context/terms. The terms that are read off the samples around."""
-    w, n, nw, ne = int(values[0]), int(values[1]), int(values[2]), int(values[3])
-    median = median_edge(w, n, nw)
+    median = median_edge(int(values[0]), int(values[1]), int(values[2]))
     _fill_near_terms(term, values, references, median)
     term[Term.MU] = mu
     for i in range((LAST_NEAR if references > 0 else LAST_NEAR_ALONE) + 1):
@@ -178,8 +173,6 @@ def _fill_terms(term: Vector[np.int64], values: Vector[np.int32], references: in
     for i in range(Term.MU, (LAST_VALUE if references > 0 else LAST_VALUE_ALONE) + 1):
         term[i] = (term[i] >> shift) & 0xFFFF
     term[Term.MED_OFFSET] = _clamped((2 * (median - mu)) >> shift, 8)
-    equal = (1 if w == n else 0) + (2 if n == ne else 0) + (4 if w == nw else 0) + (8 if n == nw else 0)
-    term[Term.EQUAL] = equal + (16 if w == values[4] else 0) + (32 if n == values[5] else 0)
 
 
 class _Predicted(NamedTuple):
@@ -241,8 +234,7 @@ def _fill_all_terms(found: _Predicted, references: int, shift: int, scratch: Scr
     term[Term.LEVEL], term[Term.LEVEL_PAIR] = found.level, found.level >> 1
     # The fraction of the prediction says on which side of mu the sample rather is.
     term[Term.QUARTER] = found.quarter
-    term[Term.PREDICTOR], term[Term.PLACE] = found.predictor, found.place
-    term[Term.EXPECTED_4], term[Term.EXPECTED_2] = found.expected >> 2, found.expected >> 1
+    term[Term.PLACE], term[Term.EXPECTED_4] = found.place, found.expected >> 2
     term[Term.ROW], term[Term.COLUMN] = min(y - PAD, 63), min(column, 63)
     term[Term.ERROR_W] = _clamped(west_error >> (shift + 2), CLAMP)
     term[Term.ERROR_N] = _clamped(scratch.last_errors[column] >> (shift + 2), CLAMP)

@@ -96,7 +96,7 @@ def read_plan(data: bytes) -> BilevelPlan:
     contexts = []
     for _ in range(count):
         neighbours, *terms = reader.take(4)
-        require(neighbours <= len(WINDOW) and max(terms) <= 11, "context out of range")
+        require(neighbours <= len(WINDOW) and max(terms) <= 10, "context out of range")
         inside = set(WINDOW[:neighbours])
         masks = tuple(sum((place in inside) << bit for bit, place in enumerate(word)) for word in WORDS)
         contexts.append(Context(masks, tuple(terms)))
@@ -214,7 +214,6 @@ class Features:
             min(y - self.first, 31) if y >= self.first else 32,
             clamp(x - self.left, -31, 31) + 31,
             clamp(self.right - x, -31, 31) + 31,
-            min(self.above[min(x + 1, self.width - 1)], 31),
             change[min(x + change[x], self.width - 1)],
         ]
 

@@ -207,7 +207,6 @@ class Neighbours:
     ne: int
     ww: int
     nn: int
-    nww: int
     nne: int
     p: int = 0
     pw: int = 0
@@ -223,8 +222,8 @@ class Neighbours:
     @classmethod
     def of(cls, taps: Sequence[int]) -> Neighbours:
         """From all taps: 20 of the plane, then 9 of each reference."""
-        w, n, nw, ne, ww, nn, nww, _, _, nne = taps[:10]
-        return cls(w, n, nw, ne, ww, nn, nww, nne, *taps[20:27], *taps[29:32])
+        w, n, nw, ne, ww, nn, _, _, _, nne = taps[:10]
+        return cls(w, n, nw, ne, ww, nn, nne, *taps[20:27], *taps[29:32])
 
     @property
     def med(self) -> int:
@@ -358,7 +357,6 @@ EXPECTS_MUCH = 24
 class Prediction:
     """What is known of a sample before it: in eighths the bank's prediction `first` and the refined one, `fine`."""
 
-    predictor: int
     first: int
     fine: int
     position: int
@@ -459,7 +457,7 @@ class ContextPlane(Mixing):
         total = sum(tap * weight for tap, weight in zip([*taps, CONSTANT_TAP], plan.weights[predictor], strict=True))
         first = clamp(total >> 10, 0, 8 * self.maximum)
         error = sum(value * weight for value, weight in zip(log_errors, plan.error_weights, strict=True))
-        return Prediction(predictor, first, first, position, clamp((plan.offsets[predictor] + error) >> 8, 0, 255))
+        return Prediction(first, first, position, clamp((plan.offsets[predictor] + error) >> 8, 0, 255))
 
     # Spec context/terms
 
@@ -469,33 +467,25 @@ class ContextPlane(Mixing):
         near = {
             0: a.w, 1: a.n, 2: a.nw, 3: a.ne, 4: a.ww, 5: a.nn, 6: middle, 7: middle, 8: a.w,
             9: a.w + a.n - a.nw, 10: a.w + a.ne - a.n, 11: 2 * a.n - a.nn, 12: 2 * a.w - a.ww,
-            13: a.n + a.ne - a.nne, 14: a.nww, 15: (a.w + a.ne) >> 1,
-            16: a.n + ((a.w - a.nw + a.ne - a.n) >> 1), 17: (a.w + a.n) >> 1,
+            13: a.n + a.ne - a.nne, 14: (a.w + a.ne) >> 1,
+            15: a.n + ((a.w - a.nw + a.ne - a.n) >> 1), 16: (a.w + a.n) >> 1,
         }  # fmt: skip
         level = {32: mu, 33: a.w, 34: a.n}
         if self.plan.references:
             near |= {
-                7: a.w + a.p - a.pw, 8: a.n + a.p - a.pn, 17: a.p + ((a.w - a.pw + a.n - a.pn) >> 1),
-                18: a.w + a.q - a.qw, 19: a.n + a.q - a.qn, 20: a.p, 21: a.q,
-                22: a.ne + a.p - a.pne, 23: a.nw + a.p - a.pnw,
-                24: a.w + a.n - a.nw + a.p - (a.pw + a.pn - a.pnw),
-                25: a.q + ((a.w - a.qw + a.n - a.qn) >> 1),
+                7: a.w + a.p - a.pw, 8: a.n + a.p - a.pn, 16: a.p + ((a.w - a.pw + a.n - a.pn) >> 1),
+                17: a.w + a.q - a.qw, 18: a.n + a.q - a.qn, 19: a.p, 20: a.q,
+                21: a.ne + a.p - a.pne, 22: a.nw + a.p - a.pnw,
+                23: a.w + a.n - a.nw + a.p - (a.pw + a.pn - a.pnw),
             }  # fmt: skip
-            level |= {
-                35: a.p, 36: a.q, 37: a.p - a.pw, 38: a.p - a.pn, 39: a.q - a.qw, 40: a.q - a.qn,
-                41: a.p - a.pe, 42: a.p - a.ps, 43: a.pw, 44: a.pn,
-                45: 2 * a.p - a.pw - a.pe, 46: 2 * a.p - a.pn - a.ps,
-            }  # fmt: skip
+            level |= {35: a.p, 36: a.q, 37: a.p - a.pw, 38: a.p - a.pn, 39: a.q - a.qw, 40: a.q - a.qn}
         numbered = {number: clamp((value - mu) >> shift, -TERM_LIMIT, TERM_LIMIT) for number, value in near.items()}
         numbered |= {number: value >> shift for number, value in level.items()}
         numbered |= {
-            48: self.level, 49: self.level >> 1, 50: self.quarter, 51: prediction.predictor, 52: prediction.position,
-            53: prediction.expected_error >> 2, 54: prediction.expected_error >> 1,
-            55: clamp(2 * (middle - mu) >> shift, -8, 8), 56: min(y, 63), 57: min(x, 63),
-            58: self.scaled(west), 59: self.scaled(north),
-            60: sum((one == other) << bit for bit, (one, other) in enumerate(
-                ((a.w, a.n), (a.n, a.ne), (a.w, a.nw), (a.n, a.nw), (a.w, a.ww), (a.n, a.nn)))),
-            61: self.scaled(prediction.first - prediction.fine),
+            48: self.level, 49: self.level >> 1, 50: self.quarter, 51: prediction.position,
+            52: prediction.expected_error >> 2, 53: clamp(2 * (middle - mu) >> shift, -8, 8),
+            54: min(y, 63), 55: min(x, 63), 56: self.scaled(west), 57: self.scaled(north),
+            58: self.scaled(prediction.first - prediction.fine),
         }  # fmt: skip
         self.position_row = prediction.position % SELECTED
         self.gradient_row = numbered[7] + TERM_LIMIT
