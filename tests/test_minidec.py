@@ -9,7 +9,6 @@ import subprocess
 import sys
 import zlib
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +27,8 @@ from sofc.coders.context.section import unpack_plan
 from sofc.coders.interleaved import InterleavedCoder
 from sofc.coders.registry import coder_for
 from sofc.container.records import CHANGE, Section
-from sofc.entropy.changes import pack_model_changes, pack_table_changes
-from sofc.entropy.contexts import BLOCK
+from sofc.entropy.changes import pack_table_changes
 from sofc.entropy.mixing import WEIGHT_ROWS
-from sofc.entropy.mixture import trained_symbols
 
 SPEC = Path(__file__).parent.parent / "spec"
 VECTORS = SPEC / "vectors"
@@ -166,7 +163,7 @@ def test_a_codebook_with_a_base() -> None:
 
 
 def test_a_codebook_of_changes(changed: sofc.Codebook) -> None:
-    """Sections of the base that are changed: tables, bit models and weights."""
+    """Sections of the base that are changed: tables and weights."""
     image = (np.add.outer(np.arange(9), np.arange(11)) * 7 % 256).astype(np.uint8)
     data = sofc.encode(image, codebook=changed, coder="context")
     assert data != sofc.encode(image, codebook=changed.bases[0], coder="context")
@@ -176,17 +173,13 @@ def test_a_codebook_of_changes(changed: sofc.Codebook) -> None:
 
 @pytest.fixture
 def changed() -> sofc.Codebook:
-    """One context model of the built-in codebook, all of whose sections are changed."""
+    """One context model of the built-in codebook, whose plan and weights are changed."""
     base = builtin_codebook(sofc.PixelFormat(1, 8, 8))
     model = next(model for model in base.models if (model.components, model.coder) == (1, ContextCoder.id))
     random = np.random.default_rng(7)
-    plan, models, weights = (base.sections[number].data for number in model.sections)
+    plan, _, weights = (base.sections[number].data for number in model.sections)
     used = weights[0]
     tables = unpack_plan(plan, 0)
-    starts = tables.starts(len(tables.contexts)) * BLOCK
-    symbols = trained_symbols(models, starts, len(tables.contexts))
-    goals = (random.integers(1, 129, symbols.size) * (random.random(symbols.size) < 0.01)).astype(np.uint8)
-    split = [slice(*ends) for ends in pairwise(starts)]
     nothing = [np.zeros(shape, np.int64) for shape in ((len(tables.prediction.thresholds), 1), (15, 1), (16, 1))]
     shape = tables.prediction.weights.shape
     zeros = [np.zeros(size, np.int64) for size in ((len(tables.contexts), 4), (len(tables.contexts), 1), (6, 1))]
@@ -194,11 +187,10 @@ def changed() -> sofc.Codebook:
     taps = random.integers(-3, 4, shape) * (random.random(shape) < 0.2)
     changes = [
         pack_table_changes([(one, 0) for one in (*nothing, *zeros, offsets)] + [(taps, 5)]),
-        pack_model_changes([symbols[one] for one in split], [goals[one] for one in split], BLOCK),
         pack_table_changes([(random.integers(-2, 3, (sum(WEIGHT_ROWS), used + 1)), 3)]),
     ]
     first = len(base.sections)
-    numbers = [number for place, own in enumerate(model.sections) for number in (own, first + place)]
+    numbers = [model.sections[0], first, *model.sections[1:], first + 1]
     sections = (*base.sections, *(Section(ContextCoder.id, CHANGE, change) for change in changes))
     return sofc.Codebook("changed", (replace(model, sections=tuple(numbers)),), sections, bases=(base,))
 
@@ -207,7 +199,7 @@ def changed() -> sofc.Codebook:
 def test_changes_of_nothing(changed: sofc.Codebook, places: list[int]) -> None:
     """A change follows a section, once, and has bytes: both decoders say so."""
     (model,) = changed.models
-    known = [*model.sections[::2], model.sections[1], len(changed.sections)]
+    known = [model.sections[0], *model.sections[2:4], model.sections[1], len(changed.sections)]
     sections = (*changed.sections, Section(ContextCoder.id, CHANGE, b""))
     numbers = [known[place] for place in places]
     broken = replace(changed, models=(replace(model, sections=tuple(numbers)),), sections=sections)
@@ -215,6 +207,19 @@ def test_changes_of_nothing(changed: sofc.Codebook, places: list[int]) -> None:
         coder_for(broken, 64, sofc.PixelFormat(1, 8, 8))
     taken = [minidec_codebook.Section(s.coder, s.kind, s.data) for s in (sections[number] for number in numbers)]
     with pytest.raises(minidec.FormatError, match="change"):
+        minidec_codebook.take_changes(taken)
+
+
+def test_bit_models_cannot_be_changed(changed: sofc.Codebook) -> None:
+    """Both decoders say so."""
+    (model,) = changed.models
+    plan, models, weights = (model.sections[place] for place in (0, 2, 3))
+    numbers = [plan, models, model.sections[1], weights]
+    broken = replace(changed, models=(replace(model, sections=tuple(numbers)),))
+    with pytest.raises(sofc.FormatError, match="cannot be changed"):
+        coder_for(broken, 64, sofc.PixelFormat(1, 8, 8))
+    taken = [minidec_codebook.Section(s.coder, s.kind, s.data) for s in (changed.sections[n] for n in numbers)]
+    with pytest.raises(minidec.FormatError, match="cannot be changed"):
         minidec_codebook.take_changes(taken)
 
 

@@ -47,7 +47,6 @@ from sofc.coders.context.terms import COUNT
 from sofc.coders.dct import DctCoder
 from sofc.coders.dct.kernel_prediction import MEANS, ROWS, SIZES
 from sofc.coders.dct.section import NETWORKS as DCT_NETWORKS
-from sofc.coders.dct.section import unpack_plan as dct_plan
 from sofc.coders.dct.terms import CONTEXTS
 from sofc.coders.gridded import GridCoder
 from sofc.coders.interleaved import InterleavedCoder
@@ -67,12 +66,11 @@ from sofc.container.chunks import (
     pack_metadata,
 )
 from sofc.container.original import from_metadata
-from sofc.container.records import CHANGE, CodedGroup, ImageHead, Metadata, MetadataKind, Model, Section
+from sofc.container.records import CHANGE, CodedGroup, ImageHead, Metadata, MetadataKind, Section
 from sofc.container.walker import frame_chunk, parse_chunk_head
-from sofc.entropy.changes import pack_model_changes, pack_table_changes
-from sofc.entropy.contexts import BLOCK
+from sofc.entropy.changes import pack_table_changes
 from sofc.entropy.mixing import WEIGHT_ROWS
-from sofc.entropy.mixture import neutral_weights, trained_symbols
+from sofc.entropy.mixture import neutral_weights
 from sofc.image import SampleType
 from sofc.jpeg.colour import CONVERSIONS, reached
 from sofc.jpeg.dct import (
@@ -771,8 +769,7 @@ def only_at_9(codebook: Codebook) -> Codebook:
 
 
 def with_changes(codebook: Codebook) -> Codebook:
-    """A codebook of coder 2 or 5 all of whose models are changed at random: weights, bit models, and predictors of
-    coefficients."""
+    """A codebook of coder 2 or 5 all of whose models are changed at random: weights, and predictors of coefficients."""
     random = np.random.default_rng(SEED + 2)
 
     def change(section: Section) -> bytes:
@@ -786,10 +783,6 @@ def with_changes(codebook: Codebook) -> Codebook:
         return pack_table_changes([(table, 2) for table in tables])
 
     changes = {number: change(section) for number, section in enumerate(codebook.sections)}
-    for model in codebook.models:
-        planes = len(model.sections) // 3
-        for plane, number in enumerate(model.sections[planes : 2 * planes]):
-            changes[number] = _change_of_models(codebook, model, plane, random)
     numbers = sorted(number for number, data in changes.items() if data)
     places = {number: len(codebook.sections) + place for place, number in enumerate(numbers)}
     own = [Section(codebook.sections[number].coder, CHANGE, changes[number]) for number in numbers]
@@ -798,24 +791,6 @@ def with_changes(codebook: Codebook) -> Codebook:
         for model in codebook.models
     ]
     return Codebook("changed", tuple(models), (*codebook.sections, *own))
-
-
-def _change_of_models(codebook: Codebook, model: Model, plane: int, random: np.random.Generator) -> bytes:
-    """A change of the bit models of a plane."""
-    planes = len(model.sections) // 3
-    plan, models = (codebook.sections[model.sections[place]].data for place in (plane, planes + plane))
-    starts = dct_plan(plan).starts(len(CONTEXTS)) if model.coder == DctCoder.id else starts_of(unpack_plan(plan, plane))
-    symbols = trained_symbols(models, starts * BLOCK, len(starts) - 1)
-    goals = (
-        random.integers(1, 129, symbols.size) * (random.random(symbols.size) < np.where(symbols > 0, 0.3, 0.0005))
-    ).astype(np.uint8)
-    contexts = [slice(*ends) for ends in pairwise(starts * BLOCK)]
-    return pack_model_changes([symbols[one] for one in contexts], [goals[one] for one in contexts], BLOCK)
-
-
-def starts_of(plan: PlanePlan) -> npt.NDArray[np.int64]:
-    """Where the slots of all contexts of a plan begin, and where the last ones end."""
-    return plan.starts(len(plan.contexts))
 
 
 def adapting(plan: PlanePlan) -> PlanePlan:

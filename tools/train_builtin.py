@@ -61,7 +61,7 @@ from sofc.container.chunks import pack_file_head
 from sofc.container.records import Model, Section
 from sofc.container.registered import REGISTERED
 from sofc.entropy.contexts import BLOCK
-from sofc.entropy.mixture import trained_symbols
+from sofc.entropy.mixture import TRAINED
 from sofc.entropy.priors import FOLDS
 from sofc.imagefiles import load, sources
 from sofc.jpeg.dct import SIDE
@@ -452,7 +452,7 @@ def fitted(plan: ComponentPlan, images: Sequence[list[Origin]]) -> Network:
 def learned_mixers(plan: ComponentPlan, bit_models: bytes, images: Sequence[list[Origin]], network: Network) -> bytes:
     """The section of a network, and of the weights that go with it and with bit models that are there."""
     used, sets = DCT_EFFORTS[NETWORK_EFFORT]
-    starts = trained_symbols(bit_models, plan.starts(len(CONTEXTS)) * BLOCK, used + 1)
+    starts = TRAINED.symbols(bit_models, plan.starts(len(CONTEXTS)) * BLOCK, used + 1)
     with patch.object(dct_passes, "recovered", lambda images, planes: images):
         (mixers,), _ = WarmUp((plan,), used, sets, ((starts,) * FOLDS,), (network,)).collect_decoded(iter(images))  # type: ignore[arg-type]
     return pack_mixers(mixers, NETWORKS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
@@ -12,11 +11,9 @@ import numpy.typing as npt
 from sofc.coders.plane_sections import PlaneSections
 from sofc.coders.training import Adaptation
 from sofc.coders.warm_up import learn
-from sofc.entropy.bit_models import Integers, Symbols
-from sofc.entropy.changes import pack_model_changes, pack_table_changes
-from sofc.entropy.contexts import BLOCK
+from sofc.entropy.bit_models import Integers
+from sofc.entropy.changes import pack_table_changes
 from sofc.entropy.mixture import WEIGHT_STEP
-from sofc.entropy.priors import Starts
 
 Weights = npt.NDArray[np.int32]
 Image = TypeVar("Image")
@@ -39,31 +36,8 @@ class MixingAdaptation(Adaptation):
             self._changes[plane :: self._planes] = one
 
     def changes(self) -> list[bytes]:
-        """Of plans, bit models and weights."""
+        """Of plans, bit models, which stay, and weights."""
         return self._changes
-
-
-MODEL_BITS = 160.0
-"""Bits that a bit model must seem to save for its change to pay, which takes 8: others know of what it knows. Found on
-training images of DRIVE."""
-
-LEAST_BITS = 12.0
-"""What seems to save less on the images seen may be chance, however many are to come."""
-
-
-def change_models(starts: Starts, base: Symbols, ends: Integers, share: float) -> tuple[list[Symbols], bytes]:
-    """What bit models start with of which a change pays, as images of each fold are practised with, and the change.
-
-    ``starts``: what those of the first contexts should start with, 0 where as in ``base`` (models,); ``ends`` (contexts
-    + 1,): where those of each context begin; ``share``: for each image seen so many are to be coded.
-    """
-    kept = starts.worth(max(LEAST_BITS, MODEL_BITS / share))
-    known = len(kept.symbols)
-    contexts = [slice(first, end) for first, end in itertools.pairwise(ends)]
-    goals = np.zeros_like(base)
-    goals[:known] = np.where(kept.symbols == base[:known], 0, kept.symbols)
-    change = pack_model_changes([base[one] for one in contexts], [goals[one] for one in contexts], BLOCK)
-    return [np.where(fold > 0, fold, base[:known]) for fold in kept.folds], change
 
 
 WEIGHT_SHIFT = 4

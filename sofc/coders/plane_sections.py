@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from sofc.errors import FormatError
+
 PLAN, BIT_MODELS, WEIGHTS = 0, 1, 2
 """Kinds of sections."""
 
@@ -19,7 +21,9 @@ class PlaneSections(NamedTuple):
 
 def by_plane(sections: Sequence[bytes], changes: Sequence[bytes] = ()) -> list[tuple[PlaneSections, PlaneSections]]:
     """Of plans, then bit models, then weights, each one for every plane, those of each plane; and what they differ by,
-    if any do."""
+    if any do. Raises FormatError where that changes bit models."""
     planes = len(sections) // 3
+    if any(changes[planes : 2 * planes]):
+        raise FormatError("bit models of a codebook cannot be changed")
     changes = changes or [b""] * len(sections)
     return [(PlaneSections(*sections[k::planes]), PlaneSections(*changes[k::planes])) for k in range(planes)]

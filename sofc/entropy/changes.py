@@ -1,27 +1,15 @@
-"""Spec coding-tools/changes: what a section differs by from the one that it is made from: tables that are nearly all
-zeros, and trained bit models of which few start otherwise."""
+"""Spec coding-tools/changes: what a section of tables differs by from the one that it is made from: tables that are
+nearly all zeros."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.entropy.binary import BROKEN, OK, Reader, Stream, Writer, code_bypass
-from sofc.entropy.bit_models import (
-    EVIDENCE_BITS,
-    EVIDENCES,
-    NEUTRAL,
-    PROBABILITIES,
-    PROBABILITY_BITS,
-    USUAL,
-    Symbols,
-    code_by_model,
-    code_digits,
-    code_size,
-)
+from sofc.entropy.binary import OK, Reader, Stream, Writer, code_bypass
+from sofc.entropy.bit_models import NEUTRAL, USUAL, code_by_model, code_size
 from sofc.errors import FormatError
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Table, Vector
@@ -117,107 +105,3 @@ def unpack_table_changes(data: bytes, shapes: Sequence[tuple[int, int]]) -> list
                 raise FormatError("the change of a section is damaged")
         result.append(change.astype(np.int64) << shift)
     return result
-
-
-_MODEL_FLAG = 8
-_FLAGS = 4
-
-
-@kernel
-def _code_probability(encode: bool, p: int, base: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
-    """The number of a probability: by its zigzag distance from that of the base, or, where that is negative, bit by
-    bit. The number, or TOO_LONG or BROKEN."""
-    if base < 0:
-        return code_digits(encode, p, PROBABILITY_BITS, slot, models, stream)
-    slot += PROBABILITIES
-    zigzag = 2 * (p - base) - 1 if p > base else 2 * (base - p)
-    count = 0
-    while True:
-        more = code_by_model(encode, 1 if zigzag > count else 0, slot + count, models, stream)
-        if more < 0:
-            return more
-        if more == 0:
-            break
-        count += 1
-        if count == 2 * PROBABILITIES:
-            return BROKEN
-    p = base - (count >> 1) if count & 1 == 0 else base + ((count + 1) >> 1)
-    return p if 0 <= p < PROBABILITIES else BROKEN
-
-
-class ModelChange(NamedTuple):
-    """What trained models start with, in blocks of ``block``: those of ``symbols`` that change become ``goals``, which
-    are 0 where nothing changes."""
-
-    symbols: Vector[np.uint8]
-    goals: Vector[np.uint8]
-    block: int
-
-
-@kernel
-def code_model_changes(encode: bool, change: ModelChange, models: Vector[np.uint32], stream: Stream) -> int:
-    """Spec coding-tools/changes. Code which symbols change, and to what; when decoding, ``goals`` are not read.
-
-    ``models`` (neutral_symbol_models(block),) go on from call to call. Returns OK, TOO_LONG or BROKEN.
-    """
-    symbols, goals, block = change
-    probability = _MODEL_FLAG + _FLAGS * block
-    evidence = probability + 3 * PROBABILITIES
-    before = 0
-    for start in range(0, symbols.shape[0], block):
-        end = min(start + block, symbols.shape[0])
-        trained = changed = 0
-        for i in range(start, end):
-            trained += 1 if symbols[i] > 0 else 0
-            changed = 1 if encode and goals[i] > 0 else changed
-        changed = code_by_model(encode, changed, 2 * min(trained, 3) + before, models, stream)
-        if changed < 0:
-            return changed
-        before = changed
-        any_yet = 0
-        for i in range(start, end if changed else start):
-            base = int(symbols[i])
-            slot = _MODEL_FLAG + ((i - start) * 2 + (1 if base > 0 else 0)) * 2 + any_yet
-            goal = int(goals[i]) if encode else 0
-            bit = code_by_model(encode, 1 if goal > 0 else 0, slot, models, stream)
-            if bit < 0:
-                return bit
-            if bit == 0:
-                continue
-            any_yet = 1
-            own = (base - 1) >> EVIDENCE_BITS if base > 0 else -1
-            p = _code_probability(encode, (goal - 1) >> EVIDENCE_BITS, own, probability, models, stream)
-            if p < 0:
-                return p
-            known = 1 + (base - 1) % EVIDENCES if base > 0 else 0
-            seen = (goal - 1) % EVIDENCES
-            seen = code_digits(encode, seen, EVIDENCE_BITS, evidence + known * EVIDENCES, models, stream)
-            if seen < 0:
-                return seen
-            symbols[i] = 1 + (p << EVIDENCE_BITS | seen)
-    return OK
-
-
-def neutral_symbol_models(block: int) -> npt.NDArray[np.uint32]:
-    """The bit models that ``code_model_changes`` takes, before any symbol."""
-    return np.full(_MODEL_FLAG + _FLAGS * block + 3 * PROBABILITIES + (EVIDENCES + 1) * EVIDENCES, NEUTRAL, np.uint32)
-
-
-def pack_model_changes(symbols: Sequence[Symbols], goals: Sequence[Symbols], block: int) -> bytes:
-    """The stream of what the models of each context start with instead, 0 where nothing changes; no bytes where nothing
-    does. ``symbols``: what they start with."""
-    if not any(goal.any() for goal in goals):
-        return b""
-    writer = Writer(2 * sum(goal.size for goal in goals) + 64)
-    models = neutral_symbol_models(block)
-    for base, goal in zip(symbols, goals, strict=True):
-        code_model_changes(True, ModelChange(base.copy(), goal, block), models, writer.stream)
-    return writer.written()
-
-
-def unpack_model_changes(data: bytes, symbols: Sequence[Symbols], block: int) -> None:
-    """Change what the models of each context start with in place; of no bytes, nothing. Raises FormatError."""
-    stream, models = Reader(data).stream, neutral_symbol_models(block)
-    for one in symbols if data else ():
-        if code_model_changes(False, ModelChange(one, np.zeros_like(one), block), models, stream) != OK:
-            raise FormatError("the change of a section is damaged")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from sofc.entropy.bit_models import NEUTRAL, STEADY, Integers, Symbols, TrainedModels
-from sofc.entropy.changes import unpack_model_changes
+from sofc.entropy.bit_models import NEUTRAL, STEADY, TrainedModels
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixing import APM_COLUMNS, APM_ROWS, LANES, SQUASH, STRETCH_LIMIT, WEIGHT_ROWS, Mixture
 from sofc.jit.decorators import kernel
@@ -136,12 +134,3 @@ def put_back(
 MOST_SPARES = 2
 """Copies of one state that are kept for later: as many as threads that code at once, usually."""
 _SPARES: WeakKeyDictionary[MixingState, deque[MixingState]] = WeakKeyDictionary()
-
-
-def trained_symbols(data: bytes, starts: Integers, used: int, change: bytes = b"") -> Symbols:
-    """What the bit models of the first ``used`` contexts start with; ``change``: where it is not what ``data`` says.
-    Raises FormatError."""
-    symbols = TRAINED.symbols(data, starts, used)
-    contexts = [symbols[first:end] for first, end in itertools.pairwise(starts[: used + 1])]
-    unpack_model_changes(change, contexts, BLOCK)
-    return symbols

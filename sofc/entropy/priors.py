@@ -89,17 +89,14 @@ class _Counted(NamedTuple):
 class History:
     """What the models of a plane saw, image by image; every FOLDS-th, from each of the first, make a fold.
 
-    ``starts`` (contexts + 1,): where each context's models begin, and where the last one's end. ``base`` (models,):
-    what they start with otherwise, if they do not start neutral: gains are over that, and it stays where nothing gains.
+    ``starts`` (contexts + 1,): where each context's models begin, and where the last one's end.
     """
 
-    def __init__(self, starts: Integers, models: TrainedModels, base: Symbols | None = None) -> None:
+    def __init__(self, starts: Integers, models: TrainedModels) -> None:
         size = int(starts[-1])
-        self._base = np.zeros(size, np.uint8) if base is None else base
         cells = (len(starts) - 1) * ORDERS * models.block
         self._models = models
         self._code_lengths = CodeLengths(models)
-        self._prior = np.array([START, *models.seen], np.float64)
         self._ends = starts[1:]
         self._images = 0
         self._seen = np.zeros((FOLDS, size), np.float32)
@@ -113,16 +110,12 @@ class History:
         counted = [_Counted.of(models) for models in parts]
         for touched, seen, ones in counted:
             before = self._seen[:, touched].sum(axis=0)
-            predicted = self._probability(touched, self._ones[:, touched].sum(axis=0), before)
+            predicted = self._probability(self._ones[:, touched].sum(axis=0), before)
             known = before > 0
-            start_of_base, of_base = self._of_base(touched)
             cells = self._cells(touched, before)[known]
             self._voters += np.bincount(cells, minlength=len(self._voters))
             for start in range(1 + EVIDENCES):
-                is_other = known & (start > 0)
-                lengths = self._code_lengths(
-                    np.where(is_other, start, start_of_base), np.where(is_other, predicted, of_base), ones, seen
-                )
+                lengths = self._code_lengths(np.where(known, start, 0), predicted, ones, seen)
                 self._lengths[start, touched] += lengths
                 self._alike[start] += np.bincount(cells, lengths[known], minlength=len(self._voters))
         fold = self._images % FOLDS
@@ -139,18 +132,9 @@ class History:
         cells: Integers = (context * ORDERS + order) * bins + touched % bins
         return cells
 
-    def _of_base(self, touched: Integers) -> tuple[Integers, Integers]:
-        """As ``CodeLengths`` takes them: what models start with in the base, and the numbers of their probabilities."""
-        symbols = self._base[touched].astype(np.int64)
-        known = symbols - 1
-        return np.where(symbols > 0, 1 + known % EVIDENCES, 0), np.where(symbols > 0, known // EVIDENCES, 0)
-
-    def _probability(self, touched: Integers, ones: Floats, seen: Floats) -> Integers:
-        """The numbers of the probabilities nearest to the shares of ones, what the base has seen among them."""
-        start, p = self._of_base(touched)
-        prior = self._prior[start]
-        share = np.where(start > 0, self._models.probabilities[p] / 65536, 0.5)
-        return self._models.nearest((ones + prior * share) / (seen + prior))
+    def _probability(self, ones: Floats, seen: Floats) -> Integers:
+        """The numbers of the probabilities nearest to the shares of ones, START bits of evidence among them."""
+        return self._models.nearest((ones + START / 2) / (seen + START))
 
     def starts(self) -> Starts:
         """What the models of further images should start with."""
@@ -167,11 +151,11 @@ class History:
             best = lengths[1:].argmin(axis=0)
             gains[touched] = lengths[0] - lengths[1:].min(axis=0)
             paid = gains[touched] > 0
-            probability = self._probability(touched, ones.sum(axis=0), seen.sum(axis=0))
+            probability = self._probability(ones.sum(axis=0), seen.sum(axis=0))
             symbols[touched] = np.where(paid, _symbol(probability, best), 0)
             for fold in range(FOLDS):
                 others = seen.sum(axis=0) - seen[fold]
-                probability = self._probability(touched, ones.sum(axis=0) - ones[fold], others)
+                probability = self._probability(ones.sum(axis=0) - ones[fold], others)
                 folds[fold][touched] = np.where(paid & (others > 0), _symbol(probability, best), 0)
         return Starts(symbols, gains, folds)
 

@@ -70,6 +70,7 @@ def take_changes(sections: list[Section]) -> list[Section]:
             taken.append(section)
             continue
         require(section.coder in CHANGEABLE, "sections of this coder cannot be changed")
+        require(not taken or taken[-1].kind != 1, "bit models cannot be changed")
         require(bool(section.data and taken and not taken[-1].change), "a change of nothing, or without bytes")
         taken[-1] = replace(taken[-1], change=section.data)
     return taken

@@ -317,10 +317,6 @@ class ModelCode:
         """The bit model that two numbers stand for."""
         return (squash(self.slope * (2 * leaf - 31) // 2) << 16) + self.counts[count]
 
-    def numbers(self, model: int) -> tuple[int, int]:
-        """The numbers that a trained bit model stands for."""
-        return next((leaf, count) for leaf in range(32) for count in range(4) if self.model(leaf, count) == model)
-
     def read(self, modelled: Callable[[list[int], int], int], models: list[int]) -> int:
         """A trained bit model. Of the 129 models 2 say whether it is trained, the others are those of 7 bits."""
         digits = 1
@@ -366,8 +362,8 @@ SLOT = 8
 SLOT_CODE = ModelCode(124, (2, 6, 20, 60))
 
 
-def read_slots(data: bytes, slots: list[int], used: int, change: bytes = b"") -> Models:
-    """The trained bit models of the first `used` contexts, so many slots of them each, changed if there is a change."""
+def read_slots(data: bytes, slots: list[int], used: int) -> Models:
+    """The trained bit models of the first `used` contexts, so many slots of them each."""
     models = []
     for stream, count in zip(split_streams(data, len(slots))[:used], slots, strict=False):
         modelled = Decisions(stream).modelled
@@ -385,58 +381,7 @@ def read_slots(data: bytes, slots: list[int], used: int, change: bytes = b"") ->
             if trained:
                 found[i] = SLOT_CODE.read(modelled, of_models[i % SLOT])
         models.append(found)
-    if change:
-        ChangeOfSlots(change).apply(models)
     return models
-
-
-# Spec coding-tools/changes
-
-
-class ChangeOfSlots:
-    """Reads how trained bit models change, context by context."""
-
-    def __init__(self, change: bytes) -> None:
-        self.decisions = Decisions(change)
-        self.of_slots = [UNTRAINED] * 8
-        self.of_models = [[UNTRAINED] * 4 for _ in range(SLOT)]
-        self.tree, self.steps = [UNTRAINED] * 32, [UNTRAINED] * 64
-        self.counts = [[UNTRAINED] * 4 for _ in range(5)]
-
-    def apply(self, models: Models) -> None:
-        """Change the models of all contexts in place."""
-        modelled = self.decisions.modelled
-        for found in models:
-            before = 0
-            for first in range(0, len(found), SLOT):
-                trained = sum(found[i] != UNTRAINED for i in range(first, first + SLOT))
-                before = modelled(self.of_slots, 2 * min(3, trained) + before)
-                changed = 0
-                for i in range(SLOT if before else 0):
-                    known = found[first + i] != UNTRAINED
-                    if modelled(self.of_models[i], 2 * known + changed):
-                        changed = 1
-                        found[first + i] = self.changed(found[first + i])
-
-    def changed(self, model: int) -> int:
-        """What becomes of a bit model that changes."""
-        modelled = self.decisions.modelled
-        kind, leaf, count = 0, 1, 1
-        if model == UNTRAINED:
-            for _ in range(5):
-                leaf = 2 * leaf + modelled(self.tree, leaf)
-            leaf -= 32
-        else:
-            leaf, known = SLOT_CODE.numbers(model)
-            kind, steps = 1 + known, 0
-            while modelled(self.steps, steps):
-                steps += 1
-                require(steps < 64, "change of a bit model too long")
-            leaf += (steps + 1) // 2 if steps % 2 else -(steps // 2)
-            require(0 <= leaf < 32, "change of a bit model out of range")
-        for _ in range(2):
-            count = 2 * count + modelled(self.counts[kind], count)
-        return SLOT_CODE.model(leaf, count - 4)
 
 
 # Spec coding-tools/context-hashing

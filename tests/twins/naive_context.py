@@ -205,50 +205,6 @@ def code_table_change(coder: Coder, shape: tuple[int, int], change: Rows | None)
     return [[found.get((y, x), 0) for x in range(shape[1])] for y in range(shape[0])]
 
 
-def code_model_changes(
-    coder: Coder, tables: list[list[int]], nodes: int, goals: list[list[int]] | None
-) -> list[list[int]]:
-    """What counters start with instead: whether any of a block does, after how many of it are touched, and whether any
-    of the block before does; then each, after whether it is touched, and any of the block before it does."""
-    counting = Counting(coder)
-    result = []
-    for number, table in enumerate(tables):
-        found = list(table)
-        before = 0
-        for first in range(0, len(table), nodes):
-            block = table[first : first + nodes]
-            wanted = goals[number][first : first + nodes] if goals else [0] * len(block)
-            touched = min(3, sum(symbol > 0 for symbol in block))
-            before = counting.decide(int(any(wanted)), "block", touched, before)
-            changed = 0
-            for node, (symbol, goal) in enumerate(zip(block, wanted, strict=True)):
-                if before and counting.decide(int(goal > 0), "changes", node, symbol > 0, changed):
-                    changed = 1
-                    found[first + node] = _code_changed_symbol(counting, symbol, max(0, goal - 1))
-        result.append(found)
-    return result
-
-
-def _code_changed_symbol(counting: Counting, symbol: int, goal: int) -> int:
-    chance, experience = divmod(goal, 4)
-    known = divmod(symbol - 1, 4) if symbol else None
-    if known is None:
-        path = ""
-        for bit in f"{chance:05b}":
-            path += str(counting.decide(int(bit), "chance", path))
-        chance = int(path, 2)
-    else:
-        steps = chance - known[0]
-        steps = counting.count(2 * steps - 1 if steps > 0 else -2 * steps, 64, "steps")
-        chance = known[0] + (steps + 1) // 2 if steps % 2 else known[0] - steps // 2
-        if not 0 <= chance < 32:
-            raise BrokenError
-    path = ""
-    for bit in f"{experience:02b}":
-        path += str(counting.decide(int(bit), "experience", known and known[1], path))
-    return 1 + 4 * chance + int(path, 2)
-
-
 # Prediction.
 
 OWN = [

@@ -1,15 +1,16 @@
-"""Adapting a context model to a collection: by how much predictors, bit models and weights are to change."""
+"""Adapting a context model to a collection: by how much predictors and weights are to change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.coders.adapting import TRIED, MixingAdaptation, Weights, change_models, change_weights
+from sofc.coders.adapting import TRIED, MixingAdaptation, Weights, change_weights
 from sofc.coders.context.banks import USUAL_WEIGHT, EquationSums, sample_weights
 from sofc.coders.context.kernel import PLAIN_MODELS
 from sofc.coders.context.passes import Part, PassOfPlane, parts
@@ -19,11 +20,9 @@ from sofc.coders.network_section import network_tables, unpack_mixers
 from sofc.coders.plane_sections import PlaneSections, by_plane
 from sofc.coders.sparse_fit import fit_change
 from sofc.coders.training import Pass, Passes
-from sofc.coders.warm_up import by_fold
 from sofc.entropy.bit_models import Symbols
 from sofc.entropy.contexts import BLOCK
-from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols
-from sofc.entropy.priors import History
+from sofc.entropy.mixture import TRAINED, MixingState
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank
 
@@ -65,17 +64,16 @@ class PassOfModel(PassOfPlane):
     sections: PlaneSections
     to_come: int
 
-    @property
-    def base(self) -> Symbols:
-        """What the bit models of all contexts start with."""
-        contexts = len(self.plan.contexts)
-        return trained_symbols(self.sections.bit_models, self.plan.starts(contexts) * BLOCK, contexts)
+    @cached_property
+    def symbols(self) -> Symbols:
+        """What the bit models of the contexts in use start with."""
+        used = unpack_mixers(self.sections.weights, NETWORKS).contexts
+        return TRAINED.symbols(self.sections.bit_models, self.plan.starts(len(self.plan.contexts)) * BLOCK, used)
 
-    def size(self, part: Part, symbols: Symbols, weights: Weights) -> int:
-        """Bytes of a part, coded by bit models that start so and by weights that learn from it."""
+    def size(self, weights: Weights, part: Part) -> int:
+        """Bytes of a part, coded by weights that learn from it."""
         used, sets, _, network = unpack_mixers(self.sections.weights, NETWORKS)
-        known = int(self.plan.starts(used)[-1]) * BLOCK
-        state = MixingState.trained(used, TRAINED.states[symbols[:known]], weights, PLAIN_MODELS)
+        state = MixingState.trained(used, TRAINED.states[self.symbols], weights, PLAIN_MODELS)
         return self.code(part, sets, state, network)
 
 
@@ -99,10 +97,9 @@ class FitBank(PassOfModel):
         found = list(parts(everything))
         step = -(-len(found) // TRIED) or 1
         tried = [part for image in found[::step] for part in image]
-        symbols, weights = self.base, unpack_mixers(self.sections.weights, NETWORKS).weights
-        before, after = (
-            step * share * sum(one.size(part, symbols, weights.copy()) for part in tried) for one in (self, changed)
-        )
+        weights = unpack_mixers(self.sections.weights, NETWORKS).weights
+        each = step * share
+        before, after = (each * sum(one.size(weights.copy(), part) for part in tried) for one in (self, changed))
         return min(Fitted(b"", before), Fitted(change, after + len(change)), key=lambda one: one.cost)
 
     def _change(self, images: Sequence[list[Plane]], share: float) -> bytes:
@@ -134,24 +131,13 @@ def _groups(references: int) -> Integers:
 
 @dataclass(frozen=True)
 class Adapt(PassOfModel):
-    """Second pass: how bit models and weights of a plane change."""
+    """Second pass: how weights of a plane change."""
 
     def collect(self, images: Iterator[list[Plane]]) -> PlaneSections:
         """The changes of their sections."""
         everything = list(shifted(images, self.ranges))
         share = self.to_come / max(1, len(everything))
-        used, _, weights, network = unpack_mixers(self.sections.weights, NETWORKS)
-        ends = self.plan.starts(len(self.plan.contexts)) * BLOCK
-        history = History(ends[: used + 1], TRAINED, base=self.base[: ends[used]])
-        neutral = self.plan.neutral(used)
-        for image in parts(everything):
-            history.add([self.learned_models(part, neutral) for part in image])
-        starts, of_models = change_models(history.starts(), self.base, ends, share)
-        found = by_fold(parts(everything))
-
-        def code(weights: Weights, practised: tuple[int, Part]) -> int:
-            fold, part = practised
-            return self.size(part, starts[fold], weights)
-
+        contexts, _, weights, network = unpack_mixers(self.sections.weights, NETWORKS)
+        found = [part for image in parts(everything) for part in image]
         before = network_tables(network) if network.is_asked else []
-        return PlaneSections(b"", of_models, change_weights(weights, used, lambda: iter(found), code, share, before))
+        return PlaneSections(b"", b"", change_weights(weights, contexts, lambda: iter(found), self.size, share, before))

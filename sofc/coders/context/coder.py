@@ -18,7 +18,7 @@ from sofc.coders.network_section import unpack_mixers
 from sofc.coders.plane_sections import by_plane
 from sofc.entropy.binary import OK, Coding, Reader, Writer, written
 from sofc.entropy.contexts import BLOCK
-from sofc.entropy.mixture import TRAINED, MixingState, trained_symbols
+from sofc.entropy.mixture import TRAINED, MixingState
 from sofc.errors import FormatError, LimitError
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank
@@ -49,7 +49,7 @@ class ContextCoder(GridCoder[PlaneModel]):
             count += int(starts[used])
             if count > MAX_COUNTERS:
                 raise LimitError(f"a context model has more than {MAX_COUNTERS} bit models")
-            symbols = trained_symbols(own.bit_models, starts, used, change.bit_models)
+            symbols = TRAINED.symbols(own.bit_models, starts, used)
             state = MixingState.trained(used, TRAINED.states[symbols], weights, kernel.PLAIN_MODELS)
             models.append(PlaneModel(plan, sets, state, network))
         return cls(models)

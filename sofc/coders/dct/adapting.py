@@ -1,4 +1,4 @@
-"""Adapting a dct model to a collection: by how much its predictors, its bit models and its weights are to change."""
+"""Adapting a dct model to a collection: by how much its predictors and its weights are to change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sofc.coders.adapting import MixingAdaptation, Weights, change_models, change_weights
+from sofc.coders.adapting import MixingAdaptation, Weights, change_weights
 from sofc.coders.dct.coder import best_predictor
 from sofc.coders.dct.kernel_prediction import (
     EMPHASIS,
@@ -31,8 +31,7 @@ from sofc.coders.sparse_fit import fit_change
 from sofc.coders.training import Decoded, Pass, Passes
 from sofc.entropy.changes import pack_table_changes
 from sofc.entropy.contexts import BLOCK
-from sofc.entropy.mixture import TRAINED, trained_symbols
-from sofc.entropy.priors import FOLDS, History
+from sofc.entropy.mixture import TRAINED
 from sofc.jpeg.dct import SIZE
 from sofc.planes import Plane, PlaneRange
 
@@ -93,33 +92,18 @@ class Adapt:
         used, sets, weights, network = unpack_mixers(self.sections.weights, NETWORKS)
         plan, of_plan = self._fit(plan)
         ends = plan.starts(len(CONTEXTS)) * BLOCK
-        tables = used + 1  # the plain bit models, and those of each context
-        base = trained_symbols(self.sections.bit_models, ends, len(CONTEXTS) + 1)
-        history = History(ends[: tables + 1], TRAINED, base=base[: ends[tables]])
-        for component in self._components():
-            state = plan.neutral(used)
-            warm_up(ComponentModel(plan, 1, state), state, component)
-            history.add([state.mixture.models])
-        starts, of_models = change_models(history.starts(), base, ends, self.share)
+        models = TRAINED.states[TRAINED.symbols(self.sections.bit_models, ends, used + 1)]
 
-        def code(weights: Weights, practised: tuple[int, Packed]) -> int:
-            fold, packed = practised
-            component = self._component(packed)
-            state = state_of(used, TRAINED.states[starts[fold]], weights)
-            return warm_up(ComponentModel(plan, sets, state, network), state, component)
+        def code(weights: Weights, packed: Packed) -> int:
+            state = state_of(used, models.copy(), weights)
+            return warm_up(ComponentModel(plan, sets, state, network), state, unpack_component(packed, self.number))
 
         before = network_tables(network) if network.is_asked else []
-        of_weights = change_weights(weights, used, self._practised, code, self.share, before)
-        return PlaneSections(of_plan, of_models, of_weights)
-
-    def _practised(self) -> Iterator[tuple[int, Packed]]:
-        return ((turn % FOLDS, packed) for turn, packed in enumerate(self.images))
+        of_weights = change_weights(weights, used, lambda: iter(self.images), code, self.share, before)
+        return PlaneSections(of_plan, b"", of_weights)
 
     def _components(self) -> Iterator[Component]:
-        return map(self._component, self.images)
-
-    def _component(self, packed: Packed) -> Component:
-        return unpack_component(packed, self.number)
+        return (unpack_component(packed, self.number) for packed in self.images)
 
     def _fit(self, plan: ComponentPlan) -> tuple[ComponentPlan, bytes]:
         """The plan with its predictors changed, and the change."""

@@ -14,7 +14,7 @@ from sofc.coders.dct.terms import CONTEXTS
 from sofc.coders.network_section import Architecture, unpack_mixers
 from sofc.coders.plane_sections import PlaneSections
 from sofc.entropy.contexts import BLOCK
-from sofc.entropy.mixture import TRAINED, trained_symbols
+from sofc.entropy.mixture import TRAINED
 from sofc.entropy.tables import Field, code_tables, decode_tables
 from sofc.errors import FormatError
 from sofc.jpeg.dct import SIZE
@@ -53,5 +53,5 @@ def unpack_model(plan: ComponentPlan, own: PlaneSections, change: PlaneSections)
     used, sets, mixing, network = unpack_mixers(own.weights, NETWORKS, change.weights)
     if used > len(CONTEXTS):
         raise FormatError(f"a DCT model has at most {len(CONTEXTS)} contexts, not {used}")
-    symbols = trained_symbols(own.bit_models, plan.starts(len(CONTEXTS)) * BLOCK, used + 1, change.bit_models)
+    symbols = TRAINED.symbols(own.bit_models, plan.starts(len(CONTEXTS)) * BLOCK, used + 1)
     return ComponentModel(plan, sets, state_of(used, TRAINED.states[symbols], mixing), network)

@@ -153,7 +153,7 @@ def read_context_model(sections: list[Section], transform_planes: int) -> list[C
         used = read_mixing(plan, mixers)
         size = sum(SLOT << bits for bits in plan.slot_bits[:used])
         require(size <= MAX_BIT_MODELS, "too many adaptive bit models for this decoder")
-        plan.models = read_slots(models.data, [1 << bits for bits in plan.slot_bits], used, models.change)
+        plan.models = read_slots(models.data, [1 << bits for bits in plan.slot_bits], used)
         plan.contexts = plan.contexts[:used]
     return plans
 

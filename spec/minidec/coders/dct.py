@@ -74,7 +74,7 @@ def read_dct_model(sections: list[Section], transform_planes: int) -> list[DctPl
     for plan, models, mixers in zip(plans, sections[count : 2 * count], sections[2 * count :], strict=True):
         used, plan.sets, plan.mixer, plan.network = read_network_mixers(mixers.data, CONTEXTS, mixers.change, NETWORKS)
         slots = [PLAIN_SLOTS, *(1 << bits for bits in plan.slot_bits)]
-        plan.plain, *plan.models = read_slots(models.data, slots, used + 1, models.change)
+        plan.plain, *plan.models = read_slots(models.data, slots, used + 1)
     return plans
 
 
