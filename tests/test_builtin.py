@@ -287,6 +287,30 @@ def test_at_effort_1_small_images_have_no_chains() -> None:
     assert [model.transform for model in models[5]] == [CHAIN.id]
 
 
+@pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="codes whole images")
+@pytest.mark.parametrize(("side", "noise", "bits", "step"), [(16, 6, 8, 1), (24, 100, 12, 1), (16, 3, 8, 40)])
+def test_small_images_take_no_more_for_more_time(side: int, noise: float, bits: int, step: int) -> None:
+    """Effort 2 tries what 1 chose, and what tables of values and parts of an arrangement take to say counts."""
+    image = blobs(side, 2, noise, bits) // step * step
+    few = blobs(6, 1, 0)
+    for one in (image, np.concatenate([few, np.where(few > 90, 255, 0).astype(np.uint8)], axis=2)):
+        sizes = [len(sofc.encode(one, effort=effort, codebook=builtin_codebook)) for effort in (1, 2, 3)]
+        assert sizes == sorted(sizes, reverse=True)
+
+
+def blobs(side: int, components: int, noise: float, bits: int = 8) -> npt.NDArray[Any]:
+    """Six for each component, shape (side, side, components), samples up to 2**``bits`` - 1."""
+    random = np.random.default_rng(3)
+    planes = []
+    for _ in range(components):
+        drawn = [random.uniform(0, (side, side, side), 3) for _ in range(6)]
+        rows, columns = np.ogrid[:side, :side]
+        plane = sum(np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / (3 + r) ** 2) for y, x, r in drawn)
+        plane = (plane - plane.min()) / np.ptp(plane) * (2**bits - 20) + random.normal(0, noise, plane.shape)
+        planes.append(plane.clip(0, 2**bits - 1))
+    return np.stack(planes, axis=2).astype(np.uint8 if bits == 8 else np.uint16)
+
+
 def test_effort_3_tries_what_faster_efforts_have() -> None:
     """In full, beside the best that learns as it goes: whatever a piece says, nothing takes more than at effort 2."""
     image = smooth(200, 200)

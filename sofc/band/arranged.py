@@ -33,6 +33,7 @@ from sofc.band.selection import Selection
 from sofc.band.shown import Shown, show_origin
 from sofc.band.ways import Way
 from sofc.coders.raw import RawCoder
+from sofc.container.chunks import pack_numbers
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL
 from sofc.transforms.components import NONE
 
@@ -40,6 +41,8 @@ Coded = tuple[Arrangement, tuple[bytes, ...]]
 """An arrangement and the streams of its parts."""
 LEAST_SAMPLES = 256
 """To say the arrangement of fewer takes too many bytes."""
+PART_BYTES = 6
+"""What an arrangement takes to say of each part more, about."""
 MOST_AROUND = MOST_STEPS + 2
 """Of what stands around a view, so many entries at most are counted as its."""
 LEAST_ROOM = 16
@@ -109,7 +112,8 @@ class _Judged:
 
 
 def _estimate_parts(found: Found, selection: Selection, numbers: Mapped[bytes, int], judged: _Judged) -> float:
-    return sum(judged.size(part, selection.for_format(part.form.format, numbers)) for part in wholes_of(found))
+    sizes = [judged.size(part, selection.for_format(part.form.format, numbers)) for part in wholes_of(found)]
+    return sum(sizes) + PART_BYTES * (len(sizes) - 1)
 
 
 def _code(found: Found, selection: Selection, numbers: Mapped[bytes, int], judged: _Judged) -> Coded:
@@ -190,14 +194,15 @@ def _code_shown(
                 best = arrangement, streams
     assert best is not None, "there is always a way"
     form = view.form
-    raw_size = form.components * ((form.rows * form.width * form.bits + 7) // 8)
-    if _size(best) <= raw_size:
+    raw_size = (form.rows * form.width * form.bits + 7) // 8
+    if _size(best) <= form.components * (raw_size + len(pack_numbers([raw_size]))):
         return best
     raw = tuple(RawCoder().encode(list(view.planes), NONE.ranges(form.components, form.bits), form.image_rows))
     return Part(0, RAW_MODEL, Mapping.NONE, len(raw)), raw
 
 
 def _size(coded: Coded) -> int:
+    """Bytes of streams, and of what a chunk says of them: tables of values are streams more."""
     arrangement, streams = coded
     said = 0 if isinstance(arrangement, Part) else len(pack_arrangement(arrangement))
-    return said + sum(map(len, streams))
+    return said + len(pack_numbers(map(len, streams))) + sum(map(len, streams))

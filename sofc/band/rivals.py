@@ -61,9 +61,9 @@ class Rivals:
     def _below(self) -> Rivals | None:
         """Those of the lower effort whose models serve at this one, too, so that nothing takes more for more time."""
         effort = self._candidates.effort
-        if effort <= QUICK_EFFORT or effort == DEFAULT_EFFORT:
+        if effort in (*FASTEST, DEFAULT_EFFORT):
             return None
-        lower = DEFAULT_EFFORT if effort > DEFAULT_EFFORT else QUICK_EFFORT
+        lower = max(fixed for fixed in (*FASTEST, QUICK_EFFORT, DEFAULT_EFFORT) if fixed < effort)
         return Rivals(Candidates(self._codebook, self._candidates.coder, lower))
 
     def best(
@@ -132,10 +132,8 @@ class Rivals:
         trained = [rival for rival in rivals if rival.model >= FIRST_CODEBOOK_MODEL]
         if best not in trained and trained and least < FEW:
             return [best, _smallest(trained, image_rows)]
-        if self._candidates.effort <= QUICK_EFFORT and self._candidates.tries_everything:
-            # What the fastest effort chooses is coded in full here, too, so that nothing takes more.
-            fastest = self._fastest(sized)
-            return [fastest] if self._candidates.effort in FASTEST or fastest is best else [fastest, best]
+        if self._candidates.effort in FASTEST and self._candidates.tries_everything:
+            return [self._fastest(sized)]
         # In a piece, little is learned: what models of the collection learn as they go shows in full only.
         first = [] if self._candidates.tries_everything or best is rivals[0] else [rivals[0]]
         others = [rival for rival in rivals if self._effort_of(rival) not in (0, self._effort_of(best))]
