@@ -498,7 +498,13 @@ def test_networks_are_asked_for_where_they_can_be_hoped_for(monkeypatch: pytest.
     sizes = {}
     monkeypatch.setattr(driver, "mine", lambda *_: changed)
     monkeypatch.setattr(driver, "assemble", lambda _, __, trained, *___: "new" if trained == [anew] else "changed")
-    monkeypatch.setattr(driver, "coded_size", lambda held, codebook, effort: sizes[codebook] // 4 * len(held))
+    coders = []
+
+    def coded_size(held: Sequence[ImageSource], codebook: str, coder: str | None, effort: int) -> int:
+        coders.append(coder)
+        return sizes[codebook] // 4 * len(held)
+
+    monkeypatch.setattr(driver, "coded_size", coded_size)
     for of_new, expected in ((392, anew._replace(network_saves=8 / 400)), (396, changed), (404, changed)):
         sizes |= {"changed": 400, "new": of_new}
         assert driver._mined(collection, settings, outlook, 100, crew) == expected
@@ -512,6 +518,11 @@ def test_networks_are_asked_for_where_they_can_be_hoped_for(monkeypatch: pytest.
         sizes |= {"changed": 400, "new": of_new}
         assert driver._mined(collection, replace(settings, efforts=(5,)), None, 100, crew) == wanted
         assert driver._mined(collection, settings, None, 100, crew) == anew
+    assert {*coders} == {None}
+    # Of a coder that is named they are compared as they will be stored: without the built-in models of others.
+    monkeypatch.setattr(driver, "assemble", lambda _, __, trained, ___, general, ____: "all" if general else "new")
+    driver._mined(collection, replace(settings, coder=context, efforts=(5,)), None, 100, crew)
+    assert coders[-2:] == ["context", "context"]
     training.has_networks = False
     assert mine_anew(collection, settings, outlook, changed, crew) is None
 

@@ -188,8 +188,8 @@ def _mined(
     held = collection.held_out[::step]
 
     def coded(mined: Mined) -> int:
-        codebook = assemble("", [collection], [mined], "", True, settings.efforts)
-        function = partial(coded_size, codebook=codebook, effort=settings.judged_at)
+        codebook = assemble("", [collection], [mined], "", settings.coder is None, settings.efforts)
+        function = partial(coded_size, codebook=codebook, coder=settings.coder_name, effort=settings.judged_at)
         return sum(crew.map(f"{collection.kind}: with or without a network", function, files_of(held)))
 
     if outlook is None:
