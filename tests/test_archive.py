@@ -857,7 +857,8 @@ class _Outside(HTMLParser):
         self.text += data
 
 
-def test_the_report_is_one_page_without_outside_parts(tmp_path: Path) -> None:
+def test_the_report_is_one_page_without_outside_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sofc.archive.page.LEAST_SHARE", 0.1)
     evil = "<script>alert(1)<&script>.png"
     for number in range(20):
         put(tmp_path / "tree" / f"{number}.png", encoded(picture(number), "PNG"))
@@ -872,7 +873,7 @@ def test_the_report_is_one_page_without_outside_parts(tmp_path: Path) -> None:
     assert evil in found.text
     assert "22 files" in found.text
     assert "Packed, as images in them cannot be readcut.png" in found.text
-    assert found.text.index("PNG of various sizes") < found.text.index("other files")
+    assert found.text.index("PNG of various sizes") < found.text.index("1 kind of less than 10%other files: 1 file,")
     assert len(found.sources) >= 6
     for source in found.sources:
         kind, _, data = source.partition(",")

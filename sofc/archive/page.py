@@ -66,7 +66,8 @@ def page(
     least = LEAST_SHARE * sum(kind.stored for kind in summary.kinds)
     large = "".join(text for kind, text in shown if kind.stored >= least)
     small = [text for kind, text in shown if kind.stored < least]
-    others = f"<details><summary>{len(small)} kinds that take less than 1 %</summary>{''.join(small)}</details>"
+    heading = f"{_count(len(small), 'kind')} of less than {LEAST_SHARE:.0%}"
+    others = f"<details><summary>{heading}</summary>{''.join(small)}</details>"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(folder.name)}</title>'
         f"<style>{_STYLE}</style><h1>{escape(folder.name)}</h1>"
