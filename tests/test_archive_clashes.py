@@ -52,9 +52,11 @@ def test_where_names_are_told_apart_all_come_back(made: Path, tmp_path: Path) ->
 
 def test_a_folder_is_asked_with_the_names_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exists = Path.exists
-    folder_of = {"A": "a"}
+    folder_of = {"A": "a", TAKEN_APART: COMPOSED}
     monkeypatch.setattr(Path, "exists", lambda path: exists(path.with_name(folder_of.get(path.name, path.name))))
     with pytest.raises(UsageError, match="takes 'x/a' and 'x/A' for one name: restore to"):
         clashes.refuse_clashes(tmp_path, [b"x/a", b"x/b", b"x/A"])
+    with pytest.raises(UsageError, match="for one name: restore to"):
+        clashes.refuse_clashes(tmp_path, [COMPOSED.encode(), TAKEN_APART.encode()])
     clashes.refuse_clashes(tmp_path, [b"x/b", b"x/B", b"a", b"y/" + b"n" * 400, b"y/" + b"N" * 400])
     assert list(tmp_path.iterdir()) == []

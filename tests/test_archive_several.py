@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import io
+import re
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import sofc
 from sofc.archive import codebooks, kinds, plan, unit
@@ -16,6 +20,7 @@ from sofc.archive.making import Settings, archive
 from sofc.archive.plan import Stored, effort_of
 from sofc.archive.reading import UnitReader
 from sofc.archive.restoring import restore
+from sofc.cli.__main__ import main
 from sofc.container import schema
 from sofc.container.chunks import FILE_HEAD_SIZE
 from sofc.container.walker import bytes_of, walk
@@ -69,6 +74,25 @@ def test_small_images_of_packed_files_are_held(tmp_path: Path) -> None:
     held = codebooks._held(sources([tmp_path / "a.gz"])[2])
     assert held.path is None and held.array is not None
     assert np.array_equal(held.array, load(sources([tmp_path / "a.gz"])[2]).array)
+
+
+def test_images_of_which_a_file_says_more_are_not_held(tmp_path: Path) -> None:
+    """An array of 16 bits does not tell that they are 12."""
+    (tmp_path / "a.pgm").write_bytes(b"P5 4 4 4095\n" + bytes(range(0, 16)) * 2)
+    (source,) = sources([tmp_path / "a.pgm"])
+    assert codebooks._held(source) is source
+
+
+def test_the_report_shows_the_middle_one_of_several_images(tmp_path: Path) -> None:
+    """The first slice of a volume is dark."""
+    pages = [Image.new("L", (SIDE, SIDE), shade) for shade in (0, 255, 0)]
+    (tmp_path / "tree").mkdir()
+    pages[0].save(tmp_path / "tree" / "a.tif", save_all=True, append_images=pages[1:])
+    page = tmp_path / "report.html"
+    command = ["archive", tmp_path / "tree", "-o", tmp_path / "archive", "-e1", "-j1", "-q", "--report", page]
+    assert main([*map(str, command)]) == 0
+    (drawn,) = re.findall(r'<img alt="" title="a.tif" src="data:image/png;base64,([^"]*)"', page.read_text())
+    assert np.asarray(Image.open(io.BytesIO(base64.b64decode(drawn)))).min() == 255
 
 
 def test_a_codebook_is_mined_of_the_images_of_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

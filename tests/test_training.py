@@ -646,7 +646,7 @@ def test_models_for_the_lattice_serve_images_that_left_it(monkeypatch: pytest.Mo
     """What was JPEG data and was made brighter has blocks: the model that knows of these takes another transform."""
     images = [(photograph(k).astype(np.int64) * 9 // 8).clip(0, 255).astype(np.uint8) for k in range(4)]
     kind, base = Kind(3, 8), base_of(Kind(3, 8))
-    usage = builtin_usage([ImageSource(array=image) for image in images])
+    usage = builtin_usage([ImageSource(array=images[3])])
     (usual, _), *_ = adaptable(base, kind, usage)
     (other,) = moved(base, kind, usual)
     assert other.transform == usual.transform != LATTICE.id and other.sections != usual.sections
@@ -684,6 +684,8 @@ def test_of_three_images_one_tells_what_changes_save() -> None:
     assert (model.images, model.held_out) == (2, 1) and model.coded < model.builtin
     everything = train(images, name="few", for_images=50, held_out=0).codebook
     assert few.codebook.own_sections == everything.own_sections
+    (model,) = train(gray_images(3), name="new", efforts=[1]).report.models
+    assert (model.images, model.held_out) == (3, 0)
     assert split(4, 0.1) == [] and len(split(4, 0.1, 3)) == 1 and split(4, 0, 3) == []
 
 
