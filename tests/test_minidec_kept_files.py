@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import minidec
@@ -42,11 +43,15 @@ def restored(items: Sequence[Metadata], images: Sequence[np.ndarray], codebooks:
 
 def small(codebook: sofc.Codebook) -> Codebook:
     """A built-in codebook as minidec reads it."""
+    return _small(codebook.to_bytes())
 
+
+@cache
+def _small(data: bytes) -> Codebook:
     def based(number: int) -> Codebook:
         raise AssertionError(f"a built-in codebook that is based on that of number {number}")
 
-    return read_codebook(codebook.to_bytes(), based)
+    return read_codebook(data, based)
 
 
 # Wide samples become images of words only on the command line.
