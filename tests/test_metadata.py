@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 from test_imagefiles_medical import write_dicom
@@ -448,6 +448,8 @@ def test_hostile_items_leave_the_samples_alone() -> None:
         max_size=4,
     )
 )
+@example([Metadata(MetadataKind.PNG, "a", b"")])
+@example([Metadata(MetadataKind.PNG, "prvat", b"five letters name no chunk")])
 def test_any_items_can_be_put_back(items: list[Metadata]) -> None:
     assert np.array_equal(tifffile.imread(io.BytesIO(put_back(written(GRAY, "tiff"), "tiff", items))), GRAY)
     data = put_back(written(GRAY, "png"), "png", items)

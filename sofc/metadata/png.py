@@ -169,7 +169,8 @@ def _is_kept(kind: bytes, body: bytes, components: int) -> bool:
 
 def _is_free(kind: bytes) -> bool:
     """Whether a chunk is a program's own, and whoever does not know it may copy it (PNG, 5.4)."""
-    return kind.isalpha() and all(kind[place] & _PROPERTY for place in (0, 1, 3)) and kind not in _STRUCTURE
+    is_name = len(kind) == 4 and kind.isalpha()
+    return is_name and all(kind[place] & _PROPERTY for place in (0, 1, 3)) and kind not in _STRUCTURE
 
 
 def _written(item: Metadata, components: int) -> Iterator[bytes]:
