@@ -164,9 +164,8 @@ def stream(data: bytes) -> str:
     """The fields of a stream of a neutral model."""
     content, _, _ = only_stream(data)
     plane = shape.neutral_parameters(content[0])
-    mode = ("MED", "GAP", "none")[plane.mode]
     rows = [
-        ("0", hexadecimal(content[:1]), "v", f"{content[0]}: prediction {mode}, split {plane.split}"),
+        ("0", hexadecimal(content[:1]), "v", f"{content[0]}: split {plane.split}"),
         ("1", hexadecimal(content[1:5]), "range coder: start", "`code`"),
         ("5", hexadecimal(content[5:]), "range coder", "next bytes"),
     ]

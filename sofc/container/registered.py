@@ -8,8 +8,8 @@ from __future__ import annotations
 from sofc.container.records import CodebookReference
 
 REGISTERED = {
-    1: CodebookReference(bytes.fromhex("95c4436c4c8d4a3b33cd971f6009dc86"), "binary"),
-    2: CodebookReference(bytes.fromhex("c98dc782a55d8a8ed6740a6864ef03c8"), "common"),
-    3: CodebookReference(bytes.fromhex("676654716fec446b224e780d36a9af20"), "deep"),
+    1: CodebookReference(bytes.fromhex("fef9e01a6342b90b3f5771645800a4c0"), "binary"),
+    2: CodebookReference(bytes.fromhex("430f2c4c9cc11461a0afcec76a43f641"), "common"),
+    3: CodebookReference(bytes.fromhex("c2af8d9d87d51880008be9fdac83c151"), "deep"),
 }
 NUMBERS = {reference.id: number for number, reference in REGISTERED.items()}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter
-
 import naive
 import naive_context
 import numpy as np
@@ -14,21 +11,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from sofc.coders.shape import kernel_windows
-from sofc.coders.shape.detail_training import decisions
-from sofc.coders.shape.details import TRAINED, ContextModel, DetailModel, code_details, tables_of
+from sofc.coders.shape.details import DetailModel, code_details, magnitudes_of, sizes_of, split_for, starts_of
 from sofc.coders.shape.kernel_numbers import MODELS, coded
 from sofc.coders.shape.kernel_pairs import BROKEN, OK, Canvas, draw_pairs
-from sofc.coders.shape.kernel_predict import GAP, MED, NONE, Prediction, from_residuals, to_residuals
-from sofc.coders.shape.kernel_windows import EMPTY, Counts, Matches, Placed
+from sofc.coders.shape.kernel_predict import from_residuals, largest_residual, to_residuals
+from sofc.coders.shape.kernel_windows import EMPTY, Counts
 from sofc.coders.shape.parameters import ShapeModel, ShapeSet
-from sofc.coders.shape.placement import _choose, _list_matches, search_in, shape_pairs, single_pairs
+from sofc.coders.shape.placement import search_in, shape_pairs, single_pairs
 from sofc.entropy.binary import Reader, Writer
 from sofc.errors import FormatError
 from sofc.planes import PlaneRange
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
-
-PREDICTIONS = st.builds(Prediction, st.sampled_from([MED, GAP, NONE]), st.integers(0, 3))
 
 
 @st.composite
@@ -47,33 +41,23 @@ def ranges(draw):
     return PlaneRange(low, low + draw(st.sampled_from([1, 2, 255, 510, 4095, 65535, 131070])))
 
 
-@given(st.data(), ranges(), PREDICTIONS, st.integers(1, 9))
-def test_zigzag(data, span, prediction, image_rows):
+@given(st.data(), ranges(), st.integers(1, 9))
+def test_zigzag(data, span, image_rows):
     plane = data.draw(planes(low=span.low, high=span.high))
-    zigzag = to_residuals(plane, span, prediction, image_rows)
-    assert zigzag.tolist() == naive.to_zigzag(plane.tolist(), *span, image_rows, *prediction)
-    assert (from_residuals(zigzag, span, prediction, image_rows) == plane).all()
-    assert zigzag.min() >= 0 and zigzag.max() <= 2 * (span.high - span.low)
+    zigzag = to_residuals(plane, span, image_rows)
+    assert zigzag.tolist() == naive.to_zigzag(plane.tolist(), *span, image_rows)
+    assert (from_residuals(zigzag, span, image_rows) == plane).all()
+    assert zigzag.min() >= 0 and zigzag.max() <= largest_residual(span)
 
 
-@given(planes(high=520), ranges(), PREDICTIONS, st.integers(1, 9))
-def test_from_any_zigzag(zigzag, span, prediction, image_rows):
-    expected = naive.from_zigzag(zigzag.tolist(), *span, image_rows, *prediction)
+@given(planes(high=520), ranges(), st.integers(1, 9))
+def test_from_any_zigzag(zigzag, span, image_rows):
+    expected = naive.from_zigzag(zigzag.tolist(), *span, image_rows)
     if expected is None:
         with pytest.raises(FormatError):
-            from_residuals(zigzag, span, prediction, image_rows)
+            from_residuals(zigzag, span, image_rows)
     else:
-        assert from_residuals(zigzag, span, prediction, image_rows).tolist() == expected
-
-
-def test_gap_meets_every_level():
-    """Steep, deep planes: all bands of the slope and all levels of the energy."""
-    rng = np.random.default_rng(1)
-    for scale in (2, 10, 40, 200):
-        plane = (rng.integers(0, scale, (24, 24)) + 20 * np.arange(24)[:, None]).astype(np.int32)
-        for turned in (plane, np.ascontiguousarray(plane.T), np.ascontiguousarray(plane[::-1])):
-            zigzag = to_residuals(turned, PlaneRange(0, 1000), Prediction(GAP, 0), 24)
-            assert zigzag.tolist() == naive.to_zigzag(turned.tolist(), 0, 1000, 24, GAP, 0)
+        assert from_residuals(zigzag, span, image_rows).tolist() == expected
 
 
 HIGH = planes(8, 8, 0, 2)
@@ -133,63 +117,16 @@ def _model_for(plane, image_rows, limits, chosen):
 
 
 @given(HIGH, st.integers(1, 8), WINDOW_LIMITS, st.integers(0, (1 << 61) - 1))
-def test_shapes_found_placed_written_and_read(plane, image_rows, limits, chosen):
-    kept, model = _model_for(plane, image_rows, limits, chosen)
-    numbers = {window: number for number, window in enumerate(kept)}
-    matches = [match for match in naive.windows(plane.tolist(), image_rows, *limits) if match[2] in numbers]
-    # Windows of one place are met by width first; the order of the codebook then decides, raster order within a shape.
-    matches.sort(key=lambda match: (int(model.order[numbers[match[2]]]), match[0], match[1]))
-    expected = naive.pairs(plane.tolist(), naive.place(plane.tolist(), matches))
-    search = search_in(plane, image_rows, (model.shapes.max_rows, model.shapes.max_columns))
-    pairs = _choose(search, model, *_list_matches(search, model), 0, 0)
-    assert pairs.distances.tolist() == [distance for distance, _ in expected]
-    assert pairs.shapes.tolist() == [-one if isinstance(one, int) else numbers[one] + 1 for _, one in expected]
-    _check_drawn(plane, pairs, model, image_rows)
-    assert shape_pairs(plane, model, image_rows).bits <= pairs.bits
-
-
-@given(HIGH, st.integers(1, 8), WINDOW_LIMITS, st.integers(0, (1 << 61) - 1))
 def test_shapes_placed_from_sample_to_sample(plane, image_rows, limits, chosen):
     kept, model = _model_for(plane, image_rows, limits, chosen)
     numbers = {window: number for number, window in enumerate(kept)}
     matches = [match for match in naive.windows(plane.tolist(), image_rows, *limits) if match[2] in numbers]
     order = {window: int(model.order[number]) for window, number in numbers.items()}
     expected = naive.pairs(plane.tolist(), naive.cover(matches, order))
-    # A plane too wide to be small, of which the right part is empty.
-    wide = np.pad(plane, ((0, 0), (0, 70)))
-    pairs = shape_pairs(wide, model, image_rows)
+    pairs = shape_pairs(plane, model, image_rows)
+    assert pairs.distances.tolist() == [distance for distance, _ in expected]
     assert pairs.shapes.tolist() == [-one if isinstance(one, int) else numbers[one] + 1 for _, one in expected]
-
-
-@given(st.lists(planes(7, 7, 0, 1), min_size=1, max_size=3), st.integers(0, 2), st.integers(0, 2**32))
-def test_choose_matches(images, sweeps, seed):
-    rng = np.random.default_rng(seed)
-    banned, bounds, matches, costs = [], [0], [], []
-    for image in images:
-        found = list(naive.windows(image.tolist(), 7, 3, 3))
-        found = [found[index] for index in rng.permutation(len(found))[:12]]
-        price = rng.integers(-9, 5, len(found)).tolist()
-        banned += naive.cheapest(found, price, sweeps)
-        matches += found
-        costs += price
-        bounds.append(len(matches))
-    columns = [
-        (image * 7 + y, len(window), ((1 << len(window[0])) - 1) << x)
-        for image, (start, end) in enumerate(itertools.pairwise(bounds))
-        for y, x, window in matches[start:end]
-    ]
-    rows, heights, masks = np.ascontiguousarray(np.array(columns, np.int64).reshape(-1, 3).T)
-    found = Matches(np.array(bounds), 7, rows, heights, masks, -np.array(costs, np.int64))
-    result, chosen = np.zeros((2, len(matches)), np.uint8)
-    room = [Placed(np.zeros(50, np.int64), np.zeros(1, np.int64), np.zeros(7 * len(images), np.int64)) for _ in "ab"]
-    kernel_windows.choose_matches(found, sweeps, result, *room, chosen)
-    assert (result != 0).tolist() == banned
-    expected, start = [], 0
-    for end in bounds[1:]:
-        allowed = [match for number, match in enumerate(matches[start:end], start) if not banned[number]]
-        expected += naive.place([], allowed)
-        start = end
-    assert [match for match, taken in zip(matches, chosen, strict=True) if taken] == expected
+    _check_drawn(plane, pairs, model, image_rows)
 
 
 @given(planes(8, 8, 0, 9), st.integers(1, 8))
@@ -255,66 +192,58 @@ def test_numbers_too_long():
     assert MODELS == 12 * 64
 
 
-@given(st.lists(st.integers(0, 30), min_size=8, max_size=8), st.sampled_from([1, 2, 3]))
-def test_decisions_of_low_parts(counts, bits):
-    """What bit models are counted to see is what they see."""
-    counts = counts[: 1 << bits]
-    zeros, ones = decisions(np.array([counts], np.float64))
-    seen = Counter()
-
-    class Noting(naive_context.Counting):
-        def decide(self, bit, *name):
-            seen[name, bit] += 1
-            return super().decide(bit, *name)
-
-    coding = Noting(naive_context.Writer())
-    for low, count in enumerate(counts):
-        for _ in range(count):
-            naive.code_graded(coding, low, bits, 0)
-    assert zeros[0].tolist() == [seen[(0, slot), 0] for slot in range(1 << bits)]
-    assert ones[0].tolist() == [seen[(0, slot), 1] for slot in range(1 << bits)]
-
-
-@given(
-    planes(7, 7, 0, 300),
-    st.integers(0, 2),
-    st.booleans(),
-    st.lists(st.integers(-4000, 60000), max_size=5, unique=True),
-    st.sampled_from([(0, 0), (1, 3), (4, 90)]),
-    st.integers(1, 3),
-    st.integers(1, 9),
-    st.integers(0, 2**32),
-)
-def test_details(zigzag, reference_count, logarithmic, thresholds, bounds, phases, split, seed):
+@given(planes(7, 7, 0, 300), st.integers(0, 2), st.integers(1, 11), st.integers(0, 2**32))
+def test_details(zigzag, reference_count, split, seed):
     rng = np.random.default_rng(seed)
     references = [rng.integers(0, 100, zigzag.shape).astype(np.int32) for _ in range(reference_count)]
-    near, far = bounds if reference_count else (0, 0)
     weights = rng.integers(-20, 90, 6 + 5 * reference_count).astype(np.int32)
-    thresholds = sorted(thresholds)
-    contexts = ContextModel(logarithmic, weights, np.array(thresholds, np.int32), near, far, phases)
-    symbols = (rng.integers(0, 129, contexts.tables << split) * (rng.random(contexts.tables << split) < 0.5)).astype(
-        np.uint8
-    )
-    detail = DetailModel(split, contexts, symbols)
+    detail = DetailModel(split, weights)
     others = [reference.tolist() for reference in references]
-    common = (logarithmic, weights.tolist(), thresholds, near, far, phases)
     twin = naive_context.Writer()
     coding = naive_context.Counting(twin)
-    for slot, model in enumerate(TRAINED.states[symbols].tolist()):
+    last = detail.thresholds.size + 1
+    for slot, model in enumerate(starts_of(split).tolist()):
         coding.models[divmod(slot, 1 << split)] = model >> 10, model % 1024
-    quiet = tables_of(zigzag, contexts, references)
     for y, x in np.ndindex(zigzag.shape):
-        table = naive.table_of(zigzag.tolist(), others, y, x, *common)
-        assert quiet[y, x] == table
-        table = table if zigzag[y, x] < 1 << split else contexts.tables - 1
+        table = last
+        if zigzag[y, x] < 1 << split:
+            table = naive.table_of(zigzag.tolist(), others, y, x, weights.tolist(), split)
         naive.code_graded(coding, int(zigzag[y, x]) % (1 << split), split, table)
     writer = Writer((2 + 2 * split) * zigzag.size + 64)
-    code_details(writer, zigzag.copy(), detail, references)
+    known = [magnitudes_of(one) for one in references]
+    magnitudes = code_details(writer, zigzag.copy(), detail, known)
+    assert (magnitudes == magnitudes_of(zigzag)).all()
     data = writer.written()
     assert data == twin.finish()
     decoded = zigzag >> split << split
-    code_details(Reader(data), decoded, detail, references)
+    assert (code_details(Reader(data), decoded, detail, known) == magnitudes).all()
     assert (decoded == zigzag).all()
     if writer.stream.coder[3] > 0:
         with pytest.raises(FormatError):
-            code_details(Writer(0), zigzag.copy(), detail, references)
+            code_details(Writer(0), zigzag.copy(), detail, known)
+
+
+def test_split():
+    """A thousandth of the residuals may have more bits."""
+    zigzag = np.array([[0] * 500 + [5] * 499 + [1 << 17]], np.int32)
+    sizes = sizes_of(zigzag)
+    assert sizes[[0, 3, 18]].tolist() == [500, 499, 1] and sizes.sum() == 1000
+    assert split_for(sizes) == 3
+    assert split_for(sizes_of(zigzag[:, 1:])) == 11
+    assert split_for(sizes_of(np.zeros((2, 2), np.int32))) == 1
+
+
+@pytest.mark.parametrize("split", range(1, 12))
+def test_starts(split):
+    """As a geometric distribution with the mean of each level has it, but for the least probability."""
+    step = 1 if split < 8 else 2
+    halves = range(step, 2 * split + 2 + step, step)
+    means = [1 / 8, *((1 + half % 2 / 2) * 2 ** (half // 2) - 1 for half in halves), 2**split]
+    tables = starts_of(split).reshape(len(means), -1)
+    assert len(tables) == DetailModel(split, np.zeros(6, np.int32)).thresholds.size + 2 and (tables & 1023 == 6).all()
+    for mean, table in zip(means, tables.tolist(), strict=True):
+        fall = mean / (mean + 1)
+        for length in range(split):
+            least = 2**length // 2
+            expected = max(20000 / 65536, fall ** max(1, least))
+            assert abs((table[least] >> 16) / 65536 - expected) < 0.002

@@ -29,103 +29,42 @@ def _med(at: Callable[[int, int], int], y: int, x: int) -> int:
     return sorted((west, north, west + north - corner))[1]
 
 
-def _gap(at: Callable[[int, int], int], y: int, x: int, width: int, shift: int, last: int) -> tuple[int, int]:
-    if y == 0:
-        w = at(0, x - 1) if x else 0
-        ww = at(0, x - 2) if x > 1 else w
-        n = nw = ne = nn = nne = w
-    else:
-        n = at(y - 1, x)
-        w = at(y, x - 1) if x else n
-        ww = at(y, x - 2) if x > 1 else w
-        nw = at(y - 1, x - 1) if x else n
-        ne = at(y - 1, x + 1) if x + 1 < width else n
-        nn = at(y - 2, x) if y > 1 else n
-        nne = at(y - 2, x + 1) if y > 1 and x + 1 < width else ne
-    across = abs(w - ww) + abs(n - nw) + abs(n - ne)
-    down = abs(w - nw) + abs(n - nn) + abs(ne - nne)
-    slope = (down - across) >> shift
-    middle = 8 * (w + n) + 4 * (ne - nw)
-    bands = [
-        (lambda d: d > 80, 16 * w),
-        (lambda d: d < -80, 16 * n),
-        (lambda d: d > 32, (middle + 16 * w) // 2),
-        (lambda d: d < -32, (middle + 16 * n) // 2),
-        (lambda d: d > 8, (3 * middle + 16 * w) // 4),
-        (lambda d: d < -8, (3 * middle + 16 * n) // 4),
-        (lambda d: True, middle),
-    ]
-    predicted = next(value for holds, value in bands if holds(slope))
-    seen = (n, w, nw, ne, nn, ww, 2 * n - nn, 2 * w - ww)
-    texture = sum(1 << bit for bit, value in enumerate(seen) if 16 * value < predicted)
-    energy = (across + down + 2 * abs(last)) >> shift
-    level = sum(energy > bound for bound in (5, 15, 25, 42, 60, 85, 140))
-    return predicted, 256 * level + texture
-
-
-def _walk(
-    rows: int,
-    width: int,
-    low: int,
-    high: int,
-    image_rows: int,
-    mode: int,
-    shift: int,
-    plane: Rows,
-    step: Callable[[int, int, int], int],
-) -> bool:
+def _walk(plane: Rows, low: int, high: int, image_rows: int, step: Callable[[int, int, int], int]) -> bool:
     """Predict sample after sample; ``step(y, x, predicted)`` gives the sample. False where one leaves its range."""
-    for y in range(rows):
+    for y, row in enumerate(plane):
         top = y - y % image_rows
-        if y == top:
-            sums, counts = [0] * 2048, [0] * 2048
-        last = 0
 
         def at(row: int, column: int, top: int = top) -> int:
             return plane[top + row][column]
 
-        for x in range(width):
-            if mode == 2:
-                sample = step(y, x, low)
-            elif mode == 0:
-                sample = step(y, x, min(max(_med(at, y - top, x), low), high))
-            else:
-                wide, context = _gap(at, y - top, x, width, shift, last)
-                corrected = wide + (16 * sums[context] // counts[context] if counts[context] else 0)
-                sample = step(y, x, min(max((corrected + 8) // 16, low), high))
-                last = sample - (wide + 8) // 16
-                sums[context] += last
-                counts[context] += 1
-                if counts[context] == 128:
-                    counts[context] = 64
-                    sums[context] //= 2
+        for x in range(len(row)):
+            predicted = low if high - low == 1 else min(max(_med(at, y - top, x), low), high)
+            sample = step(y, x, predicted)
             if not low <= sample <= high:
                 return False
-            plane[y][x] = sample
+            row[x] = sample
     return True
 
 
-def to_zigzag(plane: Rows, low: int, high: int, image_rows: int, mode: int, shift: int) -> Rows:
-    rows, width = len(plane), len(plane[0])
-    zigzag = [[0] * width for _ in range(rows)]
+def to_zigzag(plane: Rows, low: int, high: int, image_rows: int) -> Rows:
+    zigzag = [[0] * len(row) for row in plane]
 
     def step(y: int, x: int, predicted: int) -> int:
         error = plane[y][x] - predicted
-        zigzag[y][x] = error if mode == 2 else _zigzag(error)
+        zigzag[y][x] = error if high - low == 1 else _zigzag(error)
         return plane[y][x]
 
-    _walk(rows, width, low, high, image_rows, mode, shift, [list(row) for row in plane], step)
+    _walk([list(row) for row in plane], low, high, image_rows, step)
     return zigzag
 
 
-def from_zigzag(zigzag: Rows, low: int, high: int, image_rows: int, mode: int, shift: int) -> Rows | None:
-    rows, width = len(zigzag), len(zigzag[0])
-    plane = [[0] * width for _ in range(rows)]
+def from_zigzag(zigzag: Rows, low: int, high: int, image_rows: int) -> Rows | None:
+    plane = [[0] * len(row) for row in zigzag]
 
     def step(y: int, x: int, predicted: int) -> int:
-        return predicted + (zigzag[y][x] if mode == 2 else _unzigzag(zigzag[y][x]))
+        return predicted + (zigzag[y][x] if high - low == 1 else _unzigzag(zigzag[y][x]))
 
-    return plane if _walk(rows, width, low, high, image_rows, mode, shift, plane, step) else None
+    return plane if _walk(plane, low, high, image_rows, step) else None
 
 
 # Windows.
@@ -226,75 +165,24 @@ def code_graded(counting: Counting, value: int, bits: int, table: int) -> None:
 # Contexts.
 
 
-def magnitude(value: int, logarithmic: bool) -> int:
-    if not logarithmic:
-        return min(value, 4095)
+def magnitude(value: int) -> int:
     octave = (value + 1).bit_length() - 1
     return 16 * octave + (16 * (value + 1) - (16 << octave)) // (1 << octave)
 
 
-def residual_class(value: int, near: int, far: int) -> int:
-    if value == 0:
-        return 0
-    return 1 + value % 2 + 2 * (value > near) + 2 * (value > far)
-
-
-def table_of(
-    zigzag: Rows,
-    references: Sequence[Rows],
-    y: int,
-    x: int,
-    logarithmic: bool,
-    weights: Sequence[int],
-    thresholds: Sequence[int],
-    near: int,
-    far: int,
-    phases: int,
-) -> int:
-    """The table of a sample at (y, x) whose high part is zero."""
+def table_of(zigzag: Rows, references: Sequence[Rows], y: int, x: int, weights: Sequence[int], split: int) -> int:
+    """The table of a sample at (y, x) whose high part is zero: how many levels its activity, in 1/128, has reached."""
 
     def at(plane: Rows, dy: int, dx: int) -> int:
         inside = 0 <= y + dy < len(plane) and 0 <= x + dx < len(plane[0])
-        return magnitude(plane[y + dy][x + dx], logarithmic) if inside else 0
+        return magnitude(plane[y + dy][x + dx]) if inside else 0
 
     own = [at(zigzag, *step) for step in ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))]
     others = [at(plane, *step) for plane in references for step in ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))]
     activity = sum(weight * value for weight, value in zip(weights, own + others, strict=True))
-    level = sum(threshold <= activity for threshold in thresholds)
-    classes = 7 if far else 1
-    number = residual_class(references[0][y][x], near, far) if far else 0
-    return (level * classes + number) * phases + x % phases
-
-
-def cheapest(matches: Sequence[tuple[int, int, Window]], costs: Sequence[int], sweeps: int) -> list[bool]:
-    """Which matches of one image are banned: those without which the others, placed in their order, cost less."""
-    banned = [False] * len(matches)
-
-    def placed() -> list[int]:
-        covered: set[tuple[int, int]] = set()
-        taken = []
-        for index, (y, x, window) in enumerate(matches):
-            cells = {(y + i, x + j) for i in range(len(window)) for j in range(len(window[0]))}
-            if not banned[index] and not cells & covered:
-                covered |= cells
-                taken.append(index)
-        return taken
-
-    best = placed()
-    for _ in range(sweeps):
-        gained, position = False, 0
-        while position < len(best):
-            index = best[position]
-            banned[index] = True
-            other = placed()
-            if sum(costs[k] for k in other) < sum(costs[k] for k in best):
-                best, gained = other, True
-            else:
-                banned[index] = False
-                position += 1
-        if not gained:
-            break
-    return banned
+    # Levels are half an octave of residuals, from eight bits on an octave, and so is the lowest one in half.
+    halves = 2 if split > 7 else 1
+    return sum(activity >= 512 * halves + 1024 * place for place in range(2 * split + 2) if place % halves == 0)
 
 
 # JPEG scans (ITU-T T.81, annex F).

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sofc.coders.base import Descriptor, KernelUse, later
 from sofc.coders.kinds import Kind
-from sofc.coders.shape import kernel_details, kernel_windows
+from sofc.coders.shape import kernel_windows
 from sofc.coders.shape.coder import ShapeCoder
+from sofc.coders.shape.kernel_details import code_details
 from sofc.coders.shape.kernel_numbers import code_numbers
 from sofc.coders.shape.kernel_pairs import draw_pairs
 from sofc.coders.shape.kernel_predict import code_plane
@@ -19,10 +20,9 @@ def _transforms(kind: Kind) -> tuple[Transform, ...]:
     return (PAPERS if kind.components == PAPERS.components else NONE,)
 
 
-_PLACING: list[KernelUse] = [kernel_windows.cover_plane, kernel_windows.list_matches, kernel_windows.choose_matches]
 _KERNELS: list[list[KernelUse]] = [
-    [kernel_details.code_details, kernel_details.fill_tables, kernel_details.fill_magnitudes, code_numbers],
-    [*_PLACING, kernel_windows.fill_masks, kernel_windows.hash_shapes, kernel_windows.insert_keys],
+    [code_details, code_numbers],
+    [kernel_windows.cover_plane, kernel_windows.fill_masks, kernel_windows.hash_shapes, kernel_windows.insert_keys],
     [draw_pairs],
     [code_plane],
 ]

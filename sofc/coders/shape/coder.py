@@ -21,7 +21,7 @@ class ShapeCoder(NamedCoder):
 
     def __init__(self, parameters: Sequence[PlaneParameters]) -> None:
         for number, plane in enumerate(parameters):
-            if plane.detail and plane.detail.contexts.references > number:
+            if plane.detail and plane.detail.references > number:
                 raise FormatError(f"plane {number} of a shape codebook refers to more planes than come before it")
         self.parameters = tuple(parameters)
 
@@ -45,8 +45,8 @@ class ShapeCoder(NamedCoder):
         """What ``encode`` does, with the parts of each stream; ``use_shapes`` as in ``choose_pairs``."""
         encoded: list[EncodedPlane] = []
         for plane, span, parameters in zip(planes, ranges, self.parameters, strict=True):
-            references = [before.zigzag for before in reversed(encoded)]
-            zigzag = to_residuals(plane, span, parameters.prediction, image_rows)
+            references = [before.magnitudes for before in reversed(encoded)]
+            zigzag = to_residuals(plane, span, image_rows)
             encoded.append(encode_zigzag(zigzag, parameters, references, image_rows, use_shapes))
         return encoded
 
@@ -59,7 +59,7 @@ class ShapeCoder(NamedCoder):
         planes: list[Plane] = []
         before: list[Plane] = []
         for stream, span, parameters in zip(streams, ranges, self.parameters, strict=True):
-            plane, zigzag = decode_plane(stream, span, parameters, before, (rows, width), image_rows)
+            plane, magnitudes = decode_plane(stream, span, parameters, before, (rows, width), image_rows)
             planes.append(plane)
-            before.insert(0, zigzag)
+            before.insert(0, magnitudes)
         return planes

@@ -10,10 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.shape import kernel_details as kernel
-from sofc.coders.shape.kernel_details import Classes, Layer, Neighbourhood
 from sofc.entropy.binary import OK, Coding
-from sofc.entropy.bit_models import Symbols, TrainedModels
-from sofc.entropy.mixture import PROBABILITIES
 from sofc.errors import FormatError
 from sofc.planes import Plane
 
@@ -23,28 +20,26 @@ REFERENCE_PLACES = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
 """The same in each plane coded before."""
 
 MAX_RESIDUAL = (1 << 18) - 1
-LINEAR_CAP = 4095
-CLASSES = 7
-
-TRAINED = TrainedModels(PROBABILITIES, 1)
-"""What the bit models of a codebook may start with."""
+MAX_SPLIT, MAX_WEIGHT = 11, 1 << 10
+HALF_OCTAVE = 1024
+"""Activity of half an octave: 8 sixteenths of an octave times 128."""
+LEAST, SEEN = 20000, 6
+"""Bit models start as if they had seen SEEN bits, at a probability of at least LEAST, in 1/65536: edges in quiet places
+are far larger than residuals there are usually. Fashion-MNIST's images, one by one, take 6 % more with all neutral."""
+IN_SHAPE_LAYER = 0.001
+"""Samples that are left to the shape layer, at most: there one costs some 16 bits."""
 
 
 @dataclass(frozen=True, eq=False)
-class ContextModel:
-    """Which table codes a sample's low part.
+class DetailModel:
+    """How the low ``split`` bits of each residual are coded.
 
     ``weights`` (int32): of OWN_PLACES, then of REFERENCE_PLACES for each of ``references`` planes coded before, the
-    nearest first; ``thresholds`` (int32, rising) cut the weighted sum of magnitudes, the activity, into levels.
-    ``near`` and ``far`` bound the classes of the nearest reference's residual; ``far`` 0 means no classes.
+    nearest first, in 1/128: the weighted sum of magnitudes is the activity.
     """
 
-    logarithmic: bool
+    split: int
     weights: npt.NDArray[np.int32]
-    thresholds: npt.NDArray[np.int32]
-    near: int = 0
-    far: int = 0
-    phases: int = 1
 
     @property
     def references(self) -> int:
@@ -52,51 +47,61 @@ class ContextModel:
         return (self.weights.size - len(OWN_PLACES)) // len(REFERENCE_PLACES)
 
     @property
-    def levels(self) -> int:
-        """Levels of activity."""
-        return self.thresholds.size + 1
-
-    @property
-    def classes(self) -> int:
-        """Classes of the nearest reference's residual."""
-        return CLASSES if self.far else 1
-
-    @property
-    def tables(self) -> int:
-        """Number of tables of bit models, with the one for samples whose high part is not zero."""
-        return self.levels * self.classes * self.phases + 1
-
-
-@dataclass(frozen=True, eq=False)
-class DetailModel:
-    """The low ``split`` bits of each residual; ``symbols``: what their bit models start with, 2**split for each
-    table, as ``TRAINED`` numbers it."""
-
-    split: int
-    contexts: ContextModel
-    symbols: Symbols
+    def thresholds(self) -> npt.NDArray[np.int32]:
+        """Activities, rising, that cut samples into levels: half an octave of residuals each, one from 8 bits on."""
+        step = 1 if self.split < 8 else 2
+        return (HALF_OCTAVE * np.arange(0, 2 * self.split + 2, step) + HALF_OCTAVE * step // 2).astype(np.int32)
 
 
 @cache
-def magnitude_scale(logarithmic: bool) -> npt.NDArray[np.int32]:
-    """The magnitude of each residual in zigzag order up to MAX_RESIDUAL.
+def starts_of(split: int) -> npt.NDArray[np.uint32]:
+    """What the bit models of all tables start with, 2**split each: low parts are to fall geometrically, of a level from
+    what it is to expect."""
+    step = 1 if split < 8 else 2
+    # Means in 256ths; between two octaves on a straight line, and an eighth for the quietest level.
+    means = [((2 + level % 2) << (7 + level // 2)) - 256 for level in range(step, 2 * split + 2 + step, step)]
+    chances = np.concatenate([_falling(mean, split) for mean in [32, *means, 256 << split]])
+    return np.asarray(np.maximum(chances, LEAST) << 16 | SEEN, np.uint32)
 
-    Linear: the residual, at most LINEAR_CAP. Logarithmic: 16 log2(1 + residual), straight between powers of two.
-    """
+
+def _falling(mean: int, split: int) -> npt.NDArray[np.int64]:
+    """The probabilities of low parts' bit models (2**split,) that fall by the factor mean / (mean + 256)."""
+    # Of any low part it is as probable that there is 1 more, 2 more, 4 more.
+    more = [65536 * mean // (mean + 256)]
+    for _ in range(split - 1):
+        more.append(more[-1] ** 2 >> 16)
+    p = np.full(1 << split, more[0], np.int64)
+    for place, probability in enumerate(more[: split - 1]):
+        p[1 << place] = probability
+        for digits in range(place + 2, split + 1):
+            node, highest = 1 << (digits - 2 - place), 1 << (digits - 1)
+            p[highest + node : highest + 2 * node] = 65536 * probability // (65536 + probability)
+    return p
+
+
+def split_for(sizes: npt.NDArray[np.int64]) -> int:
+    """The split that leaves few samples to the shape layer, where so many residuals have no bits, one bit and so on."""
+    ordinary = np.searchsorted(np.cumsum(sizes), (1 - IN_SHAPE_LAYER) * int(sizes.sum()))
+    return min(MAX_SPLIT, max(1, int(ordinary)))
+
+
+def sizes_of(zigzag: Plane) -> npt.NDArray[np.int64]:
+    """How many residuals of a plane have no bits, one bit and so on, (32,)."""
+    return np.bincount(np.frexp(zigzag.ravel())[1], minlength=32)
+
+
+@cache
+def magnitude_scale() -> npt.NDArray[np.int32]:
+    """The magnitude of each residual in zigzag order up to MAX_RESIDUAL: 16 log2(1 + residual), straight between powers
+    of two."""
     values = np.arange(MAX_RESIDUAL + 1)
-    if not logarithmic:
-        return np.minimum(values, LINEAR_CAP).astype(np.int32)
     octaves = np.frexp(values + 1.0)[1] - 1
-    scale = 16 * octaves + ((16 * (values + 1 - (1 << octaves))) >> octaves)
-    return np.asarray(scale, np.int32)
+    return np.asarray(16 * octaves + ((16 * (values + 1 - (1 << octaves))) >> octaves), np.int32)
 
 
-def magnitudes_of(zigzag: Plane, logarithmic: bool) -> Plane:
+def magnitudes_of(zigzag: Plane) -> Plane:
     """Magnitudes of a plane's residuals with zeros around."""
-    rows, width = zigzag.shape
-    magnitudes = np.zeros((rows + kernel.TOP + kernel.BOTTOM, width + 2 * kernel.SIDE), np.int32)
-    kernel.fill_magnitudes(zigzag, magnitude_scale(logarithmic), magnitudes)
-    return magnitudes
+    return np.pad(magnitude_scale()[zigzag], ((kernel.TOP, kernel.BOTTOM), (kernel.SIDE, kernel.SIDE)))
 
 
 def moved(magnitudes: Plane, down: int, right: int) -> Plane:
@@ -106,42 +111,17 @@ def moved(magnitudes: Plane, down: int, right: int) -> Plane:
     return magnitudes[top : top + rows, left : left + width]
 
 
-def neighbourhood_of(zigzag: Plane, contexts: ContextModel, references: Sequence[Plane]) -> Neighbourhood:
-    """What levels follow from; ``references`` are residuals of planes coded before, the nearest first."""
-    own, others = contexts.weights[: len(OWN_PLACES)], contexts.weights[len(OWN_PLACES) :]
+def code_details(coding: Coding, zigzag: Plane, detail: DetailModel, references: Sequence[Plane]) -> Plane:
+    """Write the low parts, or add them to ``zigzag``, which then holds the high parts in their place. Returns the
+    plane's padded magnitudes; ``references``: those of planes coded before, the nearest first. Raises FormatError."""
     activity = np.zeros(zigzag.shape, np.int32)
-    parts = others.reshape(-1, len(REFERENCE_PLACES))
-    for weights, reference in zip(parts, references[: contexts.references], strict=True):
-        magnitudes = magnitudes_of(reference, contexts.logarithmic)
+    others = detail.weights[len(OWN_PLACES) :].reshape(-1, len(REFERENCE_PLACES))
+    for weights, reference in zip(others, references[: detail.references], strict=True):
         for weight, place in zip(weights, REFERENCE_PLACES, strict=True):
-            activity += weight * moved(magnitudes, *place)
-    own = np.ascontiguousarray(own)
-    return Neighbourhood(magnitudes_of(zigzag, contexts.logarithmic), own, activity, contexts.thresholds)
-
-
-def classes_of(contexts: ContextModel, references: Sequence[Plane]) -> Classes:
-    """What classes follow from, and phases."""
-    reference = references[0] if contexts.classes > 1 else np.zeros((0, 0), np.int32)
-    return Classes(reference, contexts.near, contexts.far, contexts.classes, contexts.phases)
-
-
-def tables_of(zigzag: Plane, contexts: ContextModel, references: Sequence[Plane]) -> Plane:
-    """The table of each sample, as if all high parts were zero."""
-    numbers = np.empty(zigzag.shape, np.int32)
-    kernel.fill_tables(neighbourhood_of(zigzag, contexts, references), classes_of(contexts, references), numbers)
-    return numbers
-
-
-def code_details(coding: Coding, zigzag: Plane, detail: DetailModel, references: Sequence[Plane]) -> None:
-    """Write the low parts, or add them to ``zigzag``, which then holds the high parts in their place. Raises
-    FormatError."""
-    contexts = detail.contexts
-    layer = Layer(
-        neighbourhood_of(zigzag, contexts, references),
-        magnitude_scale(contexts.logarithmic),
-        classes_of(contexts, references),
-        detail.split,
-        TRAINED.states[detail.symbols],
-    )
+            activity += weight * moved(reference, *place)
+    magnitudes = np.zeros((len(zigzag) + kernel.TOP + kernel.BOTTOM, zigzag.shape[1] + 2 * kernel.SIDE), np.int32)
+    around = kernel.Neighbourhood(magnitudes, detail.weights, activity, detail.thresholds)
+    layer = kernel.Layer(around, magnitude_scale(), detail.split, starts_of(detail.split).copy())
     if kernel.code_details(coding.encodes, zigzag, layer, coding.stream) != OK:
         raise FormatError("the detail layer of a shape stream is damaged")
+    return magnitudes

@@ -26,9 +26,6 @@ COLUMN_1, COLUMN_2 = 1664525, 69069
 EMPTY = -1
 """In place of a key or a number: none."""
 
-SMALL_ROWS, SMALL_COLUMNS = 64, 62
-"""Largest images of which placements are improved: a word has a bit for each column."""
-
 
 class Shapes(NamedTuple):
     """Patterns of samples."""
@@ -276,28 +273,6 @@ def _holds(search: Search, y: int, x: int, shapes: Shapes, shape: int) -> bool:
     return True
 
 
-@kernel
-def list_matches(
-    search: Search, shapes: Shapes, table: KeyTable, found: Vector[np.int64], places: Vector[np.int64]
-) -> int:
-    """Number and place (y * width + x) of all matches of shapes.
-
-    Returns how many there are, which may be more than fit; no more than fit are written.
-    """
-    count = 0
-    for y in range(search.plane.shape[0]):
-        for x in range(search.plane.shape[1]):
-            for index in range(_list_windows(search, y, x, MAX_SIDE)):
-                key = int(search.windows.keys[index])
-                slot = _slot(table.keys, key)
-                if table.keys[slot] == key and _holds(search, y, x, shapes, int(table.numbers[slot])):
-                    if count < found.size:
-                        found[count] = table.numbers[slot]
-                        places[count] = y * search.plane.shape[1] + x
-                    count += 1
-    return count
-
-
 @inlined
 def _is_free(covered: Table[np.uint8], y: int, x: int, shapes: Shapes, shape: int) -> bool:
     for i in range(y, y + int(shapes.heights[shape])):
@@ -344,84 +319,4 @@ def cover_plane(search: Search, known: KnownShapes, anchors: Table[np.int32], co
             if best >= 0:
                 anchors[y, x] = best + 1
                 _cover(covered, y, x, shapes, best)
-    return OK
-
-
-class Matches(NamedTuple):
-    """Matches of shapes in small images, in the order of placing."""
-
-    bounds: Vector[np.int64]
-    """Where the matches of each image begin, and where all end."""
-    image_rows: int
-    rows: Vector[np.int64]
-    heights: Vector[np.int64]
-    masks: Vector[np.int64]
-    """A bit for each column that a match covers: images have at most SMALL_COLUMNS, and whether two matches overlap is
-    seen row by row."""
-    gains: Vector[np.int64]
-    """What placing each saves."""
-
-
-class Placed(NamedTuple):
-    """Matches that overlap nowhere."""
-
-    matches: Vector[np.int64]
-    size: Vector[np.int64]
-    """(1,): how many numbers of ``matches`` count."""
-    covered: Vector[np.int64]
-    """For each row of the plane the columns that they cover, a bit each."""
-
-
-@inlined
-def _place_greedily(matches: Matches, image: int, banned: Vector[np.uint8], placed: Placed) -> int:
-    """Place the matches of an image in their order; returns what that saves."""
-    covered = placed.covered
-    for row in range(image * matches.image_rows, min((image + 1) * matches.image_rows, covered.size)):
-        covered[row] = 0
-    gain = 0
-    count = 0
-    for match in range(matches.bounds[image], matches.bounds[image + 1]):
-        if banned[match] != 0:
-            continue
-        mask = int(matches.masks[match])
-        row = int(matches.rows[match])
-        end = row + int(matches.heights[match])
-        while row < end and covered[row] & mask == 0:
-            row += 1
-        if row == end:
-            for row in range(int(matches.rows[match]), end):
-                covered[row] |= mask
-            gain += int(matches.gains[match])
-            placed.matches[count] = match
-            count += 1
-    placed.size[0] = count
-    return gain
-
-
-@kernel
-def choose_matches(
-    matches: Matches, sweeps: int, banned: Vector[np.uint8], best: Placed, other: Placed, chosen: Vector[np.uint8]
-) -> int:
-    """Place matches greedily, then ban one after the other where the rest, placed without it, saves more.
-
-    ``chosen`` gets 1 for each match placed; it and ``banned`` are zero at first. Each sweep tries every match placed.
-    """
-    for image in range(matches.bounds.size - 1):
-        most = _place_greedily(matches, image, banned, best)
-        for _ in range(sweeps):
-            before = most
-            index = 0
-            while index < best.size[0]:
-                match = best.matches[index]
-                banned[match] = 1
-                gain = _place_greedily(matches, image, banned, other)
-                if gain > most:
-                    most = _place_greedily(matches, image, banned, best)
-                else:
-                    banned[match] = 0
-                    index += 1
-            if most == before:
-                break
-        for index in range(best.size[0]):
-            chosen[best.matches[index]] = 1
     return OK

@@ -260,7 +260,7 @@ def mine_shapes(task: ShapeTask, settings: Mining, report: list[str]) -> Passes[
 
     ``report`` gets a line an iteration.
     """
-    common = (task.ranges, task.predictions, task.splits, task.limits)
+    common = (task.ranges, task.splits, task.limits)
     models = yield from _start(task, settings)
     best: list[ShapeModel | None] = [None] * len(models)
     least = [math.inf] * len(models)
@@ -283,7 +283,7 @@ def mine_shapes(task: ShapeTask, settings: Mining, report: list[str]) -> Passes[
 
 def _start(task: ShapeTask, settings: Mining) -> Passes[list[ShapeModel]]:
     """The codebooks of the first iteration: the windows with the largest count x size."""
-    common = (task.ranges, task.predictions, task.splits, task.limits)
+    common = (task.ranges, task.splits, task.limits)
     found, nonzero = [NO_WINDOWS] * len(task.ranges), [1] * len(task.ranges)
     for shard in (yield Pass((SearchTask(*common),))):
         for plane, (windows, count) in enumerate(shard):

@@ -1,4 +1,4 @@
-"""What one plane's section says: prediction, the shape codebook and the model of the detail layer."""
+"""What one plane's section says: the shape codebook and the model of the detail layer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.shape.details import DetailModel
-from sofc.coders.shape.kernel_predict import Prediction
 from sofc.coders.shape.kernel_windows import EMPTY, KeyTable, Shapes, hash_shapes, insert_keys
 
 Integers = npt.NDArray[np.int64]
@@ -126,7 +125,6 @@ class ShapeModel:
 class PlaneParameters:
     """Everything about one plane. ``detail`` is None where the whole residual is in the shape layer."""
 
-    prediction: Prediction
     shapes: ShapeModel
     detail: DetailModel | None
 

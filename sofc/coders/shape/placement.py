@@ -9,24 +9,14 @@ import numpy.typing as npt
 
 from sofc.coders.shape import kernel_windows as kernel
 from sofc.coders.shape.kernel_numbers import bits_of
-from sofc.coders.shape.kernel_windows import (
-    MAX_SIDE,
-    SMALL_COLUMNS,
-    SMALL_ROWS,
-    KnownShapes,
-    Matches,
-    Placed,
-    Search,
-    Windows,
-)
+from sofc.coders.shape.kernel_windows import MAX_SIDE, KnownShapes, Search, Windows
 from sofc.coders.shape.parameters import ShapeModel
 from sofc.planes import Plane
 
 Integers = npt.NDArray[np.int64]
 
-SWEEPS = 2
-"""How often small images are gone through for shapes to leave out: on MNIST that saves 4 % of the bytes."""
-
+SMALL_SIDE = 64
+"""Images of at most so many rows and columns are no pages."""
 PAGE_SIDE = 16
 """In pages windows are looked for up to this side."""
 
@@ -83,65 +73,11 @@ def single_pairs(high: Plane) -> Pairs:
 
 
 def shape_pairs(high: Plane, model: ShapeModel, image_rows: int) -> Pairs:
-    """The shape layer with shapes: from sample to sample the one that saves most bits, of those that fit.
-
-    In small images those that save most of all are placed first, and some left out where that costs less.
-    """
+    """The shape layer with shapes: from sample to sample the one that saves most bits, of those that fit."""
     search = search_in(high, image_rows, (model.shapes.max_rows, model.shapes.max_columns))
-    if is_small(high, image_rows):
-        found, places = _list_matches(search, model)
-        pairs = _choose(search, model, found, places, 0, 0)
-        if not pairs.shapes.size:
-            return pairs
-        location = 16 * pairs.location_bits // pairs.shapes.size
-        return min(pairs, _choose(search, model, found, places, location, SWEEPS), key=lambda one: one.bits)
     anchors, covered = np.zeros(high.shape, np.int32), np.zeros(high.shape, np.uint8)
     kernel.cover_plane(search, KnownShapes(model.shapes.arrays, model.shapes.table, model.order), anchors, covered)
     return _list_pairs(high, anchors, covered != 0)
-
-
-def _list_matches(search: Search, model: ShapeModel) -> tuple[Integers, Integers]:
-    """Shape and place of all matches, in the order of placing."""
-    room = 4096 + search.plane.size // 4
-    while True:
-        found, places = np.empty((2, room), np.int64)
-        count = kernel.list_matches(search, model.shapes.arrays, model.shapes.table, found, places)
-        if count <= room:
-            break
-        room = count
-    found, places = found[:count], places[:count]
-    order = np.lexsort((places, model.order[found]))
-    return found[order], places[order]
-
-
-def _choose(search: Search, model: ShapeModel, found: Integers, places: Integers, location: int, sweeps: int) -> Pairs:
-    """Place some of the matches; ``location`` is what a location costs, in sixteenths of a bit."""
-    shapes = model.shapes
-    plane_rows, width = search.plane.shape
-    rows, columns = np.divmod(places, width)
-    images = rows // search.image_rows
-    order = np.argsort(images, kind="stable")
-    numbers = found[order]
-    prices = model.prices
-    single = int(prices[0]) + location
-    matches = Matches(
-        bounds=np.searchsorted(images[order], np.arange(-(-plane_rows // search.image_rows) + 1)),
-        rows=rows[order],
-        heights=shapes.heights[numbers],
-        masks=((np.int64(1) << shapes.widths[numbers]) - 1) << columns[order],
-        gains=single * shapes.nonzeros[numbers] - prices[1 + numbers] - location,
-        image_rows=search.image_rows,
-    )
-    banned, chosen = np.zeros((2, numbers.size), np.uint8)
-    best, other = (
-        Placed(np.zeros(SMALL_ROWS * SMALL_COLUMNS, np.int64), np.zeros(1, np.int64), np.zeros(plane_rows, np.int64))
-        for _ in range(2)
-    )
-    kernel.choose_matches(matches, sweeps, banned, best, other, chosen)
-    anchors = np.zeros(search.plane.shape, np.int32)
-    anchors.ravel()[places[order][chosen != 0]] = numbers[chosen != 0] + 1
-    covered = (best.covered[:, None] & np.int64(1) << np.arange(width)) != 0
-    return _list_pairs(search.plane, anchors, covered)
 
 
 def _list_pairs(high: Plane, anchors: Plane, covered: npt.NDArray[np.bool_]) -> Pairs:
@@ -153,15 +89,10 @@ def _list_pairs(high: Plane, anchors: Plane, covered: npt.NDArray[np.bool_]) -> 
     return Pairs.of(np.diff(passed, prepend=0), shapes[places].astype(np.int64))
 
 
-def is_small(high: Plane, image_rows: int) -> bool:
-    """Whether all matches of an image are listed, and placements improved."""
-    rows, width = high.shape
-    return bool(width <= SMALL_COLUMNS and min(image_rows, rows) <= SMALL_ROWS)
-
-
 def is_page(high: Plane, image_rows: int, limits: tuple[int, int]) -> bool:
     """Whether an image is too large to look for all windows of up to ``limits`` rows and columns in it."""
-    return limits[0] * limits[1] > MATCHED_AREA and not is_small(high, image_rows)
+    rows, width = high.shape
+    return limits[0] * limits[1] > MATCHED_AREA and max(width, min(image_rows, rows)) > SMALL_SIDE
 
 
 def search_in(high: Plane, image_rows: int, limits: tuple[int, int], outline: bool = False) -> Search:

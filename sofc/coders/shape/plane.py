@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sofc.coders.shape.details import code_details
+from sofc.coders.shape.details import code_details, magnitudes_of
 from sofc.coders.shape.kernel_numbers import Integers, coded
 from sofc.coders.shape.kernel_pairs import OK, Canvas, draw_pairs
 from sofc.coders.shape.kernel_predict import from_residuals, largest_residual
@@ -25,11 +25,12 @@ from sofc.planes import Plane, PlaneRange
 
 @dataclass(frozen=True, eq=False)
 class EncodedPlane:
-    """A stream with what it is made of."""
+    """A stream with what it is made of; ``magnitudes``: of the residuals, with zeros around."""
 
     stream: bytes
     zigzag: Plane
     pairs: Pairs
+    magnitudes: Plane
 
     @property
     def detail_bits(self) -> int:
@@ -44,22 +45,23 @@ def encode_zigzag(
     image_rows: int,
     use_shapes: bool | None = None,
 ) -> EncodedPlane:
-    """Code the residuals of a plane, in zigzag order; ``references``: those of planes coded before, the nearest first.
+    """Code the residuals of a plane, in zigzag order; ``references``: magnitudes of planes coded before, the nearest
+    first.
 
     Shapes of several samples take part where they make the stream smaller, or as ``use_shapes`` says.
     """
     pairs = choose_pairs(zigzag >> parameters.split, parameters.shapes, image_rows, use_shapes)
     if not zigzag.any():
-        return EncodedPlane(b"", zigzag, pairs)
+        return EncodedPlane(b"", zigzag, pairs, magnitudes_of(zigzag))
     # Models that follow what comes make decisions little more than a bit long on average, whatever comes: a sample
     # takes at most two for each of its low bits, a pair fewer than 200.
     writer = Writer(64 * pairs.shapes.size + (2 + 2 * parameters.split) * zigzag.size + 64)
     coded(writer, np.array([pairs.shapes.size]))
     for numbers in (pairs.distances, pairs.symbols, pairs.values):
         coded(writer, numbers)
-    if parameters.detail:
-        code_details(writer, zigzag, parameters.detail, references)
-    return EncodedPlane(writer.written(), zigzag, pairs)
+    detail = parameters.detail
+    magnitudes = code_details(writer, zigzag, detail, references) if detail else magnitudes_of(zigzag)
+    return EncodedPlane(writer.written(), zigzag, pairs, magnitudes)
 
 
 def decode_plane(
@@ -70,19 +72,19 @@ def decode_plane(
     shape: tuple[int, int],
     image_rows: int,
 ) -> tuple[Plane, Plane]:
-    """A plane of ``shape`` and its residuals in zigzag order. Raises FormatError where the stream breaks the rules."""
-    zigzag = np.zeros(shape, np.int32)
+    """A plane of ``shape``, and its magnitudes. Raises FormatError where the stream breaks the rules."""
+    zigzag, magnitudes = np.zeros(shape, np.int32), None
     if stream:
         reader = Reader(stream)
         distances, numbers = _decode_pairs(reader, zigzag.size)
-        largest = largest_residual(span, parameters.prediction) >> parameters.split
+        largest = largest_residual(span) >> parameters.split
         canvas = Canvas(zigzag, np.zeros(shape, np.uint8), image_rows, largest)
         if draw_pairs(distances, numbers, parameters.shapes.shapes.arrays, canvas) != OK:
             raise FormatError("a shape stream is damaged: a shape or value does not fit the plane")
         if parameters.detail:
             zigzag <<= parameters.split
-            code_details(reader, zigzag, parameters.detail, references)
-    return from_residuals(zigzag, span, parameters.prediction, image_rows), zigzag
+            magnitudes = code_details(reader, zigzag, parameters.detail, references)
+    return from_residuals(zigzag, span, image_rows), magnitudes_of(zigzag) if magnitudes is None else magnitudes
 
 
 def _decode_pairs(reader: Reader, most: int) -> tuple[Integers, Integers]:

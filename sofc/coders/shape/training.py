@@ -6,11 +6,8 @@ from collections.abc import Sequence
 
 from sofc.coders.shape.coder import ShapeCoder
 from sofc.coders.shape.detail_training import train_details
-from sofc.coders.shape.details import DetailModel
-from sofc.coders.shape.kernel_predict import Prediction
 from sofc.coders.shape.mining import Mining, ShapeTask, mine_shapes
 from sofc.coders.shape.parameters import PlaneParameters
-from sofc.coders.shape.passes import choose_predictions
 from sofc.coders.shape.section import PARAMETERS, build_section
 from sofc.coders.training import DEFAULT, CoroutineTraining, Passes, TrainingSettings
 from sofc.container.records import Section
@@ -20,7 +17,6 @@ WINDOW, BINARY_WINDOW = (4, 4), (28, 28)
 """Rows and columns of the largest shape."""
 MAX_SHAPES = 3000
 """Shapes that are kept of a plane."""
-MODE_NAMES = ("MED", "GAP", "none")
 
 
 class ShapeTraining(CoroutineTraining):
@@ -39,15 +35,12 @@ class ShapeTraining(CoroutineTraining):
         super().__init__()
 
     def run(self) -> Passes[None]:
-        """Predictions, detail layers, then shapes."""
-        predictions = yield from choose_predictions(self._ranges)
-        details = yield from train_details(self._ranges, predictions)
-        for number, (prediction, detail) in enumerate(zip(predictions, details, strict=True)):
-            self._report.append(f"plane {number}: {_described(prediction, detail)}")
+        """Detail layers, then shapes."""
+        details = yield from train_details(self._ranges)
         splits = [detail.split if detail else 0 for detail in details]
-        task = ShapeTask(self._ranges, predictions, splits, self._limits)
-        models = yield from mine_shapes(task, self._mining, self._report)
-        self._parameters = [PlaneParameters(*each) for each in zip(predictions, models, details, strict=True)]
+        self._report += [f"plane {number}: {split} low bits" for number, split in enumerate(splits)]
+        models = yield from mine_shapes(ShapeTask(self._ranges, splits, self._limits), self._mining, self._report)
+        self._parameters = [PlaneParameters(*each) for each in zip(models, details, strict=True)]
 
     def sections(self) -> list[Section]:
         """One section a plane."""
@@ -60,14 +53,3 @@ class ShapeTraining(CoroutineTraining):
     def report(self) -> list[str]:
         """Choices for each plane, and bytes after each iteration."""
         return list(self._report)
-
-
-def _described(prediction: Prediction, detail: DetailModel | None) -> str:
-    text = f"prediction {MODE_NAMES[prediction.mode]} (shift {prediction.shift})"
-    if detail is None:
-        return f"{text}, no details"
-    contexts = detail.contexts
-    return (
-        f"{text}, split {detail.split}, {contexts.tables} tables "
-        f"({contexts.levels} levels, {contexts.classes} classes, {contexts.phases} phases)"
-    )
