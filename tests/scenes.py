@@ -179,3 +179,13 @@ class Scene:
 
 def inside(padded):
     return bank.inside(padded).tolist()
+
+
+def enlarged(rng, rows, columns):
+    """A plane of which every second row and column lies between those beside it."""
+    small = np.cumsum(rng.normal(0, 4, (rows // 2 + 1, columns // 2 + 1)), axis=0)
+    tall = np.empty((rows, columns // 2 + 1))
+    tall[::2], tall[1::2] = small[:-1], (small[:-1] + small[1:]) / 2
+    wide = np.empty((rows, columns))
+    wide[:, ::2], wide[:, 1::2] = tall[:, :-1], (tall[:, :-1] + tall[:, 1:]) / 2
+    return np.rint(wide).astype(np.int32)

@@ -38,6 +38,7 @@ from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
 from sofc.band.steps import Form
 from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
 from sofc.codebook import Codebook
+from sofc.coders import gridded
 from sofc.coders.base import Descriptor
 from sofc.coders.context import ContextCoder
 from sofc.coders.context.model import PlanePlan
@@ -606,10 +607,10 @@ def with_grid_classes(codebook: Codebook) -> Codebook:
 def anywhere_on_grid(coder: type[GridCoder[Any]], image: Image, codebook: Codebook) -> bytes:
     """An image in bands that begin at different places of the grid: an encoder may choose any."""
 
-    def place(_: GridCoder[Any], planes: Sequence[Plane], *__: Any) -> int:
+    def place(planes: Sequence[Plane]) -> int:
         return 5 + int(planes[0].sum()) % 59
 
-    with mock.patch.object(coder, "find_grid", place):
+    with mock.patch.object(gridded, "find_grid", place):
         return sofc.encode(image, codebook=codebook, coder=coder.name, band_rows=8)
 
 

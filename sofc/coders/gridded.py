@@ -9,6 +9,7 @@ from sofc.coders.base import Model, ModelCoder
 from sofc.entropy.sparse import decode_corrections, encode_sparse
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
+from sofc.prediction.grid import find_grid
 
 MOST_REFERENCES = 2
 
@@ -40,10 +41,6 @@ class GridCoder(ModelCoder[Model]):
         """Whether any plane's predictor goes by the grid."""
 
     @abstractmethod
-    def find_grid(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> int:
-        """The place of the first sample in the grid."""
-
-    @abstractmethod
     def encode_planes(
         self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, grid: int
     ) -> list[bytes]:
@@ -59,7 +56,7 @@ class GridCoder(ModelCoder[Model]):
         """One stream for each plane; that of plane 0 begins with the place of its first sample in the grid, if any."""
         count = len(self.models)
         own, spans = planes[:count], ranges[:count]
-        grid = self.find_grid(own, spans, image_rows) if self.uses_grid else 0
+        grid = find_grid([plane[:image_rows] for plane in own]) if self.uses_grid else 0
         streams = self.encode_planes(own, spans, image_rows, grid)
         if self.uses_grid:
             streams[0] = bytes([grid]) + streams[0] if grid or streams[0] else b""

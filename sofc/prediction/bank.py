@@ -354,30 +354,3 @@ def accumulate(
                     table[i, j] += value * values[j]
         close_row(around, y)
     return 0
-
-
-@kernel
-def grid_errors(
-    around: Neighbourhood, bank: Bank, stride: int, values: Vector[np.int32], totals: Vector[np.int64]
-) -> int:
-    """Sum of absolute prediction errors for each of the 64 places of the grid, over every ``stride``-th sample.
-
-    For a plane without references under the GRID map whose edges are repeated. ``values``: scratch for a sample's
-    taps. ``totals`` (64,): index grid_row * 8 + grid_column. Returns 0.
-    """
-    plane = around.plane
-    rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
-    turn = 0
-    for y in range(PAD + 1, PAD + rows):
-        for x in range(PAD, PAD + width):
-            turn += 1
-            if turn < stride:
-                continue
-            turn = 0
-            count = gather(values, around, y, x)
-            # ``bank`` puts the first sample at the first place of the grid; the others follow by moving it.
-            for place in range(64):
-                k = classify(values, 0, bank, (place >> 3) + y - PAD, (place & 7) + x - PAD)
-                predicted = predict(values, count, bank.weights[k], bank.maximum)
-                totals[place] += abs(predicted - (int(plane[y, x]) << FRACTION_BITS))
-    return 0

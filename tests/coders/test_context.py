@@ -30,11 +30,11 @@ import sofc
 from sofc.codebook import Codebook
 from sofc.coders.context import kernel, kernel_network, network_training, terms
 from sofc.coders.context import kernel_match as match
-from sofc.coders.context.coder import ContextCoder, InTurn, find_grid, learn_plane
+from sofc.coders.context.coder import ContextCoder, InTurn, learn_plane
 from sofc.coders.context.model import EFFORTS, NETWORK_SHAPES, PlaneModel, network_efforts
 from sofc.coders.context.passes import parts
 from sofc.coders.context.section import BLOCK_BITS, NETWORKS, pack_plan, unpack_plan
-from sofc.coders.context.tracing import UNMIXED, detect_grid
+from sofc.coders.context.tracing import UNMIXED
 from sofc.coders.context.training import ContextTraining
 from sofc.coders.dct.section import NETWORKS as DCT_NETWORKS
 from sofc.coders.network_section import FLAG, Mixers, network_tables, pack_mixers, unpack_mixers
@@ -777,12 +777,6 @@ def blocky(rng, size):
     return np.clip(plane, 0, 255).astype(np.int32)
 
 
-@pytest.mark.parametrize("place", [(0, 0), (3, 5), (7, 1)])
-def test_grid_is_detected(place):
-    plane = blocky(np.random.default_rng(7), 64)[place[0] :, place[1] :]
-    assert detect_grid(plane) == place[0] * 8 + place[1]
-
-
 @pytest.mark.skipif(INTERPRETED, reason="takes more samples than interpreted kernels can code")
 def test_grid_is_found():
     """Images with steps every eight samples train the grid's class map, and a crop says where it starts."""
@@ -794,10 +788,8 @@ def test_grid_is_found():
     whole = blocky(rng, 96)
     for row, column in ((0, 0), (3, 5), (7, 1)):
         crop = np.ascontiguousarray(whole[row:, column:])
-        assert find_grid(crop, model.plan.prediction, 255) == row * 8 + column
         (stream,) = check_round_trip(coder, [crop], ranges, len(crop))
         assert stream[0] == row * 8 + column
-    assert find_grid(whole[:8, :96], model.plan.prediction, 255) == 0
     with pytest.raises(FormatError, match="place in the grid"):
         coder.decode([b"\x40" + stream[1:]], ranges, *crop.shape, len(crop))
 

@@ -12,13 +12,12 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scenes import assert_same, random_planes, related_images, train
+from scenes import assert_same, enlarged, random_planes, related_images, train
 
 import sofc
 from sofc.coders.interleaved import InterleavedCoder, kernel
 from sofc.coders.interleaved import coder as interleaved_coder
 from sofc.coders.interleaved.coder import frame_of, stream_of, trace_plane
-from sofc.coders.interleaved.grid import find_grid
 from sofc.coders.interleaved.kernel_tokens import ESCAPE, START_AT, STEP_AT, code_of
 from sofc.coders.interleaved.margins import Margins, find_margins, no_margins, pack_margins
 from sofc.coders.interleaved.model import SCALE, TOKENS, PlaneModel, Prediction, errors, taps
@@ -317,36 +316,6 @@ def test_error_weights_by_place():
     far[12] *= 9
     assert fit_placed_error_weights(np.stack([one @ one.T for one in (*[terms[0]] * 20, far)])).sum(axis=1).max() == 128
     assert fit_placed_error_weights(np.zeros((64, 13, 13), np.int64)).sum() == 0
-
-
-def enlarged(rng, rows, columns):
-    """A plane of which every second row and column lies between those beside it."""
-    small = np.cumsum(rng.normal(0, 4, (rows // 2 + 1, columns // 2 + 1)), axis=0)
-    tall = np.empty((rows, columns // 2 + 1))
-    tall[::2], tall[1::2] = small[:-1], (small[:-1] + small[1:]) / 2
-    wide = np.empty((rows, columns))
-    wide[:, ::2], wide[:, 1::2] = tall[:, :-1], (tall[:, :-1] + tall[:, 1:]) / 2
-    return np.rint(wide).astype(np.int32)
-
-
-@pytest.mark.parametrize("row", [0, 1])
-@pytest.mark.parametrize("column", [0, 1])
-def test_grid_goes_by_rows_worked_out(row, column):
-    """Samples that were there before stand at even places, whatever the first plane's steps say."""
-    rng = np.random.default_rng(7)
-    noise = rng.integers(0, 9, (64, 80)).astype(np.int32)
-    place = find_grid([noise, enlarged(rng, 66, 82)[row : row + 64, column : column + 80]])
-    assert (place // 8 % 2, place % 2) == (row, column)
-
-
-def test_grid_of_blocks():
-    """Without such samples it is told by the steps at borders of blocks; in few rows by nothing."""
-    rng = np.random.default_rng(8)
-    blocks = np.kron(rng.integers(0, 200, (10, 12)), np.ones((8, 8), int)) + rng.integers(0, 5, (80, 96))
-    for top, left in ((0, 0), (3, 6), (5, 1)):
-        planes = [blocks[top:, left:].astype(np.int32), rng.integers(0, 9, (80 - top, 96 - left)).astype(np.int32)]
-        assert find_grid(planes) == top * 8 + left
-    assert find_grid([np.zeros((23, 23), np.int32)]) == 0
 
 
 def test_pieces_keep_the_grid():

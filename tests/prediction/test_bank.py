@@ -59,19 +59,3 @@ def test_expected_error(seed, count):
     padded = [np.ascontiguousarray(plane) for plane in planes]
     around = bank.Neighbourhood(*([np.zeros((5, 5), np.int32)] * 3), *padded, count)
     assert bank.expected_error(around, 2, 2, start, weights) == naive.expected_error(names, start, weights.tolist())
-
-
-@given(SEEDS, st.tuples(st.integers(1, 3), st.integers(1, 5)), st.integers(1, 16), st.integers(1, 3))
-def test_grid_errors(seed, shape, bits, stride):
-    rng = np.random.default_rng(seed)
-    maximum = (1 << bits) - 1
-    (plane,) = random_planes(rng, [PlaneRange(0, maximum)], shape)
-    prediction = random_prediction(rng, 0, bank.GRID, maximum)
-    weights = prediction.weights.astype(np.int32)
-    totals = np.zeros(64, np.int64)
-    own = bank.padded(plane, 0, edges=True)
-    errors = np.zeros(own.shape, np.uint8)
-    around = bank.Neighbourhood(own, own, own, errors, errors, errors, 0)
-    bank.grid_errors(around, prediction.bank(0, maximum), stride, bank.tap_scratch(), totals)
-    tables = (prediction.thresholds.tolist(), weights.tolist())
-    assert totals.tolist() == naive.grid_errors(plane.tolist(), *tables, maximum, stride)

@@ -185,26 +185,6 @@ def code_counters(coder: Coder, count: int, nodes: int, symbols: list[int] | Non
     return found
 
 
-def code_table_change(coder: Coder, shape: tuple[int, int], change: Rows | None) -> Rows:
-    """A table of mostly zeros: whether a row has anything else, after whether the row above and that eight rows above
-    do; whether an entry is another number, after its neighbours to the left, above and eight above; sign, bits, and
-    those bits."""
-    counting, found = Counting(coder), {}
-    above = 0
-    for y in range(shape[0]):
-        given = change[y] if change else [0] * shape[1]
-        far = any(found.get((y - 8, x)) for x in range(shape[1]))
-        above = counting.decide(int(any(given)), "row", far, above)
-        for x in range(shape[1] if above else 0):
-            around = tuple(bool(found.get(place)) for place in ((y, x - 1), (y - 1, x), (y - 8, x)))
-            if not counting.decide(int(given[x] != 0), "entry", x, around):
-                continue
-            negative = counting.decide(int(given[x] < 0), "sign")
-            size = counting.size(abs(given[x]), 16, "size")
-            found[y, x] = -size if negative else size
-    return [[found.get((y, x), 0) for x in range(shape[1])] for y in range(shape[0])]
-
-
 # Prediction.
 
 OWN = [
@@ -530,24 +510,6 @@ def mark_sums(classes: Rows, planes: Sequence[Rows]) -> tuple[dict[Any, int], di
             for other, two in line.items():
                 products[name, other] += one * two
     return products, sums
-
-
-def grid_errors(
-    plane: Rows, thresholds: Sequence[int], weights: Sequence[Sequence[int]], maximum: int, stride: int
-) -> list[int]:
-    """Errors of all 64 places; borders repeat the edge, the first row does not count."""
-    rows, width = len(plane), len(plane[0])
-    places = [(y, x) for y in range(1, rows) for x in range(width)][stride - 1 :: stride]
-    totals = [0] * 64
-    for y, x in places:
-        names = {}
-        for name in OWN:
-            down, right = offset(name)
-            names[name] = plane[clamp(y + down, 0, rows - 1)][clamp(x + right, 0, width - 1)]
-        for place in range(64):
-            number = class_of(names, True, place // 8 + y, place % 8 + x, thresholds)
-            totals[place] += abs(predict(taps_of(names), weights[number], maximum) - 8 * plane[y][x])
-    return totals
 
 
 # Context mixing.

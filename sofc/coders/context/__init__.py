@@ -8,16 +8,15 @@ from sofc.coders.context.coder import ContextCoder
 from sofc.coders.context.kernel import code_plane
 from sofc.entropy.binary import code_bit
 from sofc.entropy.bit_models import code_symbols
-from sofc.entropy.changes import code_table_change
 from sofc.entropy.sparse import code_sparse
 from sofc.entropy.tables import code_table
-from sofc.prediction.bank import grid_errors
+from sofc.prediction.grid import measure_changes
 
 __all__ = ["CODER", "ContextCoder"]
 
 
-_SECTIONS: list[KernelUse] = [code_table, code_symbols, code_table_change]
-_KERNELS: list[list[KernelUse]] = [[code_plane, grid_errors, *_SECTIONS, code_sparse, code_bit]]
+_SECTIONS: list[KernelUse] = [code_table, code_symbols]
+_KERNELS: list[list[KernelUse]] = [[code_plane, measure_changes, *_SECTIONS, code_sparse, code_bit]]
 
 CODER = Descriptor(
     ContextCoder,

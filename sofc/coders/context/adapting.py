@@ -15,7 +15,7 @@ from sofc.coders.context.banks import USUAL_WEIGHT, EquationSums, sample_weights
 from sofc.coders.context.kernel import PLAIN_MODELS
 from sofc.coders.context.passes import Part, PassOfPlane, parts
 from sofc.coders.context.section import NETWORKS, pack_plan_change, unpack_plan
-from sofc.coders.context.tracing import detect_grid, shifted, trace_image
+from sofc.coders.context.tracing import shifted, trace_image
 from sofc.coders.network_section import network_tables, unpack_mixers
 from sofc.coders.plane_sections import PlaneSections, by_plane
 from sofc.coders.sparse_fit import fit_change
@@ -25,6 +25,7 @@ from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, MixingState
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank
+from sofc.prediction.grid import find_grid
 
 Integers = npt.NDArray[np.int64]
 
@@ -110,7 +111,7 @@ class FitBank(PassOfModel):
         sums = EquationSums(own.class_map, np.full(bank.taps(references) + 1, -1, np.int64))
         mean = 0
         for number, planes in enumerate(images):
-            around, found = trace_image(planes, predictions, self.ranges, detect_grid(planes[0]))[-1]
+            around, found = trace_image(planes, predictions, self.ranges, find_grid(planes))[-1]
             mean = int(found.expected.mean()) if number == 0 else mean
             sums.add(around, found.predictors, sample_weights(found.expected, mean))
         # Errors are in eighths of a step, and what is expected of them in eighths of a power of two.

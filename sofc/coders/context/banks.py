@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.context.model import Prediction
-from sofc.coders.context.tracing import Found, detect_grid, shifted, trace_image
+from sofc.coders.context.tracing import Found, shifted, trace_image
 from sofc.coders.training import Pass, Passes, Task, added, sampled
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank, expected_error
 from sofc.prediction.expected_error import ErrorSums, fit_expected, map_cost
+from sofc.prediction.grid import find_grid
 from sofc.prediction.least_squares import solve
 
 Integers = npt.NDArray[np.int64]
@@ -138,7 +139,7 @@ class _PassOfBanks:
     def traced(self, images: Iterator[list[Plane]]) -> Iterator[Iterator[list[Found]]]:
         """What was found of the planes of each image, kind by kind."""
         for planes in shifted(images, self.ranges):
-            grid = detect_grid(planes[0])
+            grid = find_grid(planes)
             yield (trace_image(planes, predictions, self.ranges, grid) for predictions in self.predictions)
 
 

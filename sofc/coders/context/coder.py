@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sofc.coders.base import MAX_COUNTERS
 from sofc.coders.context import kernel
-from sofc.coders.context.model import PlaneModel, Prediction
+from sofc.coders.context.model import PlaneModel
 from sofc.coders.context.section import NETWORKS, unpack_plan
 from sofc.coders.gridded import GridCoder
 from sofc.coders.network_section import unpack_mixers
@@ -58,11 +58,6 @@ class ContextCoder(GridCoder[PlaneModel]):
     def uses_grid(self) -> bool:
         """Whether any bank has the grid map."""
         return any(model.plan.prediction.class_map == bank.GRID for model in self.models)
-
-    def find_grid(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> int:
-        """The place under which the first image's first plane is predicted best."""
-        image = planes[0][:image_rows] - np.int32(ranges[0].low)
-        return find_grid(image, self.models[0].plan.prediction, ranges[0].size)
 
     def encode_planes(
         self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, grid: int
@@ -115,19 +110,6 @@ def decode_shifted(
     if not code([Reader(stream) for stream in streams], shifted):
         raise FormatError("a stream of the context coder leads outside the plane's range")
     return [plane + np.int32(span.low) for plane, span in zip(shifted, ranges, strict=True)]
-
-
-def find_grid(image: Plane, prediction: Prediction, maximum: int) -> int:
-    """Place of the first sample in the 8 x 8 grid (row * 8 + column) under which the bank predicts best."""
-    if prediction.class_map != bank.GRID or image.size < 4096:
-        return 0
-    own = bank.padded(image, (maximum + 1) // 2, edges=True)
-    errors = np.zeros(own.shape, np.uint8)
-    around = bank.Neighbourhood(own, own, own, errors, errors, errors, 0)
-    totals = np.zeros(64, np.int64)
-    stride = max(1, image.size // 8192) | 1
-    bank.grid_errors(around, prediction.bank(0, maximum), stride, bank.tap_scratch(), totals)
-    return int(totals.argmin())
 
 
 class InTurn(NamedTuple):

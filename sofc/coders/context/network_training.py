@@ -12,10 +12,11 @@ from sofc.coders.context.kernel_network import INPUTS, list_inputs
 from sofc.coders.context.model import NetworkShape
 from sofc.coders.context.passes import PassOfPlane
 from sofc.coders.context.section import NETWORKS
-from sofc.coders.context.tracing import detect_grid, shifted, trace_image
+from sofc.coders.context.tracing import shifted, trace_image
 from sofc.coders.network_training import BATCH, batches, epochs_for, fitted_where_it_pays
 from sofc.planes import Plane
 from sofc.prediction import bank
+from sofc.prediction.grid import find_grid
 from sofc.prediction.mixture_fit import MixtureFit
 from sofc.prediction.network import NO_NETWORK, Network, Samples, Scale
 from sofc.prediction.network_fit import in_random_order
@@ -66,7 +67,7 @@ class FitNetwork(PassOfPlane):
 
     def _pieces(self, planes: Sequence[Plane]) -> Iterator[_Piece]:
         predictions = [plan.prediction for plan in self.plans[: self.plane + 1]]
-        around, traced = trace_image(planes[: self.plane + 1], predictions, self.ranges, detect_grid(planes[0]))[-1]
+        around, traced = trace_image(planes[: self.plane + 1], predictions, self.ranges, find_grid(planes))[-1]
         rows, width = traced.fine.shape
         height = max(1, PIECE // width)
         for first in range(0, rows, height):

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.context import kernel
-from sofc.coders.context.coder import InTurn, find_grid, learn_plane
+from sofc.coders.context.coder import InTurn, learn_plane
 from sofc.coders.context.model import PlaneModel, PlanePlan, Prediction
-from sofc.coders.context.tracing import detect_grid, shifted, trace_image
+from sofc.coders.context.tracing import shifted, trace_image
 from sofc.coders.network_section import Mixers
 from sofc.coders.warm_up import by_fold, cut_rows, grouped, learn
 from sofc.entropy.bit_models import SEEN_MASK, Symbols
@@ -20,6 +20,7 @@ from sofc.entropy.mixture import TRAINED, MixingState, neutral_weights
 from sofc.entropy.priors import History, Starts
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank
+from sofc.prediction.grid import find_grid
 from sofc.prediction.network import NO_NETWORK, Network
 
 Integers = npt.NDArray[np.int64]
@@ -39,7 +40,7 @@ class Survey:
         """For each plane a histogram (EXPECTED, SIZES)."""
         result = [np.zeros((bank.EXPECTED, SIZES), np.int64) for _ in self.ranges]
         for planes in shifted(images, self.ranges):
-            traced = trace_image(planes, self.predictions, self.ranges, detect_grid(planes[0]))
+            traced = trace_image(planes, self.predictions, self.ranges, find_grid(planes))
             for plane, (_, found), histogram in zip(planes, traced, result, strict=False):
                 rounded = (found.fine + (1 << (bank.FRACTION_BITS - 1))) >> bank.FRACTION_BITS
                 residuals = np.abs(plane - rounded)
@@ -205,7 +206,7 @@ def warm_up(
     model: PlaneModel,
 ) -> int:
     """Code plane ``number`` of an image by a model whose start learns. Returns the bytes of its stream."""
-    grid = find_grid(planes[0], plans[0].prediction, ranges[0].size)
+    grid = find_grid(planes)
     errors = [np.zeros(plane.shape, np.uint8) for plane in planes[: number + 1]]
     if plans[number].prediction.references:
         traced = trace_image(planes, [plan.prediction for plan in plans[:number]], ranges, grid)

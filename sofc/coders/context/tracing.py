@@ -41,18 +41,3 @@ def shifted(images: Iterator[list[Plane]], ranges: Sequence[PlaneRange]) -> Iter
     """The modelled planes of each image, from 0 up."""
     for planes in images:
         yield [plane - np.int32(span.low) for plane, span in zip(planes, ranges, strict=False)]
-
-
-def detect_grid(plane: Plane) -> int:
-    """Place of the first sample in an 8 x 8 grid of blocks, from the steps at block borders (row * 8 + column)."""
-
-    def offset(samples: Plane) -> int:
-        if len(samples) < 24:
-            return 0
-        change = np.abs(np.diff(samples.astype(np.int64), axis=0)).sum(axis=1)
-        excess = change[1:-1] - (change[:-2] + change[2:]) / 2
-        # excess[i] belongs to the border between samples i + 1 and i + 2.
-        sums = [excess[k::8].mean() if len(excess[k::8]) else -np.inf for k in range(8)]
-        return (8 - (int(np.argmax(sums)) + 2)) % 8
-
-    return offset(plane) * 8 + offset(np.ascontiguousarray(plane.T))

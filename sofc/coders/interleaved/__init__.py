@@ -5,8 +5,8 @@ from __future__ import annotations
 from sofc.coders.base import Descriptor, later
 from sofc.coders.interleaved.coder import InterleavedCoder
 from sofc.coders.interleaved.kernel import decode, lay_out, trace
-from sofc.coders.interleaved.kernel_grid import measure_changes
 from sofc.coders.interleaved.kernel_tokens import write_images
+from sofc.prediction.grid import measure_changes
 
 __all__ = ["CODER", "InterleavedCoder"]
 

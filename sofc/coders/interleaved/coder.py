@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from sofc.coders.gridded import GridCoder
 from sofc.coders.interleaved import kernel
-from sofc.coders.interleaved.grid import find_grid
 from sofc.coders.interleaved.kernel_tokens import CELLS, FIRST_STATE, LANES, SCALE_BITS, Coded, write_images
 from sofc.coders.interleaved.margins import (
     SIZE_BYTES,
@@ -65,10 +64,6 @@ class InterleavedCoder(GridCoder[PlaneModel]):
     def referred(self) -> set[int]:
         """Planes that others are predicted from."""
         return {number for model in self.models for number in model.prediction.references}
-
-    def find_grid(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> int:
-        """The place that the first image's samples tell."""
-        return find_grid([plane[:image_rows] for plane in planes])
 
     def encode_planes(
         self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int, grid: int

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from sofc.coders.interleaved import kernel
 from sofc.coders.interleaved.coder import frame_of, scratch_for, trace_plane
-from sofc.coders.interleaved.grid import find_grid
 from sofc.coders.interleaved.kernel import Frame
 from sofc.coders.interleaved.kernel_tokens import DIRECT, ESCAPE, FIRST_BITS, LAST_DIRECT, STRIPED_ROWS, TOKEN_BITS
 from sofc.coders.interleaved.margins import Margins, find_margins, no_margins
 from sofc.coders.interleaved.model import TOKENS, Prediction, errors, fraction_bits, largest_of, taps
 from sofc.planes import Plane, PlaneRange
+from sofc.prediction.grid import find_grid
 
 Integers = npt.NDArray[np.int64]
 
