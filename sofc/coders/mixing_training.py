@@ -37,7 +37,6 @@ class MixingTraining(CoroutineTraining, Generic[Plan]):
         self._budget = budget
         self._plans: list[Plan] = []
         self._bit_models: list[bytes] = []
-        self._shared: dict[int, list[bytes]] = {}
         self._weights: dict[int, list[Any]] = {}
         self._bytes = dict.fromkeys(shapes, 0)
         super().__init__()
@@ -46,7 +45,7 @@ class MixingTraining(CoroutineTraining, Generic[Plan]):
     def pack(self, plan: Plan) -> bytes:
         """The bytes of a plan's section."""
 
-    def pack_weights(self, effort: int, weights: Any) -> bytes:
+    def pack_weights(self, weights: Any) -> bytes:
         """The bytes of the section of what a plane learned at an effort."""
         return pack_mixers(weights, self.architecture)
 
@@ -70,11 +69,10 @@ class MixingTraining(CoroutineTraining, Generic[Plan]):
         return [starts.worth(least) for starts in everything]
 
     def sections(self) -> list[Section]:
-        """Plans, bit models and what else efforts share, then the weights of each effort, rising."""
-        learned = [(effort, each) for effort, every in sorted(self._weights.items()) for each in every]
-        weights = [self.pack_weights(*one) for one in learned]
+        """Plans and bit models, then the weights of each effort, rising."""
+        weights = [self.pack_weights(each) for _, every in sorted(self._weights.items()) for each in every]
         plans = list(map(self.pack, self._plans))
-        kinds = {PLAN: plans, BIT_MODELS: self._bit_models, **self._shared, WEIGHTS: weights}
+        kinds = {PLAN: plans, BIT_MODELS: self._bit_models, WEIGHTS: weights}
         return [Section(self.coder, kind, data) for kind, each in kinds.items() for data in each]
 
     def models(self) -> list[tuple[int, tuple[int, ...]]]:

@@ -54,11 +54,11 @@ def pack_mixers(mixers: Mixers, architecture: Architecture) -> bytes:
     kept = change[:, : contexts + 1] >> WEIGHT_STEP
     if not network.is_asked:
         return bytes([contexts, sets]) + code_tables([kept])
-    head = [contexts, sets | FLAG, *_sizes(network, architecture)]
+    head = [contexts, sets | FLAG, *network_sizes(network, architecture)]
     return bytes(head) + code_tables([*network_tables(network), kept])
 
 
-def _sizes(network: Network, architecture: Architecture) -> list[int]:
+def network_sizes(network: Network, architecture: Architecture) -> list[int]:
     """Units of its layers, and components of what it says."""
     return [len(network.first.weights), len(network.second.biases), len(network.last.biases) // architecture.outputs]
 
@@ -73,7 +73,7 @@ def network_tables(network: Network) -> list[Integers]:
 
 def pack_network(network: Network, architecture: Architecture) -> bytes:
     """What the section of the weights has more of where there is a network."""
-    return bytes(_sizes(network, architecture)) + code_tables(network_tables(network))
+    return bytes(network_sizes(network, architecture)) + code_tables(network_tables(network))
 
 
 def network_fields(sizes: Sequence[int], architecture: Architecture) -> list[Field]:

@@ -13,11 +13,11 @@ from sofc.coders.bilevel.guide import features_of
 from sofc.coders.bilevel.kernel import PlaneModel, State
 from sofc.coders.bilevel.kernel_guide import Guide, guide_for
 from sofc.coders.bilevel.model import copied, starts
-from sofc.coders.bilevel.section import TRAINED, unpack_network, unpack_plan, unpack_state
+from sofc.coders.bilevel.section import TRAINED, unpack_plan, unpack_state
+from sofc.coders.plane_sections import by_plane
 from sofc.entropy.binary import Reader, Writer, code_bit
 from sofc.errors import FormatError, LimitError
 from sofc.planes import Plane, PlaneRange
-from sofc.prediction.network import NO_NETWORK
 
 INVERTED = 4096
 """Probability in 1/65536 that a plane is coded with ones and zeros exchanged: the first decision of its stream."""
@@ -45,33 +45,24 @@ class BilevelCoder(ModelCoder[PlaneModel]):
 
     @classmethod
     def from_sections(cls, sections: Sequence[bytes]) -> BilevelCoder:
-        """For each plane its plan, bit models and weights, and its network where the weights ask it.
+        """Plans, then bit models, then weights, each one for every plane.
 
         Raises FormatError; LimitError where the bit models would take too much memory.
         """
+        if not sections or len(sections) % 3:
+            raise FormatError(f"a bilevel model has three sections for each plane, not {len(sections)} in all")
         models = []
         total = 0
-        rest = list(sections)
-        while rest:
-            if len(rest) < 3:
-                raise FormatError("a bilevel model has at least three sections for each plane")
-            plan = unpack_plan(rest.pop(0))
-            trained = rest.pop(0)
-            start, used, asks = unpack_state(rest.pop(0))
+        for own, _ in by_plane(sections):
+            plan = unpack_plan(own.plan)
+            start, used, network = unpack_state(own.weights)
             if used > len(plan.contexts):
                 raise FormatError("the weights of a bilevel model are for more contexts than it has")
-            if asks and not rest:
-                raise FormatError("a bilevel model lacks its network")
             total += used << plan.slot_bits
             if total > MAX_COUNTERS:
                 raise LimitError(f"a bilevel model has more than {MAX_COUNTERS} bit models")
-            network = unpack_network(rest.pop(0)) if asks else NO_NETWORK
-            start = start._replace(
-                models=TRAINED.states[TRAINED.symbols(trained, starts(plan, len(plan.contexts)), used)]
-            )
-            models.append(PlaneModel(plan, network, start))
-        if not models:
-            raise FormatError("a bilevel model has at least one plane")
+            symbols = TRAINED.symbols(own.bit_models, starts(plan, len(plan.contexts)), used)
+            models.append(PlaneModel(plan, network, start._replace(models=TRAINED.states[symbols])))
         return cls(models)
 
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:

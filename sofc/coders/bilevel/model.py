@@ -12,8 +12,7 @@ from sofc.coders.bilevel.terms import MOST_TERMS, Context
 from sofc.coders.bilevel.window import masks
 from sofc.entropy.bit_models import NEUTRAL, Integers
 
-_CONTEXTS = {2: 2, 3: 4, 4: 5, 5: 7, 6: 10, 7: 13, 8: 13, 9: 20}
-EFFORTS = {effort: (contexts, effort >= 8) for effort, contexts in _CONTEXTS.items()}
+EFFORTS = {2: (2, False), 3: (4, False), 4: (5, False), 5: (7, False), 6: (10, False), 7: (13, False), 9: (20, True)}
 """How many contexts each effort uses, and whether it asks the network."""
 
 

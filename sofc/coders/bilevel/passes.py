@@ -133,8 +133,8 @@ class WarmUp:
     network: Network
     starts: tuple[Symbols, ...]
 
-    def collect(self, images: Iterator[list[Plane]]) -> tuple[State, int]:
-        """The state without its bit models, and the bytes of the streams."""
+    def collect(self, images: Iterator[list[Plane]]) -> tuple[tuple[State, Network], int]:
+        """The state without its bit models, and its network; and the bytes of the streams."""
         found = [
             (fold, [_top(pixels) for pixels in part]) for fold, part in by_fold(parts(images, self.plane, self.stride))
         ]
@@ -150,4 +150,4 @@ class WarmUp:
             return learn_part(model, part, State(models[fold].copy(), *tables))
 
         tables, sizes = learn(neutral[1:], lambda: chosen * rounds, code)
-        return State(neutral.models, *tables), sum(sizes[: len(chosen)])
+        return (State(neutral.models, *tables), self.network), sum(sizes[: len(chosen)])

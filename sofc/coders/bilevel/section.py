@@ -1,7 +1,7 @@
 """The bytes of a bilevel model's sections.
 
 Kind 0, plan of a plane; kind 1, its trained bit models, shared by all efforts; kind 2, its weights at one effort, with
-all else that learns; kind 3, its network.
+all else that learns, and its network, where it has one.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from sofc.coders.bilevel.kernel_network import INPUTS
 from sofc.coders.bilevel.model import context_table, neutral_state
 from sofc.coders.bilevel.terms import MOST_TERMS, Context
 from sofc.coders.bilevel.window import NEIGHBOURS, WORDS
-from sofc.coders.network_section import Architecture, network_fields, network_of, network_tables
+from sofc.coders.network_section import Architecture, network_fields, network_of, network_sizes, network_tables
 from sofc.entropy.bit_models import Integers, TrainedModels
 from sofc.entropy.mixing import SQUASH, STRETCH_LIMIT
 from sofc.entropy.tables import Field, code_tables, decode_tables
 from sofc.errors import FormatError
-from sofc.prediction.network import Network
+from sofc.prediction.network import NO_NETWORK, Network
 
-PLAN, BIT_MODELS, WEIGHTS, NETWORK = 0, 1, 2, 3
-HEAD = 3
+HEAD, STATE_HEAD = 3, 4
+"""Bytes before the contexts of a plan, and before the tables of weights where there is a network."""
 SLOT_BITS = range(8, 21)
 MOST_RATE = 16
 FLAG = 128
@@ -33,7 +33,6 @@ WEIGHT_STEP = 10
 """Weights are kept in units of 2**WEIGHT_STEP."""
 BLEND_STEP = 9
 BLANK_STEP = 8
-NETWORK_HEAD = 2
 NETWORKS = Architecture(INPUTS, kinds=1, outputs=1, most=1)
 
 PROBABILITIES: Integers = SQUASH[np.arange(32) * 148 - 2294 + STRETCH_LIMIT].astype(np.int64)
@@ -67,9 +66,11 @@ def unpack_plan(data: bytes) -> Plan:
     return Plan(context_table(contexts), slot_bits, bool(skips_blank), data[2])
 
 
-def pack_state(state: State, asks: bool) -> bytes:
-    """Kind 2: one byte (contexts, FLAG added where the network is asked), then tables of what differs from a neutral
-    state, without bit models: weights, blend, blank samples."""
+def pack_state(state: State, network: Network) -> bytes:
+    """Kind 2: one byte (contexts, FLAG added where there is a network), then tables of what differs from a neutral
+    state, without bit models: weights, blend, blank samples. A network has three bytes (units of its first and second
+    layer, 1) and its tables before these."""
+    asks = network.is_asked
     contexts = state.weights.shape[1] - 1 - asks
     neutral = neutral_state(contexts, None, asks)
     tables = [
@@ -77,35 +78,27 @@ def pack_state(state: State, asks: bool) -> bytes:
         _steps(state.blend.astype(np.int64) - neutral.blend, BLEND_STEP),
         _steps(state.blank.astype(np.int64), BLANK_STEP),
     ]
-    return bytes([contexts + FLAG * asks]) + code_tables(tables)
+    if not asks:
+        return bytes([contexts]) + code_tables(tables)
+    head = [contexts + FLAG, *network_sizes(network, NETWORKS)]
+    return bytes(head) + code_tables([*network_tables(network), *tables])
 
 
-def unpack_state(data: bytes) -> tuple[State, int, bool]:
-    """The state without its bit models, how many contexts it has, and whether the network is asked. Raises
-    FormatError."""
-    if not data or not 1 <= data[0] % FLAG <= MOST_CONTEXTS:
+def unpack_state(data: bytes) -> tuple[State, int, Network]:
+    """The state without its bit models, how many contexts it has, and the network. Raises FormatError."""
+    first, *sizes = data[:STATE_HEAD].ljust(STATE_HEAD, b"\0")
+    asks, contexts = divmod(first, FLAG)
+    if not 1 <= contexts <= MOST_CONTEXTS:
         raise FormatError("the weights of a bilevel model are out of range")
-    contexts, asks = data[0] % FLAG, data[0] >= FLAG
-    neutral = neutral_state(contexts, None, asks)
-    weights, blend, blank = decode_tables(data[1:], [Field(table.shape) for table in neutral[1:]])
+    neutral = neutral_state(contexts, None, bool(asks))
+    fields = [*(network_fields(sizes, NETWORKS) if asks else []), *(Field(table.shape) for table in neutral[1:])]
+    *tables, weights, blend, blank = decode_tables(data[STATE_HEAD if asks else 1 :], fields)
     state = neutral._replace(
         weights=_bounded((weights << WEIGHT_STEP) + neutral.weights, kernel.WEIGHT_LIMIT),
         blend=_bounded((blend << BLEND_STEP) + neutral.blend, kernel.WEIGHT_LIMIT),
         blank=np.clip(blank << BLANK_STEP, 0, kernel.BLANK_MOST).astype(np.int32),
     )
-    return state, contexts, asks
-
-
-def pack_network(network: Network) -> bytes:
-    """Kind 3: two bytes (units of the first and of the second layer), then weights and biases of each layer."""
-    return bytes([len(network.first.weights), len(network.second.biases)]) + code_tables(network_tables(network))
-
-
-def unpack_network(data: bytes) -> Network:
-    """Inverse of pack_network. Raises FormatError."""
-    if len(data) < NETWORK_HEAD:
-        raise FormatError("a network of a bilevel model lacks its sizes")
-    return network_of(decode_tables(data[NETWORK_HEAD:], network_fields([*data[:NETWORK_HEAD], 1], NETWORKS)))
+    return state, contexts, network_of(tables) if asks else NO_NETWORK
 
 
 def _steps(values: Integers, step: int) -> Integers:

@@ -12,7 +12,7 @@ from sofc.coders.bilevel.kernel import Plan, State
 from sofc.coders.bilevel.model import EFFORTS, context_table, starts
 from sofc.coders.bilevel.network_training import FitNetwork
 from sofc.coders.bilevel.passes import PART, EstimatePriors, Shapes, WarmUp
-from sofc.coders.bilevel.section import NETWORK, TRAINED, pack_network, pack_plan, pack_state
+from sofc.coders.bilevel.section import TRAINED, pack_plan, pack_state
 from sofc.coders.bilevel.terms import LARGE, SMALL, SMALL_SIDE
 from sofc.coders.mixing_training import MixingTraining
 from sofc.coders.training import DEFAULT, Pass, Passes, TrainingSettings
@@ -20,7 +20,7 @@ from sofc.entropy.bit_models import EVIDENCES
 from sofc.entropy.priors import Starts
 from sofc.errors import UsageError
 from sofc.planes import PlaneRange
-from sofc.prediction.network import NO_NETWORK
+from sofc.prediction.network import NO_NETWORK, Network
 
 FIT_SAMPLES = 1 << 24
 """Samples of one plane that the network is fitted to at most."""
@@ -72,11 +72,11 @@ class BilevelTraining(MixingTraining[Plan]):
         self._plans = [self._planned(small, max(sizes)) for _ in self._planes]
         loaded = min(sum(sizes), LOADED_SAMPLES)
         stride = -(-loaded // PRIOR_SAMPLES)
-        fits = tuple(FitNetwork(plane, -(-loaded // FIT_SAMPLES), small, UNITS[small]) for plane in self._planes)
+        asked = self._planes if any(asks for _, asks in self._shapes.values()) else ()
+        fits = tuple(FitNetwork(plane, -(-loaded // FIT_SAMPLES), small, UNITS[small]) for plane in asked)
         priors = tuple(EstimatePriors(plane, stride, self._plan) for plane in self._planes)
         found = yield Pass((*fits, *priors), LOADED_SAMPLES)
         networks = [next(found) for _ in fits]
-        self._shared[NETWORK] = list(map(pack_network, networks))
         ends = starts(self._plan, len(self._plan.contexts))
         known = self._worth(list(found), [ends for _ in priors], TRAINED)
 
@@ -106,19 +106,9 @@ class BilevelTraining(MixingTraining[Plan]):
         """The bytes of a plan's section."""
         return pack_plan(plan)
 
-    def pack_weights(self, effort: int, weights: State) -> bytes:
-        """The bytes of what a plane learned but for its bit models, whose weights say how many contexts there are."""
-        return pack_state(weights, EFFORTS[effort][1])
-
-    def models(self) -> list[tuple[int, tuple[int, ...]]]:
-        """Effort and section numbers of each model."""
-        planes = len(self._planes)
-        models = []
-        for row, effort in enumerate(sorted(self._weights)):
-            _, asks = EFFORTS[effort]
-            kinds = [0, 1, 3 + row, 2] if asks else [0, 1, 3 + row]
-            models.append((effort, tuple(kind * planes + plane for plane in self._planes for kind in kinds)))
-        return models
+    def pack_weights(self, weights: tuple[State, Network]) -> bytes:
+        """The bytes of what a plane learned but for its bit models."""
+        return pack_state(*weights)
 
 
 def variants(known: Starts) -> list[Starts]:

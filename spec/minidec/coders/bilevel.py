@@ -109,13 +109,17 @@ def scale(table: list[list[int]], factor: int, start: int, limit: int) -> list[l
     return [[clamp(factor * entry + start, -limit, limit) for entry in row] for row in table]
 
 
-def read_mixers(plan: BilevelPlan, data: bytes) -> bool:
-    """Section of kind 2; gives whether there is a network."""
-    first = Reader(data).u8()
+def read_mixers(plan: BilevelPlan, data: bytes) -> None:
+    """Section of kind 2."""
+    reader = Reader(data)
+    first = reader.u8()
     used, has_network = first & 127, first > 127
     require(1 <= used <= min(32, len(plan.contexts)), "mixers out of range")
     plan.contexts = plan.contexts[:used]
-    tables = Decisions(data, 1)
+    sizes = reader.take(3) if has_network else b""
+    tables = Decisions(data, 1 + len(sizes))
+    if has_network:
+        plan.network = Network.read(tables, NETWORKS, *sizes)
     # Contexts start at 1.3 / used together; beside a network at 0.6 / used, and the network at 0.6; the bias at 0.
     share = 6 if has_network else 13
     starts = [share * FULL_WEIGHT // (10 * used)] * used + [6 * FULL_WEIGHT // 10] * has_network + [0]
@@ -124,36 +128,22 @@ def read_mixers(plan: BilevelPlan, data: bytes) -> bool:
         plan.mixer.append([clamp(weight, -WEIGHT_LIMIT, WEIGHT_LIMIT) for weight in weights])
     plan.blend = scale(tables.table(32, 4), 512, FULL_WEIGHT // 4, WEIGHT_LIMIT)
     plan.blank = [clamp(256 * entry, 0, BLANK_LIMIT) for entry in tables.column(256)]
-    return has_network
-
-
-def read_network(section: Section) -> Network:
-    """Section of kind 3."""
-    require(section.kind == 3, "section of another kind")
-    first, second = Reader(section.data).take(2)
-    return Network.read(Decisions(section.data, 2), NETWORKS, first, second)
 
 
 def read_bilevel_model(sections: list[Section], transform_planes: int) -> list[BilevelPlan]:
     """All sections of a model of coder 4."""
-    queue = list(sections)
-
-    def following() -> Section:
-        require(bool(queue), "a section is missing")
-        return queue.pop(0)
-
+    require(len(sections) == 3 * transform_planes, "number of planes is not that of the transform")
+    kinds = [kind for kind in (0, 1, 2) for _ in range(transform_planes)]
+    require([section.kind for section in sections] == kinds, "section of another kind")
     plans = []
-    while queue:
-        head, models, mixers = (following() for _ in range(3))
-        require([section.kind for section in (head, models, mixers)] == [0, 1, 2], "section of another kind")
+    for number in range(transform_planes):
+        head, models, mixers = sections[number::transform_planes]
         plan = read_plan(head.data)
         size = transform_planes * len(plan.contexts) << plan.slot_bits
         require(size <= MAX_BIT_MODELS, "too many adaptive bit models for this decoder")
         plan.models = read_models(models.data, len(plan.contexts), 1 << plan.slot_bits, MODEL_CODE)
-        if read_mixers(plan, mixers.data):
-            plan.network = read_network(following())
+        read_mixers(plan, mixers.data)
         plans.append(plan)
-    require(len(plans) == transform_planes, "number of planes is not that of the transform")
     return plans
 
 
