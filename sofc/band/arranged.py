@@ -201,8 +201,11 @@ def _code_shown(
     return Part(0, RAW_MODEL, Mapping.NONE, len(raw)), raw
 
 
+def packed(arrangement: Arrangement, streams: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """The streams of samples that are arranged so, behind what says so, where anything has to."""
+    return streams if isinstance(arrangement, Part) else (pack_arrangement(arrangement), *streams)
+
+
 def _size(coded: Coded) -> int:
     """Bytes of streams, and of what a chunk says of them: tables of values are streams more."""
-    arrangement, streams = coded
-    said = 0 if isinstance(arrangement, Part) else len(pack_arrangement(arrangement))
-    return said + len(pack_numbers(map(len, streams))) + sum(map(len, streams))
+    return sum(map(len, packed(*coded))) + len(pack_numbers(map(len, coded[1])))

@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.band.arranged import code_arranged, code_traced, find
+from sofc.band.arranged import code_arranged, code_traced, find, packed
 from sofc.band.arrangement import (
     Arrangement,
     Divided,
     Part,
     Split,
     Stepped,
-    pack_arrangement,
     parts_of,
     unpack_arrangement,
 )
@@ -175,7 +174,7 @@ def _code_planes(
         arrangement, streams = code_arranged(view, selection, numbers, found, were_asked=were_asked)
     if isinstance(arrangement, Part):
         return CodedPlanes(arrangement.model, arrangement.mapping, streams)
-    return CodedPlanes(RAW_MODEL, Mapping.ARRANGED, (pack_arrangement(arrangement), *streams))
+    return CodedPlanes(RAW_MODEL, Mapping.ARRANGED, packed(arrangement, streams))
 
 
 def codebooks_of(coded: CodedSamples, pixel_format: PixelFormat, *, rows: int, width: int, image_rows: int) -> set[int]:
