@@ -1,5 +1,5 @@
 """Spec coding-tools/correction-planes: planes that are nearly all zeros, such as the corrections of a component
-transform."""
+transform, or changes of tables."""
 
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ def code_sparse(encode: bool, plane: Table[np.int32], models: Vector[np.uint32],
     return OK
 
 
-def _start() -> npt.NDArray[np.uint32]:
+def fresh_models() -> npt.NDArray[np.uint32]:
+    """The bit models that ``code_sparse`` takes, before any plane."""
     models = np.full(_MODELS, NEUTRAL, np.uint32)
     models[0] = _QUIET
     return models
@@ -84,7 +85,7 @@ def encode_sparse(plane: Plane) -> bytes:
         return b""
     kind = int(plane.flat[0]) // VALUES
     writer = Writer(16 * plane.size + 64)
-    code_sparse(True, plane - np.int32(kind * VALUES), _start(), writer.stream)
+    code_sparse(True, plane - np.int32(kind * VALUES), fresh_models(), writer.stream)
     return bytes([1 + kind]) + writer.written()
 
 
@@ -95,7 +96,7 @@ def decode_sparse(stream: bytes, rows: int, width: int) -> Plane:
     plane = np.zeros((rows, width), np.int32)
     if not 1 <= stream[0] <= MOST_KINDS:
         raise FormatError(f"a correction stream begins with 1 to {MOST_KINDS}, not {stream[0]}")
-    if code_sparse(False, plane, _start(), Reader(stream[1:]).stream) != OK:
+    if code_sparse(False, plane, fresh_models(), Reader(stream[1:]).stream) != OK:
         raise FormatError("a correction stream is damaged")
     plane += np.int32((stream[0] - 1) * VALUES)
     return plane

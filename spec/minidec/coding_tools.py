@@ -242,24 +242,30 @@ class Decisions:
             value = 2 * value + self.modelled(models, (1 << (digits - 1)) + value)
         return value
 
+    def sparse(self, rows: int, width: int) -> list[int]:
+        """A plane that is nearly all zeros (Spec coding-tools/correction-planes)."""
+        plane = [0] * (rows * width)
+        nonzero = [64 << 16 | 60] + [UNTRAINED] * 15
+        digits = [[UNTRAINED] * (2 * INTEGER_BITS) for _ in range(3)]
+        for position in range(rows * width):
+            y, x = divmod(position, width)
+            around = int(x > 0 and plane[position - 1] != 0)
+            around += 2 * int(y > 0 and plane[position - width] != 0)
+            around += 4 * int(y > 0 and x > 0 and plane[position - width - 1] != 0)
+            around += 8 * int(y > 0 and x + 1 < width and plane[position - width + 1] != 0)
+            if self.modelled(nonzero, around, least=2):
+                for models in digits:
+                    value = self.integer(models)
+                    require(value <= 510, "correction out of range")
+                    plane[position] = 511 * plane[position] + from_zigzag(value) + 255
+                plane[position] += 1
+        return plane
+
     def table_change(self, rows: int, columns: int) -> list[list[int]]:
         """By how much a table changes, in multiples (Spec coding-tools/changes)."""
-        of_rows, of_entries = [UNTRAINED] * 4, [[UNTRAINED] * 8 for _ in range(columns)]
-        sign, sizes = [UNTRAINED], [UNTRAINED] * 32
-        nothing = [0] * columns
-        table: list[list[int]] = []
-        above = 0
-        for y in range(rows):
-            row, north, far = [0] * columns, table[-1] if table else nothing, table[y - 8] if y >= 8 else nothing
-            table.append(row)
-            above = self.modelled(of_rows, 2 * any(far) + above)
-            for x in range(columns if above else 0):
-                around = (x > 0 and row[x - 1] != 0) + 2 * (north[x] != 0) + 4 * (far[x] != 0)
-                if self.modelled(of_entries[x], around):
-                    negative = self.modelled(sign, 0)
-                    size = self.size(sizes, 0, 16)
-                    row[x] = -size if negative else size
-        return table
+        changes = [k - CORRECTIONS // 2 if k else 0 for k in self.sparse(rows, columns)]
+        require(all(abs(change) < 1 << 16 for change in changes), "change of a table out of range")
+        return [changes[first : first + columns] for first in range(0, rows * columns, columns)]
 
     def column(self, rows: int, most: int = 1 << 29, least: int | None = None) -> list[int]:
         """A table of one column."""
@@ -509,26 +515,10 @@ def wrap_32(value: int) -> int:
 
 def decode_correction(stream: bytes, area: Area) -> list[int]:
     """A correction plane."""
-    plane = [0] * area.size
     if not stream:
-        return plane
+        return [0] * area.size
     require(1 <= stream[0] <= len(CONVERSIONS), "unknown form of a correction plane")
-    decisions = Decisions(stream, 1)
-    nonzero = [64 << 16 | 60] + [UNTRAINED] * 15
-    digits = [[UNTRAINED] * (2 * INTEGER_BITS) for _ in range(3)]
-    width = area.width
-    for position in range(area.size):
-        y, x = divmod(position, width)
-        around = int(x > 0 and plane[position - 1] != 0)
-        around += 2 * int(y > 0 and plane[position - width] != 0)
-        around += 4 * int(y > 0 and x > 0 and plane[position - width - 1] != 0)
-        around += 8 * int(y > 0 and x + 1 < width and plane[position - width + 1] != 0)
-        if decisions.modelled(nonzero, around, least=2):
-            for models in digits:
-                value = decisions.integer(models)
-                require(value <= 510, "correction out of range")
-                plane[position] = 511 * plane[position] + from_zigzag(value) + 255
-            plane[position] += 1
+    plane = Decisions(stream, 1).sparse(area.rows, area.width)
     return [sample + (stream[0] - 1) * CORRECTIONS for sample in plane]
 
 

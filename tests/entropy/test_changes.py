@@ -1,49 +1,33 @@
-"""Changes of sections against their twins, and against what they are changes of."""
+"""Changes of sections against what they are changes of."""
 
 from __future__ import annotations
 
 import naive_context as naive
 import numpy as np
 import pytest
-from helpers import outcome
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from sofc.entropy.binary import OK, Reader, Writer
-from sofc.entropy.changes import (
-    code_table_change,
-    neutral_table_models,
-    pack_table_changes,
-    unpack_table_changes,
-)
+from sofc.entropy.changes import pack_table_changes, unpack_table_changes
 from sofc.entropy.tables import Field, code_tables, decode_tables
 from sofc.errors import FormatError
 
 SHAPES = st.tuples(st.integers(1, 20), st.integers(1, 4))
 ENTRIES = st.one_of(st.just(0), st.just(0), st.integers(-3, 3), st.integers(-65535, 65535))
+MIDDLE = (511**3 + 1) // 2
 
 
-@given(npst.arrays(np.int32, SHAPES, elements=ENTRIES))
-def test_tables(change):
-    writer = Writer(8 * change.size + 64)
-    assert code_table_change(True, change.copy(), neutral_table_models(change.shape[1]), writer.stream) == OK
-    data = writer.written()
-    twin = naive.Writer()
-    assert naive.code_table_change(twin, change.shape, change.tolist()) == change.tolist()
-    assert data == twin.finish()
-    check(data, change.shape, change.tolist())
-
-
-@given(st.binary(max_size=60), SHAPES)
-def test_tables_of_anything(data, shape):
-    check(data, shape, outcome(naive.code_table_change, naive.Reader(data), shape, None))
-
-
-def check(data, shape, expected):
-    found = np.zeros(shape, np.int32)
-    status = code_table_change(False, found, neutral_table_models(shape[1]), Reader(data).stream)
-    assert (found.tolist() if status == OK else None) == expected
+@given(npst.arrays(np.int64, SHAPES, elements=ENTRIES), st.integers(0, 15))
+def test_tables(change, shift):
+    """The twin of planes of corrections reads them, behind the digits of their shift."""
+    twin = naive.Reader(data := pack_table_changes([(change, shift)]))
+    (found,) = unpack_table_changes(data, [change.shape])
+    np.testing.assert_array_equal(found, change << shift)
+    if data:
+        assert [twin.decide(0, 1 << 15) for _ in range(4)] == [shift >> place & 1 for place in (3, 2, 1, 0)]
+        plane = naive.code_sparse(twin, *change.shape, None)
+        assert [[value and value - MIDDLE for value in row] for row in plane] == change.tolist()
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 15))
@@ -68,3 +52,5 @@ def test_damaged_changes():
     """Zeros are ones without end, more of them than a number has."""
     with pytest.raises(FormatError, match="damaged"):
         unpack_table_changes(bytes(40), [(40, 4)])
+    with pytest.raises(FormatError, match="out of range"):
+        unpack_table_changes(pack_table_changes([(np.full((3, 2), -(1 << 16)), 0)]), [(3, 2)])
