@@ -62,7 +62,6 @@ class ContextTraining(MixingTraining[PlanePlan]):
     def __init__(self, ranges: Sequence[PlaneRange], settings: TrainingSettings = DEFAULT) -> None:
         self._ranges = tuple(ranges)
         self._banks = Banks(ranges)
-        self._cost: float | None = None
         self._networks: dict[tuple[int, int], Network] = {}
         self._may_have_networks = settings.networks
         every = shapes(len(ranges))
@@ -77,15 +76,12 @@ class ContextTraining(MixingTraining[PlanePlan]):
         """Scale, equations, errors, refined equations and errors, survey; then over a sample, to warm-up."""
         predictions = yield from self._banks.fit()
         histograms = added((yield sampled(Survey(self._ranges, tuple(predictions)), SAMPLES)))
-        cost = 0.0
         for prediction, histogram in zip(predictions, histograms, strict=True):
             levels = _levels(histogram)
-            cost += _cost(histogram, levels)
             contexts = _candidates(prediction)[0]
             bits = np.full(len(contexts), SELECTION_BITS, np.int64)
             low_bits = _low_bits(histogram, levels)
             self._plans.append(PlanePlan(prediction, levels, low_bits, contexts, bits, matches=False))
-        self._cost = cost
         yield from self._select_contexts()
         yield from self._size_tables()
         yield from self._fit_networks()
@@ -148,8 +144,8 @@ class ContextTraining(MixingTraining[PlanePlan]):
         yield from self._warm_up_each(task, WARM_UP_SAMPLES)
 
     def cost(self) -> float | None:
-        """Bits of an ideal static code of the residuals, after the survey; before it, those of the banks."""
-        return self._banks.cost if self._cost is None else self._cost
+        """Bits of the errors of the banks, about, once these are chosen."""
+        return self._banks.cost
 
     @property
     def has_networks(self) -> bool:
@@ -185,30 +181,14 @@ def _levels(histogram: Integers) -> Integers:
     return np.array(starts[1:], np.int64) - 1
 
 
-def _by_level(histogram: Integers, levels: Integers) -> Integers:
-    """Residuals by level, shape (LEVELS, SIZES)."""
-    edges = [0, *(min(int(level) + 1, bank.EXPECTED - 1) for level in levels)]
-    counts: Integers = np.add.reduceat(histogram, edges, axis=0)
-    return counts
-
-
-RESIDUAL_BITS = np.array([0, *([1] * 7), *range(4, 24)], np.int64)
-"""Sign and low bits of the residuals of a column."""
 RESIDUAL_SIZE = np.array([*range(8), *(0.75 * (1 << bits) for bits in range(4, 24))])
 """Mean residual of a column."""
 
 
-def _cost(histogram: Integers, levels: Integers) -> float:
-    """Bits that an ideal static code by level would take."""
-    counts = _by_level(histogram, levels).astype(np.float64)
-    share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-    bits = -np.log2(np.where(share > 0, share, 1)) + RESIDUAL_BITS
-    return float((counts * bits).sum())
-
-
 def _low_bits(histogram: Integers, levels: Integers) -> Integers:
     """Bits of the magnitude that are left to plain coding, by level: about the mean residual over 2."""
-    counts = _by_level(histogram, levels)
+    edges = [0, *(min(int(level) + 1, bank.EXPECTED - 1) for level in levels)]
+    counts = np.add.reduceat(histogram, edges, axis=0)
     total = np.maximum(1, counts.sum(axis=1, keepdims=True))
     share = np.cumsum(counts, axis=1)[:, :-1] / total
     mean = (counts * RESIDUAL_SIZE).sum(axis=1) / total[:, 0]
