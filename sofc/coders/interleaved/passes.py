@@ -175,7 +175,7 @@ def _fine_errors(traced: kernel.Traced) -> Integers:
 
 @dataclass(frozen=True)
 class Errors:
-    """Third pass: how large errors are under each of the predictions to choose from, and how large in the end."""
+    """Third pass: how large errors are under each of the predictions to choose from."""
 
     ranges: tuple[PlaneRange, ...]
     predictions: tuple[tuple[Prediction, ...], ...]

@@ -67,8 +67,8 @@ class InterleavedTraining(CoroutineTraining):
         super().__init__()
 
     def run(self) -> Passes[None]:
-        """Activities, equations, errors; equations and errors once more; expected errors, one or two surveys: each over
-        a sample."""
+        """Activities, equations, errors; equations once more; expected errors, one or two surveys: each over a
+        sample."""
         ranges = self._ranges
 
         def over(task: Task) -> Pass:
@@ -83,10 +83,6 @@ class InterleavedTraining(CoroutineTraining):
         chosen = tuple(map(_choose, kinds, counts))
         refined = added((yield over(Refine(ranges, chosen))))
         chosen = tuple(_refined(one, sums) for one, sums in zip(chosen, refined, strict=True))
-        counts = added((yield over(Errors(ranges, tuple((one,) for one in chosen)))))
-        chosen = tuple(
-            replace(one, error_shift=_error_shift(count[0])) for one, count in zip(chosen, counts, strict=True)
-        )
         sums = added((yield over(ExpectedErrors(ranges, chosen))))
         chosen = tuple(
             _with_errors(one, fit_error_weights(total.sum(axis=0))[None])
@@ -190,12 +186,13 @@ LOG_ERRORS = np.log2(np.arange(ERRORS) + 2.0)
 
 
 def _choose(kinds: Sequence[Prediction], counts: Integers) -> Prediction:
-    """The prediction under which errors cost least."""
+    """The prediction under which errors cost least, with their scale."""
     samples = max(1, int(counts[0].sum()))
     costs = [float(row @ LOG_ERRORS[: len(row)]) / samples + _cost(one) for one, row in zip(kinds, counts, strict=True)]
     # One that has more weights than it saw samples fits these as well as any.
     fitting = [k for k, one in enumerate(kinds) if k == 0 or 16 * one.weights.size < samples]
-    return kinds[min(fitting, key=costs.__getitem__)]
+    best = min(fitting, key=costs.__getitem__)
+    return replace(kinds[best], error_shift=_error_shift(counts[best]))
 
 
 def _error_shift(counts: Integers) -> int:
