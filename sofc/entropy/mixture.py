@@ -25,6 +25,9 @@ WEIGHT_LIMIT = 1 << 12
 """Kept weights differ no more from neutral ones."""
 MOST_SETS = len(WEIGHT_ROWS)
 
+PAIRS = BLOCK // 2
+"""Bit models of a block, two by two."""
+
 PROBABILITIES = np.array([SQUASH[s + STRETCH_LIMIT] for s in range(-1922, 1923, 124)], np.int64)
 """The 32 probabilities that a trained bit model may start with, in 1/65536: evenly spread when stretched."""
 TRAINED = TrainedModels(PROBABILITIES, BLOCK)
@@ -104,7 +107,8 @@ class MixingState:
             state = self.copy()
         else:
             first = self.mixture.models.size if marked is None else marked
-            put_back(first, state.changed.view(np.int64), state.changed, self.mixture.models, state.mixture.models)
+            pairs = (models.view(np.int64) for models in (self.mixture.models, state.mixture.models))
+            put_back(first // 2, state.changed.view(np.int64), *pairs)
             for own, start in zip((*state.mixture[1:], state.plain), (*self.mixture[1:], self.plain), strict=True):
                 np.copyto(own, start)
         try:
@@ -114,20 +118,21 @@ class MixingState:
 
 
 @kernel
-def put_back(
-    first: int, words: Vector[np.int64], changed: Vector[np.uint8], start: Vector[np.uint32], models: Vector[np.uint32]
-) -> int:
-    """Make bit models what they were at the ``start`` again: the first so many, and those of blocks that are
-    ``changed``, which become zeros. ``words``: the same marks, eight at a time. Returns 0."""
+def put_back(first: int, marks: Vector[np.int64], start: Vector[np.int64], models: Vector[np.int64]) -> int:
+    """Make bit models, two a number, what they were at the ``start`` again: the ``first`` so many pairs, and those of
+    blocks with a mark, which become zeros: eight a number, that of the first block lowest. Returns 0."""
     for i in range(first):
         models[i] = start[i]
-    for word in range(words.shape[0]):
-        if words[word] == 0:
-            continue
-        for block in range(8 * word, 8 * word + 8):
-            for i in range(BLOCK * block, BLOCK * (block + int(changed[block]))):
+    for word in range(marks.shape[0]):
+        left, pair = marks[word], word * 8 * PAIRS
+        while left != 0:
+            # Of eight marks hardly more than one is set: to pass over the others costs less than to ask for each.
+            while left & 0xFF == 0:
+                left, pair = left >> 8, pair + PAIRS
+            for i in range(pair, pair + PAIRS):
                 models[i] = start[i]
-            changed[block] = 0
+            left, pair = left >> 8, pair + PAIRS
+        marks[word] = 0
     return 0
 
 
