@@ -93,7 +93,7 @@ def test_whole_blocks(seed, grid, rows, width):
     plane = some_plane(rng, rows, width)
     drawn = np.where(rng.random((rows, width)) < 0.02, plane.highest + 3, plane.samples).astype(np.int32)
     whole = np.full((rows, width), 7, np.uint8)
-    mark_whole(plane, drawn, grid, whole)
+    mark_whole(plane, drawn, grid, np.empty(drawn.shape[1], np.int32), whole)
     assert whole.tolist() == naive.whole(plain(plane), drawn.tolist(), grid)
     blocks = (grid.top + rows - 1) // (8 * grid.down) + 1, (grid.left + width - 1) // (8 * grid.across) + 1
     coefficients = (rng.integers(-3000, 3000, (*blocks, 64)) * (rng.random((*blocks, 64)) < 0.02)).astype(np.int32)

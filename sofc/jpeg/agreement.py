@@ -121,7 +121,7 @@ def _sure(planes: Sequence[Bounded], drawn: Drawn) -> list[Mask]:
 def sure_of(plane: Bounded, drawn: Plane, grid: Grid) -> Mask:
     """Where all samples of a block come out of its coefficients."""
     whole = np.empty(drawn.shape, np.uint8)
-    mark_whole(plane, drawn, grid, whole)
+    mark_whole(plane, drawn, grid, np.empty(drawn.shape[1], np.int32), whole)
     return whole.view(np.bool_)
 
 

@@ -197,24 +197,32 @@ class Judged(NamedTuple):
 
 
 @kernel
-def mark_whole(plane: Bounded, drawn: Table[np.int32], grid: Grid, whole: Table[np.uint8]) -> int:
+def mark_whole(
+    plane: Bounded, drawn: Table[np.int32], grid: Grid, wrong: Vector[np.int32], whole: Table[np.uint8]
+) -> int:
     """Set ``whole`` to 1 where all samples of the block of a component that a sample of the plane lies in are within
-    their bounds as they are ``drawn``, else to 0. Returns 0."""
+    their bounds as they are ``drawn``, else to 0. ``wrong``: scratch (width,). Returns 0."""
     top, left = grid.top, grid.left
     height, breadth = SIDE * grid.down, SIDE * grid.across
     rows, width = drawn.shape
     for row in range((top + rows - 1) // height + 1):
         first_row, end_row = max(0, row * height - top), min(rows, (row + 1) * height - top)
+        for x in range(width):
+            wrong[x] = 0
+        for y in range(first_row, end_row):
+            for x in range(width):
+                sample = drawn[y, x]
+                wrong[x] |= np.int32(sample - plane.lowest[y, x]) | np.int32(plane.highest[y, x] - sample)
         for column in range((left + width - 1) // breadth + 1):
             first, end = max(0, column * breadth - left), min(width, (column + 1) * breadth - left)
-            wrong = np.int32(0)
-            for y in range(first_row, end_row):
-                for x in range(first, end):
-                    sample = drawn[y, x]
-                    wrong |= np.int32(sample - plane.lowest[y, x]) | np.int32(plane.highest[y, x] - sample)
-            for y in range(first_row, end_row):
-                for x in range(first, end):
-                    whole[y, x] = 0 if wrong < 0 else 1
+            any_wrong = np.int32(0)
+            for x in range(first, end):
+                any_wrong |= wrong[x]
+            for x in range(first, end):
+                wrong[x] = any_wrong
+        for y in range(first_row, end_row):
+            for x in range(width):
+                whole[y, x] = 0 if wrong[x] < 0 else 1
     return 0
 
 
