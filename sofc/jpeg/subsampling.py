@@ -107,32 +107,31 @@ class Strip(NamedTuple):
 
 
 @inlined
-def _shrink_strip(strip: Strip, first: int, length: int, count: int, lanes: int) -> None:
-    """Solve the first ``lanes`` columns of a strip: solutions are left on the right sides of its equations."""
+def _shrink_strip(strip: Strip, first: int, length: int, count: int, lanes: int, are_known: bool) -> None:
+    """Solve the first ``lanes`` columns of a strip: solutions are left on the right sides of its equations.
+    ``are_known``: whether all samples count in full, so that their weights are not needed."""
     values, weights, sure, equations = strip
     diagonal, beside, right = equations
-    are_known = 1
-    for y in range(length):
-        for k in range(lanes):
-            are_known &= 1 if weights[y, k] == 1 else 0
     for i in range(count):
         for k in range(lanes):
             diagonal[i, k] = beside[i, k] = right[i, k] = sure[i, k] = 0
     for y in range(length):
         i = (first + y) >> 1
         j = max(0, min(count - 1, i + (1 if (first + y) & 1 else -1)))
-        _add_row(weights[y], 0.5, lanes, sure[i])
-        if are_known == 0:
+        if not are_known:
+            _add_row(weights[y], 0.5, lanes, sure[i])
             _add(strip, y, i, j, lanes)
             continue
         # The usual case: nothing but the right sides differs from column to column.
+        for k in range(lanes):
+            sure[i, k] += 0.5
         diagonal[i, 0] += 16 if i == j else 9
         _add_row(values[y], 16.0 if i == j else 12.0, lanes, right[i])
         if i != j:
             diagonal[j, 0] += 1
             beside[min(i, j), 0] += 3
             _add_row(values[y], 4.0, lanes, right[j])
-    if are_known != 0:
+    if are_known:
         _solve_alike(count, lanes, equations)
     else:
         _solve(count, lanes, equations)
@@ -158,11 +157,12 @@ def shrink(plane: Table[np.float64], weights: Table[np.float64], first: int, hal
     length, columns = plane.shape
     count = guess.shape[0]
     for left in range(0, columns, LANES):
-        lanes = min(LANES, columns - left)
+        lanes, are_known = min(LANES, columns - left), True
         for y in range(length):
             for k in range(lanes):
                 strip.values[y, k], strip.weights[y, k] = plane[y, left + k], weights[y, left + k]
-        _shrink_strip(strip, first, length, count, lanes)
+                are_known &= weights[y, left + k] == 1
+        _shrink_strip(strip, first, length, count, lanes, are_known)
         for i in range(count):
             for k in range(lanes):
                 guess[i, left + k], sure[i, left + k] = strip.equations.right[i, k], strip.sure[i, k]
@@ -180,12 +180,15 @@ def shrink_rows(plane: Bounded, first: int, offset: float, halved: Halved, strip
     rows, length = plane.samples.shape
     count = guess.shape[1]
     for top in range(0, rows, LANES):
-        lanes = min(LANES, rows - top)
+        lanes, apart = min(LANES, rows - top), np.int32(0)
         for k in range(lanes):
             for y in range(length):
                 strip.values[y, k] = plane.samples[top + k, y] - (offset if (first + y) & 1 else -offset)
+                apart |= plane.highest[top + k, y] ^ plane.lowest[top + k, y]
+        for k in range(lanes if apart != 0 else 0):
+            for y in range(length):
                 strip.weights[y, k] = COUNTED[min(plane.highest[top + k, y] - plane.lowest[top + k, y], MOST_OPEN)]
-        _shrink_strip(strip, first, length, count, lanes)
+        _shrink_strip(strip, first, length, count, lanes, apart == 0)
         for k in range(lanes):
             for i in range(count):
                 guess[top + k, i], sure[top + k, i] = strip.equations.right[i, k], strip.sure[i, k]
