@@ -33,6 +33,8 @@ MOST_LINES = 256
 MOST_EDGES, RUN_SHARE, LEAST_AWAY = 8, 0.6, 8
 """Of the borders of insets so many of each direction are looked at: those along which the longest runs are, in which
 more than such a share changes, and so far from the border of the image at least."""
+PARTS = 5
+"""RUN_SHARE is a whole number of such parts."""
 MOST_LEFT = 20
 """Rows or columns beside an inset in which an image that came of blocks does not come out, at most: the usual ones
 have up to 16, and what is enlarged reaches farther."""
@@ -141,15 +143,16 @@ class _Edges(NamedTuple):
         """Those across an axis."""
         size, length = planes[0].shape[axis], planes[0].shape[1 - axis]
         changing = _changing(_lines(planes, axis))
-        run, best = np.zeros((2, *changing.shape[::2]))
-        for change in np.where(changing, 1 - RUN_SHARE, -RUN_SHARE).swapaxes(0, 1):
+        # Of what is more or less than RUN_SHARE, in parts of 1 / PARTS: few enough to add up many at a time.
+        run, best = np.zeros((2, *changing.shape[::2]), np.int16)
+        for change in (PARTS * changing.astype(np.int16) - round(RUN_SHARE * PARTS)).swapaxes(0, 1):
             np.maximum(0, np.add(run, change, out=run), out=run)
             np.maximum(best, run, out=best)
         step = -(-length // MOST_LINES)
         longest = best.max(axis=0)
         longest[: LEAST_AWAY - 1] = longest[size - LEAST_AWAY :] = 0
         order = np.argsort(-longest, kind="stable")[:MOST_EDGES]
-        order = order[longest[order] >= (LEAST_SHARE - RUN_SHARE) * LEAST_LENGTH / step]
+        order = order[longest[order] >= PARTS * (LEAST_SHARE - RUN_SHARE) * LEAST_LENGTH / step]
         counts = np.pad(changing[:, :, order].cumsum(axis=1, dtype=np.int64), ((0, 0), (1, 0), (0, 0)))
         return cls(order + 1, counts, size, step)
 
