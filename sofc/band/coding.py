@@ -112,18 +112,23 @@ def encode_band(
     band = CodedSamples(coded.model, check, coded.streams, coded.mapping)
     if verify:
         try:
-            decode_band(
-                band,
-                pixel_format,
-                selection.codebook,
-                rows=rows,
-                width=width,
-                image_rows=image_rows,
-                codebooks=codebooks,
-            )
+            before = _expecting(looked, pixel_format, selection, image_rows, origins)
+            area = Area(rows, width, image_rows)
+            again = decode_samples(band, pixel_format, selection.codebook, area, codebooks, before=before)
+            checked(again, pixel_format, check)
         except SofcError as error:
             raise SofcError(f"a coded band does not decode to its samples: please report this ({error})") from error
     return band
+
+
+def _expecting(
+    looked: Looked | None, pixel_format: PixelFormat, selection: Selection, image_rows: int, origins: Sequence[Found]
+) -> Before | None:
+    """Makes of a coder one that takes from what was found of a band's origin what decoding it would give again."""
+    found = Found.of(origins) if origins else None
+    if found is None and looked is not None:
+        found = selection.origins.found_before(list(looked.view.planes), pixel_format, image_rows)
+    return None if found is None else lambda coder, _: coder.of_origins(found.origins)
 
 
 class Looked(NamedTuple):

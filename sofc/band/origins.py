@@ -46,7 +46,7 @@ class _Asked(NamedTuple):
         return (
             (self.transform, *self[2:]) == (other.transform, *other[2:])
             and len(self.planes) == len(other.planes)
-            and all(map(np.array_equal, self.planes, other.planes))
+            and all(own is one or np.array_equal(own, one) for own, one in zip(self.planes, other.planes, strict=True))
         )
 
 
@@ -64,11 +64,15 @@ class _Answers:
     def __init__(self) -> None:
         self._kept: tuple[tuple[_Asked, _Traced | None], ...] = ()
 
+    def kept_of(self, asked: _Asked) -> list[_Traced | None]:
+        """What was found when the same was asked before, if that is kept."""
+        return [answer for question, answer in self._kept if question.is_same(asked)]
+
     def of(self, asked: _Asked, look: Callable[[], _Traced | None]) -> _Traced | None:
         """What ``look`` finds, or found when the same was asked before."""
-        for question, answer in self._kept:
-            if question.is_same(asked):
-                return answer
+        known = self.kept_of(asked)
+        if known:
+            return known[0]
         answer = look()
         kept = [*self._kept[1 - KEPT :], (asked, answer)]
         while len(kept) > 1 and sum(question.samples for question, _ in kept) > KEPT_SAMPLES:
@@ -119,6 +123,14 @@ class Origins:
         """
         found = [] if were_asked else self._together(planes, pixel_format, image_rows, origins)
         return found or self._apart(planes, pixel_format, image_rows)
+
+    def found_before(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> Found | None:
+        """What was found of planes together, if they were looked at and that is kept."""
+        models = self._candidates.tracing(pixel_format, len(planes[0]) // image_rows)
+        if not models:
+            return None
+        kept = self._answers.kept_of(_Asked(models[0].transform.name, planes, pixel_format, image_rows))
+        return kept[0].found[0] if kept and kept[0] else None
 
     def _together(
         self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, origins: Sequence[Found] = ()

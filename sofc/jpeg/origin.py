@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -63,18 +64,29 @@ def values_of(coefficients: Coefficients, table: Steps) -> Coefficients:
     return result
 
 
+class Drawing(NamedTuple):
+    """A plane that was drawn, the ``fractions`` as ``Origin.draw`` has them, and what it was drawn of."""
+
+    plane: Plane
+    fractions: Fractions
+    coefficients: Coefficients
+    table: Steps
+
+
 @dataclass(frozen=True, eq=False)
 class Origin:
     """The component that a decoder made a plane from: ``coefficients`` in steps, (rows of blocks, blocks in a row, 64),
     their steps, ``table`` (64,), and how the blocks lie over the plane; top and left are at most 8 * down and 8 *
-    across. ``decoder``: how the samples are made of them.
+    across. ``decoder``: how the samples are made of them. ``references``: what its values
+    tell other components of the same plane, by their grids, as their coder keeps both.
     """
 
     grid: Grid
     table: Steps
     coefficients: Coefficients
     decoder: Decoder = USUAL
-    _drawn: dict[tuple[int, ...], tuple[Plane, Fractions]] = field(default_factory=dict, init=False, repr=False)
+    references: dict[Grid, tuple[Coefficients, Coefficients]] = field(default_factory=dict, init=False, repr=False)
+    _drawn: dict[tuple[int, ...], Drawing] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def empty(cls, grid: Grid, table: Steps, shape: tuple[int, int], decoder: Decoder = USUAL) -> Origin:
@@ -90,13 +102,23 @@ class Origin:
     def draw(self, shape: tuple[int, ...]) -> tuple[Plane, Fractions]:
         """The plane of this shape that a decoder makes, and where between two samples it came to before rounding (of a
         component that is enlarged: 0)."""
-        return self._drawn.get(shape) or self._draw(shape)
+        return self._drawn[shape][:2] if shape in self._drawn else self._draw(shape)
 
     def draw_and_keep(self, shape: tuple[int, ...]) -> Plane:
         """That plane, kept for the next time: coefficients must not change any more."""
         if shape not in self._drawn:
-            self._drawn[shape] = self._draw(shape)
-        return self._drawn[shape][0]
+            self._drawn[shape] = Drawing(*self._draw(shape), self.coefficients.copy(), self.table.copy())
+        return self._drawn[shape].plane
+
+    def was_drawn_as(self, other: Origin, shape: tuple[int, ...]) -> bool:
+        """Whether the plane of this shape that is kept was drawn of the same as ``other`` would be."""
+        kept = self._drawn.get(shape)
+        return (
+            kept is not None
+            and (self.grid, self.decoder) == (other.grid, other.decoder)
+            and np.array_equal(kept.table, other.table)
+            and np.array_equal(kept.coefficients, other.coefficients)
+        )
 
     def _draw(self, shape: tuple[int, ...]) -> tuple[Plane, Fractions]:
         height, breadth, _ = self.coefficients.shape

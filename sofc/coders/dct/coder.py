@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import NamedTuple
@@ -55,7 +55,8 @@ class DctCoder(ModelCoder[ComponentModel]):
 
     Only planes with values of 0 to 255 are coded. Of several images in a group each goes on with the state that the one
     before left. ``recovered``: how the planes of each image to be coded were made, where that is known; otherwise it is
-    found out. ``left``: what a group left that those to be coded go on from, beside the starts of ``models``.
+    found out. What decodes to that again is not drawn again. ``left``: what a group left that those to be coded go on
+    from, beside the starts of ``models``.
     """
 
     id = 5
@@ -103,8 +104,12 @@ class DctCoder(ModelCoder[ComponentModel]):
         """The streams of images that have so many samples together, without those of corrections."""
 
         def code(writers: Sequence[Writer]) -> bool:
+            models_of_pixels, status = self._models_of_pixels(), OK
             with self._states() as states:
-                status = _code(writers, self.models, states, self._models_of_pixels(), images)
+                for image in images:
+                    status = _code_image(writers, self.models, states, models_of_pixels, *image)
+                    if status != OK:
+                        break
             assert status != BROKEN, "coefficients and samples lie in their ranges"
             return status == OK
 
@@ -172,9 +177,10 @@ class DctCoder(ModelCoder[ComponentModel]):
         readers = [Reader(stream) for stream in (streams[0][size:], *streams[1 : self.planes])]
         planes = [np.zeros((rows, width), np.int32) for _ in self.models]
         images: list[_Image] = []
-        for each, own in zip(heads, _images(planes, image_rows), strict=True):
+        for number, (each, own) in enumerate(zip(heads, _images(planes, image_rows), strict=True)):
             images.append(([head.origin((image_rows, width)) for head in each], own))
-            if _code(readers, self.models, states, models_of_pixels, images[-1:]) != OK:
+            likely = [origin for image in (self.recovered or ())[number : number + 1] for origin in image.origins]
+            if _code_image(readers, self.models, states, models_of_pixels, *images[-1], likely) != OK:
                 raise FormatError("a stream of the DCT coder leads outside what coefficients or samples may be")
         return planes, images
 
@@ -222,22 +228,6 @@ def _is_suitable(ranges: Sequence[PlaneRange], shape: tuple[int, ...]) -> bool:
     return all(span == RANGE for span in ranges) and not is_thin
 
 
-def _code(
-    streams: Sequence[Coding],
-    models: Sequence[ComponentModel],
-    states: Sequence[MixingState],
-    models_of_pixels: Sequence[npt.NDArray[np.uint32]],
-    images: Iterable[_Image],
-) -> int:
-    """Code all components of all images, and what their planes lack; decoding fills coefficients and planes. Returns
-    OK, TOO_LONG or BROKEN."""
-    for origins, planes in images:
-        status = _code_image(streams, models, states, models_of_pixels, origins, planes)
-        if status != OK:
-            return status
-    return OK
-
-
 def _code_image(
     streams: Sequence[Coding],
     models: Sequence[ComponentModel],
@@ -245,22 +235,22 @@ def _code_image(
     models_of_pixels: Sequence[npt.NDArray[np.uint32]],
     origins: Sequence[Origin],
     planes: Sequence[Plane],
+    likely: Sequence[Origin] = (),
 ) -> int:
-    """Code one image by states that go on learning. Returns OK, TOO_LONG or BROKEN."""
+    """Code one image by states that go on learning; decoding fills coefficients and planes. ``likely``: origins that
+    were drawn before, which those to be decoded will probably be: what follows from any that is so is taken from there.
+    Returns OK, TOO_LONG or BROKEN."""
     rows, width = planes[0].shape
-    before: list[Coefficients] = []
-    seen: dict[tuple[int, Grid], Coefficients] = {}  # both chrominances usually have one grid
+    before: list[tuple[Origin, Coefficients]] = []
     corrections = np.zeros((rows + 1, width + 2), np.int32)
     for number, (stream, model, origin) in enumerate(zip(streams, models, origins, strict=True)):
-        for other in range(number):
-            if (other, origin.grid) not in seen:
-                seen[other, origin.grid] = referred(before[other], origins[other], origin)
-        references = [seen[other, origin.grid] for other in range(number - 1, -1, -1)]
-        component = component_of(origin, references)
+        component = component_of(origin, [_reference(*other, origin) for other in reversed(before)])
         status = code_component(stream, model, states[number], component)
         if status != OK:
             return status
-        before.append(component.values)
+        if number < len(likely) and likely[number].was_drawn_as(origin, (rows, width)):
+            origin = likely[number]
+        before.append((origin, component.values))
         others, corrections = corrections, np.zeros_like(corrections)
         place = origin.grid.top % SIDE, origin.grid.left % SIDE
         pixels = kernel_pixels.Pixels(planes[number], *origin.draw((rows, width)), corrections, others, *place)
@@ -268,6 +258,16 @@ def _code_image(
         if status != OK:
             return status
     return OK
+
+
+def _reference(source: Origin, values: Coefficients, target: Origin) -> Coefficients:
+    """What ``referred`` gives for a component of the same plane, kept: both chrominances usually have one grid."""
+    if source.grid == target.grid:
+        return values
+    kept = source.references.get(target.grid)
+    if kept is None or not (kept[0] is values or np.array_equal(kept[0], values)):
+        kept = source.references[target.grid] = values, referred(values, source, target)
+    return kept[1]
 
 
 def referred(values: Coefficients, source: Origin, target: Origin) -> Coefficients:
