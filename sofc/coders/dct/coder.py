@@ -242,7 +242,7 @@ def _code_image(
     Returns OK, TOO_LONG or BROKEN."""
     rows, width = planes[0].shape
     before: list[tuple[Origin, Coefficients]] = []
-    corrections = np.zeros((rows + 1, width + 2), np.int32)
+    corrections, columns = np.zeros((rows + 1, width + 2), np.int32), np.empty((2, width), np.int32)
     for number, (stream, model, origin) in enumerate(zip(streams, models, origins, strict=True)):
         component = component_of(origin, [_reference(*other, origin) for other in reversed(before)])
         status = code_component(stream, model, states[number], component)
@@ -253,7 +253,8 @@ def _code_image(
         before.append((origin, component.values))
         others, corrections = corrections, np.zeros_like(corrections)
         place = origin.grid.top % SIDE, origin.grid.left % SIDE
-        pixels = kernel_pixels.Pixels(planes[number], *origin.draw((rows, width)), corrections, others, *place)
+        drawn = origin.draw((rows, width))
+        pixels = kernel_pixels.Pixels(planes[number], *drawn, corrections, others, *place, columns)
         status = kernel_pixels.code_pixels(stream.encodes, pixels, models_of_pixels[number], stream.stream)
         if status != OK:
             return status

@@ -32,7 +32,8 @@ class Pixels(NamedTuple):
     """A plane (rows, width), ``drawn`` from coefficients, with the ``fractions`` that were rounded away.
 
     ``corrections`` (rows + 1, width + 2): zeros, to be filled, below a row and between columns of zeros; ``others``:
-    those of the plane before. ``top`` and ``left``: place of the first sample in the grid of blocks.
+    those of the plane before. ``top`` and ``left``: place of the first sample in the grid of blocks. ``columns``
+    (2, width): scratch.
     """
 
     plane: Table[np.int32]
@@ -42,6 +43,7 @@ class Pixels(NamedTuple):
     others: Table[np.int32]
     top: int
     left: int
+    columns: Table[np.int32]
 
 
 @kernel
@@ -106,21 +108,22 @@ def _code_pixel(encode: bool, pixels: Pixels, y: int, x: int, models: Vector[np.
 
 
 @inlined
-def _prepare(encode: bool, pixels: Pixels, first_row: int, end_row: int) -> bool:
-    """Whether a row of tiles may have corrections, or the plane before has some there; when decoding its samples are,
-    for now, as drawn. Whole rows are gone through much faster than tiles."""
-    plane, drawn = pixels.plane, pixels.drawn
-    found = 0
+def _prepare(encode: bool, pixels: Pixels, first_row: int, end_row: int) -> None:
+    """Find the columns of a row of tiles that have corrections to be coded (``columns[0]``, not 0), and those in which
+    the plane before has some (``columns[1]``); when decoding, samples are for now as drawn. Whole rows are gone through
+    much faster than tiles."""
+    plane, drawn, differing, told = pixels.plane, pixels.drawn, pixels.columns[0], pixels.columns[1]
+    for x in range(plane.shape[1]):
+        differing[x] = told[x] = 0
     for y in range(first_row, end_row):
         if encode:
             for x in range(plane.shape[1]):
-                found |= plane[y, x] ^ drawn[y, x]
+                differing[x] |= plane[y, x] ^ drawn[y, x]
         else:
             for x in range(plane.shape[1]):
                 plane[y, x] = drawn[y, x]
         for x in range(plane.shape[1]):
-            found |= pixels.others[y + 1, x + 1]
-    return found != 0
+            told[x] |= pixels.others[y + 1, x + 1]
 
 
 @kernel
@@ -134,22 +137,17 @@ def code_pixels(encode: bool, pixels: Pixels, models: Vector[np.uint32], stream:
     rows, width = plane.shape
     for tile_row in range((pixels.top + rows - 1) // SIDE + 1):
         first_row, end_row = max(0, SIDE * tile_row - pixels.top), min(rows, SIDE * (tile_row + 1) - pixels.top)
-        some = _prepare(encode, pixels, first_row, end_row)
+        _prepare(encode, pixels, first_row, end_row)
         before = 0
         for tile in range((pixels.left + width - 1) // SIDE + 1):
             first, end = max(0, SIDE * tile - pixels.left), min(width, SIDE * (tile + 1) - pixels.left)
-            corrected = other = above = 0
+            corrected = other = above = np.int32(0)
             for x in range(first, end):
-                if corrections[first_row, x + 1] != 0:
-                    above = 1
-            for y in range(first_row, end_row if some else first_row):
-                for x in range(first, end):
-                    if encode and plane[y, x] != pixels.drawn[y, x]:
-                        corrected = 1
-                    if pixels.others[y + 1, x + 1] != 0:
-                        other = 1
-            slot = FIRST_TILE + above + 2 * before + 4 * other
-            before = code_by_model(encode, corrected, slot, models, stream)
+                corrected |= pixels.columns[0, x]
+                other |= pixels.columns[1, x]
+                above |= corrections[first_row, x + 1]
+            slot = FIRST_TILE + (1 if above != 0 else 0) + 2 * before + (4 if other != 0 else 0)
+            before = code_by_model(encode, 1 if corrected != 0 else 0, slot, models, stream)
             if before < 0:
                 return TOO_LONG
             for y in range(first_row, end_row if before else first_row):
