@@ -15,6 +15,7 @@ from sofc.jpeg.blockwise import (
     Judged,
     blocks_of,
     coefficient_bits,
+    columns_of,
     judge,
     mark_whole,
 )
@@ -79,7 +80,7 @@ def test_judging_blocks(seed, grid, rows, width):
         drawn = np.where(rng.random((rows, width)) < 0.05, plane.highest + 3, plane.samples).astype(np.int32)
         blocks = (grid.top + rows - 1) // (8 * grid.down) + 1, (grid.left + width - 1) // (8 * grid.across) + 1
         coefficients = (rng.integers(-3000, 3000, (*blocks, 64)) * (rng.random((*blocks, 64)) < 0.02)).astype(np.int32)
-        judge(plane, drawn, coefficients, grid, counts)
+        judge(plane, drawn, coefficients, grid, columns_of(drawn), counts)
         expected += naive.judged(plain(plane), drawn.tolist(), coefficients.tolist(), grid)
     assert counts[0] / BIT_PARTS == pytest.approx(expected[0], abs=counts.sum() / BIT_PARTS)
     assert counts[1:].tolist() == expected[1:].tolist()
@@ -93,12 +94,12 @@ def test_whole_blocks(seed, grid, rows, width):
     plane = some_plane(rng, rows, width)
     drawn = np.where(rng.random((rows, width)) < 0.02, plane.highest + 3, plane.samples).astype(np.int32)
     whole = np.full((rows, width), 7, np.uint8)
-    mark_whole(plane, drawn, grid, np.empty(drawn.shape[1], np.int32), whole)
+    mark_whole(plane, drawn, grid, columns_of(drawn), whole)
     assert whole.tolist() == naive.whole(plain(plane), drawn.tolist(), grid)
     blocks = (grid.top + rows - 1) // (8 * grid.down) + 1, (grid.left + width - 1) // (8 * grid.across) + 1
     coefficients = (rng.integers(-3000, 3000, (*blocks, 64)) * (rng.random((*blocks, 64)) < 0.02)).astype(np.int32)
     counts = np.zeros(COUNTS, np.int64)
-    judge(plane, plane.samples, coefficients, grid, counts)
+    judge(plane, plane.samples, coefficients, grid, columns_of(drawn), counts)
     assert coefficient_bits(coefficients) == counts[0]
 
 

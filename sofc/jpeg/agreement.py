@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.jpeg.blockwise import BIT_PARTS, blocks_of, coefficient_bits, mark_whole
+from sofc.jpeg.blockwise import BIT_PARTS, blocks_of, coefficient_bits, columns_of, mark_whole
 from sofc.jpeg.bounds import Bounded, Mask, Seen, around, bounded, clipped
 from sofc.jpeg.colour import reached
 from sofc.jpeg.cross_component import informed
@@ -121,7 +121,7 @@ def _sure(planes: Sequence[Bounded], drawn: Drawn) -> list[Mask]:
 def sure_of(plane: Bounded, drawn: Plane, grid: Grid) -> Mask:
     """Where all samples of a block come out of its coefficients."""
     whole = np.empty(drawn.shape, np.uint8)
-    mark_whole(plane, drawn, grid, np.empty(drawn.shape[1], np.int32), whole)
+    mark_whole(plane, drawn, grid, columns_of(drawn), whole)
     return whole.view(np.bool_)
 
 

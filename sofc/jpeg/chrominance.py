@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sofc.jpeg.blockwise import COUNTS, Judged, judge
+from sofc.jpeg.blockwise import COUNTS, Judged, columns_of, judge
 from sofc.jpeg.bounds import Bounded
 from sofc.jpeg.cut import Sides, may_go_on
 from sofc.jpeg.dct import (
@@ -190,5 +190,6 @@ def _judged(planes: Sequence[Bounded], origins: Sequence[Origin]) -> Judged:
     """What planes take, about, that came about so, and how many of their blocks come out whole."""
     counts = np.zeros(COUNTS, np.int64)
     for plane, origin in zip(planes, origins, strict=True):
-        judge(plane, origin.draw_and_keep(plane.samples.shape), origin.coefficients, origin.grid, counts)
+        drawn = origin.draw_and_keep(plane.samples.shape)
+        judge(plane, drawn, origin.coefficients, origin.grid, columns_of(drawn), counts)
     return Judged.of(counts)

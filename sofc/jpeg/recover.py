@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.jpeg.agreement import Drawn, agreed, sure_of
-from sofc.jpeg.blockwise import COUNTS, Judged, judge
+from sofc.jpeg.blockwise import COUNTS, Judged, columns_of, judge
 from sofc.jpeg.bounds import Bounded, Mask, Seen, around, bounded, painted
 from sofc.jpeg.chrominance import find_chrominance
 from sofc.jpeg.colour import USUAL_CONVERSION, Channels, Conversion, reached
@@ -151,7 +151,7 @@ def _recovered(
 def _exact_share(plane: Bounded, drawn: Plane, origin: Origin) -> float:
     """Share of blocks that come out whole, as ``Recovered.exact`` has it."""
     counts = np.zeros(COUNTS, np.int64)
-    judge(plane, drawn, origin.coefficients, origin.grid, counts)
+    judge(plane, drawn, origin.coefficients, origin.grid, columns_of(drawn), counts)
     found = Judged.of(counts)
     return found.exact / max(1, found.busy)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.jpeg.blockwise import COUNTS, Judged, blocks_of, judge
+from sofc.jpeg.blockwise import COUNTS, Judged, blocks_of, columns_of, judge
 from sofc.jpeg.bounds import Bounded
 from sofc.jpeg.dct import LARGEST, MOST_REPEATED, SCALED, SIDE, SIZE, Decoder, Grid
 from sofc.jpeg.descent import improve
@@ -136,7 +136,7 @@ class Look(NamedTuple):
                 solved.append(Solved.of(components[-1], inversion))
                 origin = Origin(grid, table, solved[-1].coefficients, self.decoder)
             drawn, _ = origin.draw(plane.samples.shape)
-            judge(plane, drawn, origin.coefficients, origin.grid, counts)
+            judge(plane, drawn, origin.coefficients, origin.grid, columns_of(drawn), counts)
             origins.append(origin)
             sizes.append(Judged.of(counts).bits)
             if best is not None and sizes[-1] > WORSE * best.sizes[len(sizes) - 1] + WORSE_BITS:
