@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import pickle
@@ -13,8 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import DEFAULTS
+from PIL import Image
 
 import sofc
+from sofc.stream.encoder import Encoder
 
 zarr = pytest.importorskip("zarr", minversion="3", reason='needs the extra "zarr": pip install "sofc[zarr]"')
 numcodecs = pytest.importorskip("numcodecs", reason='needs the extra "zarr": pip install "sofc[zarr]"')
@@ -224,6 +228,91 @@ def test_a_chunk_of_another_array_is_refused(tmp_path: Path) -> None:
         (tmp_path / "c" / "0" / "0").write_bytes(sofc.encode(other))
         with pytest.raises(sofc.FormatError, match="the chunk holds"):
             array[...]
+
+
+SELECTIONS: list[Any] = [
+    np.s_[4],
+    np.s_[1:4:2, 3:9],
+    np.s_[-1, 2, 5],
+    np.s_[:, 2, ...],
+    np.s_[2:2],
+]
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "chunks", "component_axis"),
+    [
+        ((5, 12, 14), (4, 12, 14), None),
+        ((5, 3, 12, 14), (3, 2, 12, 14), None),
+        ((5, 12, 14, 3), (4, 8, 14, 3), -1),
+        ((5, 12, 14, 1), (4, 12, 14, 1), -1),
+        ((5, 3, 12, 14), (4, 3, 12, 14), -3),
+    ],
+)
+def test_parts_of_chunks(
+    tmp_path: Path, shape: tuple[int, ...], chunks: tuple[int, ...], component_axis: int | None, sharded: bool
+) -> None:
+    """Any way to index that Zarr has, of chunks that hold several images."""
+    array = samples(shape, "uint16").astype(">u2")
+    stored = zarr.create_array(
+        tmp_path, shape=shape, chunks=chunks, dtype=">u2", compressors=None, fill_value=7,
+        serializer=SofcCodec(component_axis=component_axis, effort=1),
+        shards=shape_of_shards(shape, chunks) if sharded else None,
+    )  # fmt: skip
+    stored[...] = array
+    for selection in SELECTIONS:
+        assert np.array_equal(stored[selection], array[selection]), selection
+    wanted = (np.array([4, 0]), np.array([1, 2]), *[slice(None)] * (len(shape) - 2))
+    assert np.array_equal(stored.oindex[wanted], array[np.ix_([4, 0], [1, 2])])
+    mask = RANDOM.random(shape) < 0.02
+    assert np.array_equal(stored.vindex[mask], array[mask])
+    empty = zarr.create_array(
+        tmp_path / "empty", shape=shape, chunks=chunks, dtype=">u2", compressors=None, fill_value=7,
+        serializer=SofcCodec(component_axis=component_axis),
+    )  # fmt: skip
+    assert (empty[1] == 7).all()
+
+
+def test_no_more_images_of_a_chunk_are_decoded_than_asked_for(tmp_path: Path) -> None:
+    array = samples((3, 1100, 1000), "uint8")
+    stored = zarr.create_array(
+        tmp_path, shape=array.shape, chunks=array.shape, dtype="uint8", compressors=None, serializer=SofcCodec(effort=1)
+    )
+    stored[...] = array
+    chunk = tmp_path / "c" / "0" / "0" / "0"
+    data = bytearray(chunk.read_bytes())
+    data[len(data) // 6] ^= 255  # in the first image
+    chunk.write_bytes(data)
+    assert np.array_equal(stored[2, 5], array[2, 5])
+    assert np.array_equal(stored[1:], array[1:])
+    for selection in (np.s_[:2], np.s_[...]):
+        with pytest.raises(sofc.FormatError):
+            stored[selection]
+
+
+def test_a_chunk_of_other_images_is_refused_by_parts(tmp_path: Path) -> None:
+    stored = zarr.create_array(
+        tmp_path, shape=(2, 20, 30), chunks=(2, 20, 30), dtype="uint8", compressors=None, serializer=SofcCodec()
+    )
+    stored[...] = 1
+    for other in (np.zeros((3, 20, 30), np.uint8), np.zeros((2, 20, 31), np.uint8), np.zeros((2, 20, 30), np.int8)):
+        (tmp_path / "c" / "0" / "0" / "0").write_bytes(sofc.encode(other, batch=True))
+        with pytest.raises(sofc.FormatError, match="the chunk holds"):
+            stored[1]
+
+
+def test_a_chunk_of_jpeg_tiles_takes_less_than_single_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Encoder.__init__.__kwdefaults__, "codebook", DEFAULTS["codebook"])
+    rings = np.hypot(*np.indices((64, 256))) / 9
+    photograph = np.stack([np.sin(rings + shift) * 90 + 128 for shift in (0, 0.2, 0.4)], axis=-1).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(photograph).save(file, "jpeg", quality=80)
+    decoded = np.asarray(Image.open(file))
+    tiles = decoded.reshape(64, 4, 64, 3).swapaxes(0, 1)
+    codec = Sofc(component_axis=-1)
+    assert len(codec.encode(tiles)) < sum(len(codec.encode(tile[None])) for tile in tiles) < len(file.getvalue())
+    assert np.array_equal(codec.decode(codec.encode(tiles)).reshape(tiles.shape), tiles)
 
 
 def test_numcodecs_finds_the_codec_by_its_entry_point(tmp_path: Path) -> None:

@@ -74,10 +74,40 @@ class ChunkCoder:
 
     def decode(self, data: bytes) -> Samples:
         """The samples of a chunk in C order, all axes before the image's as one. Raises what ``sofc.decode`` does."""
-        images = sofc.decode_images(data, codebooks=self._named)
-        if self.component_axis == -3:
-            images = [np.moveaxis(image, -1, 0) if image.ndim == 3 else image for image in images]
-        return np.stack(images)
+        return np.stack([self._turned(image) for image in sofc.decode_images(data, codebooks=self._named)])
+
+    def decode_touched(self, data: bytes, chunk: Samples, touched: npt.NDArray[np.bool_]) -> None:
+        """Fill the images of a chunk, an array in C order, that ``touched`` says, and decode no more than that takes.
+
+        Raises FormatError for images of another shape or type, or another count, and what ``Reader`` does.
+        """
+        images = chunk.reshape(touched.size, *chunk.shape[-self.image_axes :])
+        with sofc.open_reader(data, codebooks=self._named) as reader:
+            if len(reader) != len(images):
+                raise sofc.FormatError(f"the chunk holds {len(reader)} images, which is not {len(images)}")
+            for number in np.flatnonzero(touched):
+                image = self._turned(reader.read_image(int(number)))
+                if image.size != images[number].size or image.dtype != images.dtype:
+                    raise sofc.FormatError(
+                        f"the chunk holds {image.size} samples of {image.dtype} as an image, "
+                        f"which is not {images.shape[1:]} of {images.dtype}"
+                    )
+                images[number] = image.reshape(images.shape[1:])
+
+    def touched(self, shape: tuple[int, ...], selection: Any) -> npt.NDArray[np.bool_]:
+        """Of which images of a chunk an index of it takes samples, or might: by the axes before the image's."""
+        counts = shape[: -self.image_axes]
+        touched = np.ones(counts, np.bool_)
+        if isinstance(selection, tuple) and not any(chosen is ... for chosen in selection):
+            for axis, chosen in enumerate(selection[: len(counts)]):
+                along = np.zeros(counts[axis], np.bool_)
+                along[chosen] = True
+                touched &= along.reshape(-1, *[1] * (len(counts) - axis - 1))
+        return touched
+
+    def _turned(self, image: Samples) -> Samples:
+        """A decoded image with its axes as the chunk has them."""
+        return np.moveaxis(image, -1, 0) if self.component_axis == -3 and image.ndim == 3 else image
 
     def _codebook(self) -> sofc.Codebook:
         if self.codebook_data and self.codebook_id not in _given:

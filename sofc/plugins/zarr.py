@@ -12,7 +12,8 @@ import asyncio
 from typing import Any, Self
 
 import numpy as np
-from zarr.abc.codec import ArrayBytesCodec
+from zarr.abc.codec import ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin
+from zarr.abc.store import ByteGetter
 from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import Buffer, NDBuffer
 
@@ -20,8 +21,11 @@ import sofc
 from sofc.plugins._chunks import ChunkCodec
 
 
-class SofcCodec(ChunkCodec, ArrayBytesCodec):  # type: ignore[misc]
-    """Chunks of two or more axes, of bool, integers, floats or complex numbers, as sofc files."""
+class SofcCodec(ChunkCodec, ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):  # type: ignore[misc]
+    """Chunks of two or more axes, of bool, integers, floats or complex numbers, as sofc files.
+
+    Where a chunk holds several images, only those are decoded of which samples are asked for.
+    """
 
     is_fixed_size = False
 
@@ -65,3 +69,17 @@ class SofcCodec(ChunkCodec, ArrayBytesCodec):  # type: ignore[misc]
                 f"the chunk holds {samples.size} samples of {samples.dtype}, which is not {chunk_spec.shape} of {dtype}"
             )
         return chunk_spec.prototype.nd_buffer.from_ndarray_like(samples.reshape(chunk_spec.shape).astype(dtype))
+
+    async def _decode_partial_single(
+        self, byte_getter: ByteGetter, selection: Any, chunk_spec: ArraySpec
+    ) -> NDBuffer | None:
+        data = await byte_getter.get(prototype=chunk_spec.prototype)
+        if data is None:
+            return None
+        touched = self.coder.touched(chunk_spec.shape, selection)
+        if touched.all():
+            return (await self._decode_single(data, chunk_spec))[selection]
+        dtype = chunk_spec.dtype.to_native_dtype()
+        chunk = np.empty(chunk_spec.shape, dtype.newbyteorder("="))
+        await asyncio.to_thread(self.coder.decode_touched, data.to_bytes(), chunk, touched)
+        return chunk_spec.prototype.nd_buffer.from_ndarray_like(chunk.astype(dtype, copy=False))[selection]
