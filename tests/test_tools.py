@@ -164,6 +164,28 @@ def test_bench_prints_a_table_and_writes_json_and_plot(tmp_path: Path, capsys: p
     assert iio.imread(tmp_path / "out.png").shape[2] in (3, 4)
 
 
+def test_names_of_a_plot_hide_nothing() -> None:
+    """Neither each other nor a point or the line, where points are as close as those of DRIVE."""
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    points = {"effort 9": (5.8, 8.31), "effort 5": (17.0, 8.21), "built-in codebook": (17.1, 8.03)}
+    points |= {"effort 1": (159.0, 4.64), "WebP, method 6": (171.0, 3.28), "PNG, level 9": (160.0, 2.46)}
+    figure, panel = pyplot.subplots(figsize=(5.5, 5), layout="constrained")
+    (line,) = panel.plot(*zip(*list(points.values())[:5], strict=True), "--")
+    panel.plot(*zip(*points.values(), strict=True), "o")
+    panel.set_xscale("log")
+    panel.margins(x=0.3, y=0.12)
+    figure.canvas.draw()
+    path = panel.transData.transform_path(line.get_path())
+    bench.label(panel, points, path)
+    boxes = {text.get_text(): text.get_window_extent() for text in panel.texts}
+    assert set(boxes) == set(points)
+    for name, box in boxes.items():
+        assert not any(box.overlaps(other) for one, other in boxes.items() if one != name), name
+        assert not any(box.contains(*place) for place in panel.transData.transform(list(points.values()))), name
+        assert not path.intersects_bbox(box, filled=False), name
+    pyplot.close(figure)
+
+
 def test_bench_of_kept_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     iio.imwrite(tmp_path / "a.jpg", picture(1, (120, 160, 3)).astype(np.uint8), quality=80)
     iio.imwrite(tmp_path / "b.png", picture(2, (40, 50)).astype(np.uint8))

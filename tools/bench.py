@@ -239,15 +239,16 @@ def plot(results: Sequence[tuple[str, Result | None]], path: Path, title: str) -
     for panel, (verb, speed) in zip(panels, speeds, strict=True):
         points = {name: (speed(result), result.total_ratio) for name, result in results if result is not None}
         best = [one for one in points.values() if not any(beats(other, one) for other in points.values())]
-        panel.plot(*zip(*sorted(best), strict=True), "--", color="gray", linewidth=1, zorder=1)
+        (line,) = panel.plot(*zip(*sorted(best), strict=True), "--", color="gray", linewidth=1, zorder=1)
         for name, point in points.items():
             panel.plot(*point, "o", color="tab:red" if name.startswith("sofc") else "tab:blue")
         panel.set_xscale("log")
+        panel.xaxis.set_major_formatter("{x:g}")
         panel.set_xlabel(f"{verb}, MB/s of raw samples, one thread")
         panel.grid(alpha=0.3)
         panel.margins(x=0.3, y=0.12)
         figure.canvas.draw()  # labels are placed by where all else stands
-        label(panel, points)
+        label(panel, points, panel.transData.transform_path(line.get_path()))
     panels[0].set_ylabel("ratio (raw / coded), codebook not charged")
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
@@ -258,8 +259,11 @@ def beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return one != other and one[0] >= other[0] and one[1] >= other[1]
 
 
-def label(panel: Any, points: Mapping[str, tuple[float, float]]) -> None:
-    """Name the points of a panel where no name hides a point or another name, or leaves the panel."""
+def label(panel: Any, points: Mapping[str, tuple[float, float]], line: Any) -> None:
+    """Name the points of a panel where no name hides a point, another name or the line, or leaves the panel.
+
+    ``line``: a Path of matplotlib, in pixels.
+    """
     from matplotlib.transforms import Bbox
 
     frame = panel.get_window_extent()
@@ -268,7 +272,8 @@ def label(panel: Any, points: Mapping[str, tuple[float, float]]) -> None:
         for x, y, side in places():
             text = panel.annotate(name, point, (x, y), textcoords="offset points", ha=side, fontsize="small")
             box = text.get_window_extent()
-            if box.count_overlaps(taken) == 0 and all(map(frame.contains, (box.x0, box.x1), (box.y0, box.y1))):
+            inside = all(map(frame.contains, (box.x0, box.x1), (box.y0, box.y1)))
+            if inside and box.count_overlaps(taken) == 0 and not line.intersects_bbox(box, filled=False):
                 break
             text.remove()
         taken.append(box)
