@@ -339,7 +339,7 @@ def test_codebook_of_wide_samples_is_told(run: Run, scale: float) -> None:
     """Their plans name a built-in codebook, which no chunk does."""
     np.save("a.npy", smooth(64, 64).astype(np.float32) * np.float32(scale))
     assert "  built-in codebook common\n" in run("encode", "a.npy").out
-    assert "of the built-in codebook 'common'\n" in run("info", "a.sofc").out
+    assert "of the built-in codebook 'common'\n" in run("info", "-v", "a.sofc").out
     assert "no codebook" in run("encode", "-f", "--coder", "raw", "a.npy").out
 
 
@@ -405,7 +405,8 @@ def test_info_numbers_models_one_way(run: Run) -> None:
     iio.imwrite("a.png", smooth(64, 64))
     assert run("encode", "a.png").status == 0
     brief, long = run("info", "a.sofc").out, run("info", "-v", "a.sofc").out
-    named = re.search(r"model \d+ of the codebook", brief)
+    assert "model" not in brief  # what a model is only those know who ask for more
+    named = re.search(r"model \d+ of the codebook", long)
     assert named is not None and re.findall(r"model \d+", long) == [named[0].split(" of ")[0]] * 2
 
 
@@ -901,6 +902,13 @@ def test_analyze(run: Run, trained: Outcome) -> None:
     assert lines[0] == "8-bit images of 1 component: 10 images, codebook c"
     assert lines[1].split() == ["component", "placed", "large", "location", "shape", "indicator", "pays"]
     assert lines[2].split()[0] == "0"
+    pays = lines[2].split()[-1]
+    assert lines[3].startswith("  shapes pay: " if pays == "yes" else "  shapes do not pay: ")
+    save(Path("noise.png"), np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8))
+    assert run("analyze", "noise.png").out.endswith("\n  shapes do not pay: not even if locations cost nothing\n")
+    save(Path("smooth.png"), smooth(64, 64))
+    nothing = run("analyze", "smooth.png")
+    assert nothing.out.splitlines()[1:] == ["  shapes do not pay: none of several samples is worth placing"]
     outcome = run("analyze", "--threshold", "120", "in", "--json")
     assert outcome.err.startswith("sofc: no codebook was named: these very images are mined")
     found = json.loads(outcome.out)[0]

@@ -191,16 +191,28 @@ def _print(console: Console, title: str, planes: list[PlaneMeasure]) -> None:
     from sofc.coders.shape.measure import combine
 
     console.answer(title)
+    total = combine(planes)
+    nothing = "  shapes do not pay: none of several samples is worth placing"
+    if total.indicator is None:
+        console.answer(nothing)
+        return
     console.answer(f"{'component':>11}{'placed':>11}{'large':>11}{'location':>10}{'shape':>10}{'indicator':>11}  pays")
     rows = [(str(number), plane) for number, plane in enumerate(planes)]
     if len(planes) > 1:
-        rows.append(("all", combine(planes)))
+        rows.append(("all", total))
     for name, plane in rows:
         indicator = "-" if plane.indicator is None else f"{plane.indicator:.2f}"
         console.answer(
             f"{name:>11}{plane.placed:>11}{plane.large:>11}{plane.mean_location_bits:>10.2f}"
             f"{plane.mean_code_bits:>10.2f}{indicator:>11}  {'yes' if plane.pays else 'no'}"
         )
+    if not total.large:
+        console.answer(nothing)
+        return
+    costs = f"a location costs {total.mean_location_bits:.2f} bits on average, and may cost {total.indicator:.2f}"
+    if total.indicator < 0:
+        costs = "not even if locations cost nothing"
+    console.answer(f"  shapes {'pay' if total.pays else 'do not pay'}: {costs}")
 
 
 def _as_json(kind: Kind, images: int, planes: list[PlaneMeasure]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sofc.errors import SofcError
 
 EXAMPLES = """\
   sofc info a.sofc           size, samples, codebook, bands, metadata
-  sofc info -v a.sofc        every chunk
+  sofc info -v a.sofc        every chunk, and the models of the codebook that were used
   sofc info --json *.sofc    for programs
 
 Nothing is decoded or checked; sofc test does that."""
@@ -65,9 +65,9 @@ def _print(console: Console, overview: Overview) -> None:
         )
     parts = [count_of(overview.bands, "band"), count_of(overview.groups, "group")]
     parts = [part for part, number in zip(parts, (overview.bands, overview.groups), strict=True) if number]
-    used = ", ".join(overview.models_used())
+    used = f", coded with {', '.join(overview.models_used())}" if console.verbose else ""
     kept_alone = "" if overview.original_bytes is None else " of its own: it keeps another file"
-    say(f"  {' and '.join(parts)}, coded with {used}" if parts else f"  no images{kept_alone}")
+    say(f"  {' and '.join(parts)}{used}" if parts else f"  no images{kept_alone}")
     for text, number in sorted(overview.arrangements.items()):
         say(f"  arranged{'' if number == overview.bands + overview.groups else f' ({number})'}: {text}")
     for codebook in overview.codebooks:

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     elif len(results) > 1:
         good = [result for result in results if result["ok"]]
         samples = size(sum(result["sample_bytes"] for result in good))
-        told = f"{len(good)} ok, {len(results) - len(good)} not, {samples} of samples"
+        told = f"{len(good)} ok, {len(results) - len(good)} failed, {samples} of samples"
         console.result(f"{count_of(len(results), 'file')}: {told}")
     return status
 
@@ -80,7 +80,7 @@ def _name(path: Path | None) -> str:
 
 def _told(result: dict[str, int]) -> str:
     if not result["images"]:
-        return f"no images, a file of {size(result['original_bytes'])} kept alone"
+        return f"a file of {size(result['original_bytes'])} that is kept whole"
     return f"{count_of(result['images'], 'image')}, {size(result['sample_bytes'])} of samples"
 
 
