@@ -46,7 +46,8 @@ def drawn(codebook: Codebook) -> tuple[Image, str]:
     if not planes and not learnt:
         raise UsageError(f"codebook {codebook.name!r} has neither shapes nor predictors to draw")
     title = drawing.text(f"codebook {codebook.name}", 22)
-    picture = drawing.below([title, *map(_page, planes), *learnt], 2 * drawing.GAP)
+    shelves = [drawing.on_shelves(learnt, PAGE, 2 * drawing.GAP)] if learnt else []
+    picture = drawing.below([title, *map(_page, planes), *shelves], 2 * drawing.GAP)
     shapes = sum(min(len(plane.shapes.shapes), MAX_SHAPES) for plane in planes)
     words = [count_of(shapes, "shape")] if planes else []
     words += [count_of(len(learnt), "set") + " of predictors"] if learnt else []
@@ -57,7 +58,7 @@ def _page(plane: MinedPlane) -> Image:
     """All shapes of one plane."""
     largest = max(1, int(plane.shapes.shapes.pool.max(initial=1)))
     groups = sorted(_groups(plane), key=lambda group: -sum(shown.share for shown in group[1]))
-    pictures = [_group(size, members, largest) for size, members in groups]
+    pictures = [_group(size, members, largest, _is_counted(plane)) for size, members in groups]
     shelves = [drawing.on_shelves(pictures, PAGE, 20)] if pictures else []
     return drawing.below([drawing.text(_title(plane), 16), *shelves])
 
@@ -86,26 +87,29 @@ def _title(plane: MinedPlane) -> str:
     total = len(plane.shapes.shapes)
     drawn = f", the {MAX_SHAPES} most frequent drawn" if total > MAX_SHAPES else ""
     name = f"model {plane.model}, plane {plane.plane}"
-    return (
-        f"{name}: {count_of(total, 'shape')}{drawn}, by rows x columns, with their share; below each how often it was "
-        "placed in training"
-    )
+    told = ", with their share; below each how often it was placed in training" if _is_counted(plane) else ""
+    return f"{name}: {count_of(total, 'shape')}{drawn}, by rows x columns{told}"
 
 
-def _group(size: tuple[int, int], members: list[_Shown], largest: int) -> Image:
-    """The shapes of one size."""
-    share = 100 * sum(shown.share for shown in members)
-    heading = drawing.text(f"{size[0]} x {size[1]}: {len(members)}, {share:.2g} %", 13)
-    cells = [_cell(shown.samples, shown.use, largest) for shown in members]
+def _is_counted(plane: MinedPlane) -> bool:
+    """Whether training placed the shapes: one pass, as published, only finds them."""
+    return bool(plane.shapes.counts[1:].any())
+
+
+def _group(size: tuple[int, int], members: list[_Shown], largest: int, is_counted: bool) -> Image:
+    """The shapes of one size, with their use where that ``is_counted``."""
+    share = f", {100 * sum(shown.share for shown in members):.2g} %" if is_counted else ""
+    heading = drawing.text(f"{size[0]} x {size[1]}: {len(members)}{share}", 13)
+    cells = [_cell(shown.samples, _short(shown.use) if is_counted else "", largest) for shown in members]
     return drawing.below([heading, drawing.on_shelves(cells, PAGE, 8)], 4)
 
 
-def _cell(shape: npt.NDArray[np.int32], use: int, largest: int) -> Image:
+def _cell(shape: npt.NDArray[np.int32], use: str, largest: int) -> Image:
     """A shape above its use."""
     scale = int(np.clip(_CELL // max(shape.shape), 1, _MOST))
     colours = drawing.heat(0.35 + 0.65 * shape / largest, 1)
     colours[shape == 0] = (44, 44, 56)
-    return drawing.below([drawing.of_colours(colours, scale), drawing.text(_short(use), 11, FAINT)], 2)
+    return drawing.below([drawing.of_colours(colours, scale), drawing.text(use, 11, FAINT)], 2)
 
 
 def _short(number: int) -> str:

@@ -95,18 +95,19 @@ def _of_dct(coder: DctCoder) -> Iterator[tuple[str, Image]]:
         weights = np.abs(model.plan.mean_weights / (1 << DCT_WEIGHT_BITS))
         # Of blocks with many coefficients.
         by_predictor = weights.reshape(SIDE * SIDE, len(EXTENTS) + 1, -1, weights.shape[1])[:, -1].swapaxes(0, 1)
+        used = {name: part for name, part in _SOURCES.items() if by_predictor[..., part].any()}
         rows = []
         for number, one in enumerate(by_predictor):
             maps = []
-            for name, part in _SOURCES.items():
+            for name, part in used.items():
                 strength = one[:, part].sum(axis=1).reshape(SIDE, SIDE)
                 image = drawing.of_colours(drawing.heat(strength, 2 * _STRONG), _FREQUENCY)
                 maps.append(drawing.below([image, drawing.text(name, 11, FAINT)], 2))
             rows.append(drawing.below([drawing.text(f"predictor {number}", 12), drawing.beside(maps, 20)], 2))
-        words = "sum of weights by frequency, the mean of a block at the top left; bright: predicted from there"
+        words = "sums of weights by frequency, the mean of a block at the top left; bright: predicted from there"
         page = [
             drawing.text(words, 12, FAINT),
-            drawing.scale_bar(2 * _STRONG, "in all"),
+            drawing.scale_bar(2 * _STRONG, "in sum"),
             drawing.on_shelves(rows, 1400, 28),
         ]
         yield f"component {component}: what coefficients are predicted from", drawing.below(page, 6)
