@@ -200,6 +200,8 @@ def test_arrays_that_cannot_be_coded(
         {"effort": 0},
         {"effort": 10},
         {"component_axis": 1},
+        {"key_interval": 0},
+        {"key_interval": "1"},
         {"codebook": {"id": "12", "name": "x"}},
         {"codebook": {"name": "x"}},
     ],
@@ -210,9 +212,9 @@ def test_bad_configurations(kind: type, arguments: dict[str, Any]) -> None:
 
 
 def test_configurations_of_zarr() -> None:
-    codec = SofcCodec(effort=2, component_axis=-3)
+    codec = SofcCodec(effort=2, component_axis=-3, key_interval=4)
     assert SofcCodec.from_dict(json.loads(json.dumps(codec.to_dict()))) == codec
-    assert len({codec, SofcCodec(effort=2, component_axis=-3), SofcCodec()}) == 2
+    assert len({codec, SofcCodec(effort=2, component_axis=-3, key_interval=4), SofcCodec()}) == 2
     assert pickle.loads(pickle.dumps(codec)) == codec
     for data in ({"name": "gzip"}, {"name": "sofc", "configuration": {"level": 3}}):
         with pytest.raises(sofc.UsageError):
@@ -274,11 +276,15 @@ def test_parts_of_chunks(
     assert (empty[1] == 7).all()
 
 
-def test_no_more_images_of_a_chunk_are_decoded_than_asked_for(tmp_path: Path) -> None:
-    array = samples((3, 1100, 1000), "uint8")
+@pytest.mark.parametrize(("side", "key_interval"), [(1050, None), (40, 1)])
+def test_no_more_images_of_a_chunk_are_decoded_than_asked_for(
+    tmp_path: Path, side: int, key_interval: int | None
+) -> None:
+    array = samples((3, side, side), "uint8")
     stored = zarr.create_array(
-        tmp_path, shape=array.shape, chunks=array.shape, dtype="uint8", compressors=None, serializer=SofcCodec(effort=1)
-    )
+        tmp_path, shape=array.shape, chunks=array.shape, dtype="uint8", compressors=None,
+        serializer=SofcCodec(effort=1, key_interval=key_interval),
+    )  # fmt: skip
     stored[...] = array
     chunk = tmp_path / "c" / "0" / "0" / "0"
     data = bytearray(chunk.read_bytes())

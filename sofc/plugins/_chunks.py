@@ -37,7 +37,7 @@ class ChunkCoder:
     The last two axes of a chunk are rows and columns, those before count images, but for ``component_axis``: -1
     where the last axis counts components (colours, channels) and the two before it are rows and columns, -3 where
     the axis before rows and columns does. ``codebook_id`` is in hexadecimal, "" for none; ``codebook_data`` is the
-    codebook's file in base 64, "" where whoever reads chunks must have it.
+    codebook's file in base 64, "" where whoever reads chunks must have it. ``key_interval`` is that of ``Encoder``.
     """
 
     effort: int
@@ -45,6 +45,7 @@ class ChunkCoder:
     codebook_id: str = ""
     codebook_name: str = ""
     codebook_data: str = ""
+    key_interval: int | None = None
 
     @property
     def configuration(self) -> dict[str, Any]:
@@ -52,7 +53,8 @@ class ChunkCoder:
         codebook = {"id": self.codebook_id, "name": self.codebook_name} if self.codebook_id else None
         if codebook and self.codebook_data:
             codebook["data"] = self.codebook_data
-        return {"codebook": codebook, "effort": self.effort, "component_axis": self.component_axis}
+        configuration = {"codebook": codebook, "effort": self.effort, "component_axis": self.component_axis}
+        return configuration | ({"key_interval": self.key_interval} if self.key_interval is not None else {})
 
     @property
     def image_axes(self) -> int:
@@ -67,7 +69,7 @@ class ChunkCoder:
         if self.component_axis == -3:
             chunk = np.moveaxis(chunk, -3, -1)
         images = chunk.reshape(-1, *chunk.shape[-self.image_axes :])
-        settings: dict[str, Any] = {"batch": True, "effort": self.effort}
+        settings: dict[str, Any] = {"batch": True, "effort": self.effort, "key_interval": self.key_interval}
         if self.codebook_id:
             settings["codebook"] = self._codebook()
         return sofc.encode(images, **settings)
@@ -138,6 +140,7 @@ def chunk_coder(
     effort: int,
     component_axis: int | None,
     embed_codebook: bool | None = None,
+    key_interval: int | None = None,
 ) -> ChunkCoder:
     """From the arguments of a codec. What a mapping with ``id`` and ``name`` names is looked up when it is needed.
 
@@ -150,18 +153,20 @@ def chunk_coder(
         raise sofc.UsageError(f"component_axis must be None, -1 or -3, not {component_axis}")
     if not isinstance(effort, int) or not 1 <= effort <= 9:
         raise sofc.UsageError(f"effort must be 1 to 9, not {effort}")
+    if key_interval is not None and (not isinstance(key_interval, int) or key_interval < 1):
+        raise sofc.UsageError(f"key_interval must be at least 1, not {key_interval}")
     if isinstance(codebook, Mapping):
         _check_mapping(codebook)
-        return ChunkCoder(effort, component_axis, codebook["id"].lower(), codebook["name"], codebook.get("data", ""))
+        names = codebook["id"].lower(), codebook["name"], codebook.get("data", "")
+        return ChunkCoder(effort, component_axis, *names, key_interval=key_interval)
     found = codebook_of(codebook)
     if found is None:
-        return ChunkCoder(effort, component_axis)
+        return ChunkCoder(effort, component_axis, key_interval=key_interval)
     _given[found.id.hex()] = found
     data = found.to_bytes()
     embed = len(data) <= MAX_EMBEDDED_BYTES if embed_codebook is None else embed_codebook
-    return ChunkCoder(
-        effort, component_axis, found.id.hex(), found.name, base64.b64encode(data).decode("ascii") if embed else ""
-    )
+    names = found.id.hex(), found.name, base64.b64encode(data).decode("ascii") if embed else ""
+    return ChunkCoder(effort, component_axis, *names, key_interval=key_interval)
 
 
 class ChunkCodec:
@@ -173,14 +178,16 @@ class ChunkCodec:
         effort: int = 5,
         component_axis: int | None = None,
         embed_codebook: bool | None = None,
+        key_interval: int | None = None,
     ) -> None:
         """``codebook``: a Codebook, or the path, name or id of one. ``embed_codebook``: whether it travels in the
         configuration, so that whoever reads the array has it; None: where it takes at most 64 kB. Otherwise the
         configuration has its id and name, and readers need it installed or on SOFC_CODEBOOK_PATH. ``effort``: 1-9.
         ``component_axis``: None where the last two axes are rows and columns, -1 where components stand behind them,
-        -3 where they stand before them. Raises UsageError, and what reading the codebook raises.
+        -3 where they stand before them. ``key_interval``: images of a chunk that are coded together at most, 1 for
+        each readable by itself. Raises UsageError, and what reading the codebook raises.
         """
-        self.coder = chunk_coder(codebook, effort, component_axis, embed_codebook)
+        self.coder = chunk_coder(codebook, effort, component_axis, embed_codebook, key_interval)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.coder.configuration.items())
