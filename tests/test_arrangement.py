@@ -555,6 +555,29 @@ def test_so_it_is_at_other_qualities(name: str, quality: int, subsampling: int |
     assert len(data) <= 1.02 * len(encode(image)) + 40
 
 
+# Samples that JPEG data never has as black: what black stands for is known all the same.
+WITHOUT_BLACK: dict[str, Callable[[Image], Image]] = {
+    "128 taken off": lambda image: image.astype(np.int16) - 128,
+    "128 taken off, times 3": lambda image: 3 * (image.astype(np.int16) - 128),
+    "from 0 to 1": lambda image: np.asarray(image / 255),
+    "from 0 to 1 in float32": lambda image: image.astype(np.float32) / np.float32(255),
+    "from -1 to 1": lambda image: np.asarray(image / 127.5 - 1),
+    "from -0.5 to 0.5": lambda image: np.asarray(image / 255 - 0.5),
+    "128 taken off in float32": lambda image: image.astype(np.float32) - 128,
+    "128 taken off in 32 bits": lambda image: image.astype(np.int32) - 128,
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_BLACK)
+def test_the_origin_of_images_without_black_is_found(name: str) -> None:
+    image = smoothed_jpeg(60, 2)  # where the mean's step does not divide 8, blocks come out of true samples alone
+    assert image.min() > 0
+    made = WITHOUT_BLACK[name](image)
+    data = encode(made)
+    assert np.array_equal(sofc.decode(data), made)
+    assert len(data) <= 1.02 * len(encode(image)) + 60
+
+
 # Files.
 
 

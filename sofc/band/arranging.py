@@ -32,6 +32,8 @@ REVERSED_ROWS = 16
 """Of these the first, to see whether bits stand in the other order: it shows in any row."""
 CLEARLY = 0.6
 """An order of bytes, bits or samples is another's if neighbours differ by so much less."""
+HALF_A_BYTE = 128
+"""What is often taken off signed samples."""
 LEAST_TILED = 24
 """Rows or columns of three components in one."""
 ALIKE = 0.3
@@ -385,9 +387,11 @@ def find_scale(view: View, signed: bool) -> Step | None:
                 factor = int(np.gcd(factor, np.gcd.reduce(plane.ravel()[probe] - low)))
     zero = 1 << (form.bits - 1) if signed else 0
     offset = low
-    if zero <= low and (high - zero) % factor == 0 and (low - zero) % factor == 0:
+    for black in (zero, zero - HALF_A_BYTE * factor) if signed else (zero,):
         # That nothing is black does not make the samples others.
-        offset = zero if (high - zero) // factor < 256 or factor > 1 else low
+        if black <= low and (low - black) % factor == (high - black) % factor == 0:
+            offset = black if (high - black) // factor < 256 or (factor > 1 and black == zero) else low
+            break
     top = (high - offset) // factor
     bits = max(1, top.bit_length())
     if bits in range(2, 8) and form.bits > 8:

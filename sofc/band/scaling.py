@@ -7,13 +7,23 @@ little is corrected, what lies beside the grid is listed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sofc.band.tables import FORMS, IN_FLOAT32, INTEGERS, MULTIPLY_ADD, computed, entries, pieces
+from sofc.band.tables import (
+    ADD_MULTIPLY,
+    DIVIDE_ADD,
+    FORMS,
+    IN_FLOAT32,
+    INTEGERS,
+    MULTIPLY_ADD,
+    computed,
+    entries,
+    pieces,
+)
 from sofc.container.wide import PER_COMPONENT, PER_IMAGE, Scaling, Table, Tables, bits_of
 from sofc.errors import FormatError
 from sofc.image import SampleType
@@ -21,13 +31,17 @@ from sofc.planes import Plane
 from sofc.transforms.numbers import LAYOUTS, Keys, from_order
 
 MAX_ENTRIES = 1 << 16
-_WINDOWS = ((0, 1 << 8), (0, 1 << 16), (-(1 << 15), 1 << 16))
-"""First number and count of the types of integers that values may have been: so a core image is what such a one is."""
+_BYTES, _WORDS = 1 << 8, ((0, 1 << 16), (-(1 << 15), 1 << 16))
+"""Counts, and first numbers, of the types of integers that values may have been: so a core image is what such a one is."""
+_BLACK = (0.0, -1.0, -0.5, -128.0)
+"""What the first number of bytes usually stands for: of these some may not occur, though a decoder made them."""
 _LEAST_VALUES = 4
 _STRAY_SHARE = 32
 """Of so many values one may lie beside the grid."""
 _TRIED_ON, _FINALISTS = 400, 4
 _ROUND = (1000.0, 100.0, 10.0, 1.0, 0.5, 0.1)
+_NEAR = 1e-3
+"""A part of a step that is nothing."""
 _LARGEST = float(1 << 31)
 _SIZES = (2.0**-400, 2.0**400)
 """Greatest absolute values of which squares and quotients of steps are numbers of float64."""
@@ -102,7 +116,7 @@ def _of_integers(known: Keys, number: SampleType) -> _Numbered | None:
         least -= 1 << number.bits
     values = np.array((inside // np.uint64(step)).astype(np.int64))
     if step == 1 and abs(least) < _LARGEST:
-        first, count = _window(least, int(values[-1]) + 1, 0, is_known=True)
+        first, count = _window(least, int(values[-1]) + 1, 0, [int(black) for black in _BLACK])
         return _Numbered(
             Table([Scaling(INTEGERS, 1, 0, first, count)], []), (values + (least - first)).astype(np.int32)
         )
@@ -126,6 +140,20 @@ class Candidate(NamedTuple):
     a: float
     b: float
     shift: int
+
+    def blacks(self) -> Iterator[int]:
+        """The numbers of what black usually stands for."""
+        form = self.form & ~IN_FLOAT32
+        step = self.a if form in (MULTIPLY_ADD, ADD_MULTIPLY) else 1 / self.a
+        return _blacks(step, self.b if form in (MULTIPLY_ADD, DIVIDE_ADD) else self.b * step)
+
+
+def _blacks(step: float, zero: float) -> Iterator[int]:
+    """The numbers of bytes, or negative ones, that stand for what black usually is, where 0 stands for ``zero``."""
+    for black in _BLACK:
+        place = (black - zero) / step
+        if abs(place) < _BYTES and abs(place - round(place)) < _NEAR:
+            yield round(place)
 
 
 def _of_floats(known: Keys, number: SampleType) -> _Numbered | None:
@@ -164,7 +192,7 @@ def _numbered(
         column[numbers - first] = errors
         corrections = column.tolist()
     else:
-        window = _window(first, count, len(stray), is_known=candidate.form == MULTIPLY_ADD and candidate.a == 1)
+        window = _window(first, count, len(stray), candidate.blacks())
         if _is_finite(candidate, window, number):
             first, count = window
     result = np.empty(len(known), np.int32)
@@ -174,13 +202,10 @@ def _numbered(
     return _Numbered(Table([scaling], known[stray].tolist()), result)
 
 
-def _window(first: int, count: int, listed: int, *, is_known: bool) -> tuple[int, int]:
-    """The first number and the count of the type that numbers fit, ``count`` of them from ``first`` on.
-
-    ``is_known``: whether the numbers are those that the values were made from, and not more by an unknown one.
-    """
-    bytes_from_first = (first, 1 << 8)
-    for start, size in (*(_WINDOWS[:1] if is_known else ()), bytes_from_first, *_WINDOWS[1:]):
+def _window(first: int, count: int, listed: int, blacks: Iterable[int]) -> tuple[int, int]:
+    """The first number and the count of the type that numbers fit, ``count`` of them from ``first`` on. ``blacks``: the
+    numbers that may be the first of bytes; where none can, the least that occurs is."""
+    for start, size in (*((black, _BYTES) for black in (*blacks, first)), *_WORDS):
         if start <= first and first + count <= start + size and size + listed <= MAX_ENTRIES:
             return start, size
     return first, count
@@ -325,11 +350,13 @@ def likely_candidates(grid: Grid, number: SampleType) -> Iterator[Candidate]:
 
 
 def _shifts(grid: Grid, slack: float) -> Iterator[int]:
-    """Numbers that the first value may have: as near to a / b as can be, 0, and those that make b a round number."""
+    """Numbers that the first value may have: as near to a / b as can be, what it has if those of black are 0, 0, and
+    those that make b a round number."""
     step, offset = grid.step, grid.offset
     ratio = offset / step
     if abs(ratio) < _LARGEST / 2:
         yield round(ratio)
+    yield from (-black for black in _blacks(step, offset))
     yield 0
     places = np.arange(-int(grid.numbers.max()) - 1, MAX_ENTRIES)
     values = offset - places * step
