@@ -104,6 +104,16 @@ def test_a_gray_picture_under_a_colour_is_found(colour: tuple[int, ...]) -> None
 
 
 @COMPILED
+def test_lines_across_most_blocks_of_chrominance_cost_no_more_than_themselves() -> None:
+    image = decoded(pale(110, 130, 1), 75)
+    mixed = image.copy()
+    for top, left in ((10, 12), (30, 47), (52, 20)):
+        mixed[top : top + 40, left : left + 60] = (0, 255, 0)
+        mixed[top + 2 : top + 38, left + 2 : left + 58] = image[top + 2 : top + 38, left + 2 : left + 58]
+    assert len(encode(mixed)) < len(encode(image)) + 250
+
+
+@COMPILED
 def test_two_colours_are_found() -> None:
     left, right = rings(1.5), rings(1.5)
     left[:, 85:], right[:, :85] = 0, 0
