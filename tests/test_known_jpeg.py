@@ -227,6 +227,18 @@ def test_components_that_were_not_converted(subsampling):
 
 
 @COMPILED
+def test_smooth_components_that_were_not_converted():
+    """Of chrominance that was enlarged, samples come out by fine steps, too, but whole blocks do not."""
+    few = np.random.default_rng(0).integers(60, 195, (9, 11, 3)).astype(np.uint8)
+    smooth = np.asarray(Image.fromarray(few).resize((176, 144), Image.Resampling.BICUBIC))
+    data, image = jpeg_of(smooth, quality=40, subsampling="4:2:2")
+    with Image.open(io.BytesIO(data)) as decoded:
+        decoded.draft("YCbCr", decoded.size)
+        unconverted = np.asarray(decoded)
+    assert len(coded_of(unconverted)) <= 1.1 * len(coded_of(image, jpeg=data))
+
+
+@COMPILED
 @pytest.mark.parametrize("subsampling", FEW_COLOURS)
 @pytest.mark.parametrize("place", [(0, 0), (5, 11)])
 def test_samplings_that_pillow_does_not_write(subsampling, place):

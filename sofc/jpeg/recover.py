@@ -23,6 +23,8 @@ from sofc.jpeg.origin import Origin
 from sofc.jpeg.trial import CONVINCING, OBVIOUS
 from sofc.planes import Plane
 
+WHOLE = 0.95
+"""Share of blocks that come out whole of a plane that was not enlarged."""
 PAINTED = 0.5
 """What may be painted was where fewer samples of it, or beside it, are in blocks of luminance that come out."""
 
@@ -39,6 +41,12 @@ class Recovered(NamedTuple):
     planes: list[Plane]
     share: float
     exact: tuple[float, ...] = ()
+
+    def is_whole_on(self, beside: Recovered) -> bool:
+        """Whether a plane was not enlarged: nearly all comes out, in whole blocks, of blocks that lie as its neighbour's.
+        Of one that was, samples do by fine steps."""
+        lies_alike = self.origins[0].grid == beside.origins[0].grid
+        return lies_alike and self.share >= CONVINCING and self.exact[0] >= WHOLE
 
     @property
     def is_exactly_enlarged(self) -> bool:
@@ -60,7 +68,7 @@ def recover_planes(planes: Sequence[Plane], modelled: int, beside: Recovered | N
         plane = Bounded(*[np.ascontiguousarray(planes[0])] * 4)
         origin = find_luminance(plane)
         alone = None if origin is None else come_out(planes[:1], [origin])
-        if beside is None or beside.share < CONVINCING or (alone is not None and alone.share >= CONVINCING):
+        if beside is None or beside.share < CONVINCING or (alone is not None and alone.is_whole_on(beside)):
             return alone
         enlarged = come_out(planes[:1], find_chrominance([plane], beside.origins[0]))
         return enlarged if alone is None or enlarged.share > alone.share else alone
