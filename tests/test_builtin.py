@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from conftest import DEFAULTS
 from helpers import chunks_of, file_of, models_of
 
 import sofc
+from sofc.band.fastest import LEAD
 from sofc.band.pieces import PIECE, SMALL_PIECE, cut_piece
-from sofc.band.rivals import LEAD
 from sofc.band.selection import Selection
 from sofc.band.ways import Way
 from sofc.codebook import Codebook
@@ -28,12 +29,14 @@ from sofc.coders.context.section import pack_plan, unpack_plan
 from sofc.coders.dct import DctCoder
 from sofc.coders.kinds import Kind
 from sofc.coders.registry import coder_for
+from sofc.coders.shape import NeutralShapeCoder
 from sofc.container import schema
 from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.container.registered import NUMBERS, REGISTERED
 from sofc.container.walker import frame_chunk
 from sofc.image import PixelFormat
 from sofc.keepfile import keep_coefficients
+from sofc.planes import Plane
 from sofc.training.general import EFFORTS, base_of, companions
 from sofc.transforms.components import CHAIN, LATTICE
 
@@ -262,6 +265,7 @@ def test_at_effort_1_what_learns_has_to_lead(side: int, lead: float, monkeypatch
         """Of a piece."""
         return 5000 / lead if way.model < FIRST_CODEBOOK_MODEL else 5000
 
+    monkeypatch.setattr("sofc.band.fastest.neutral_size", lambda view, image_rows: 0)
     monkeypatch.setattr("sofc.band.ways.Way.size", size)
     monkeypatch.setattr("sofc.band.ways.Way.streams", lambda way, image_rows: (bytes(int(size(way, image_rows))),))
     planes, gray = [image.astype(np.int32)], PixelFormat(1, 8, 8)
@@ -271,6 +275,27 @@ def test_at_effort_1_what_learns_has_to_lead(side: int, lead: float, monkeypatch
     assert fast[0] in next_one
     if side == 200:  # of smaller ones both are tried
         assert any(model < FIRST_CODEBOOK_MODEL for model in next_one) == (lead > 1)
+
+
+@pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="codes whole images")
+@pytest.mark.parametrize("side", [100, 250])
+def test_at_effort_1_no_neutral_model_codes_what_trained_ones_know(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of drawings it does."""
+    coded: list[int] = []
+    encode = NeutralShapeCoder.encode
+
+    def noted(coder: NeutralShapeCoder, planes: Sequence[Plane], *others: Any) -> list[bytes]:
+        coded.append(planes[0].size)
+        return encode(coder, planes, *others)
+
+    monkeypatch.setattr(NeutralShapeCoder, "encode", noted)
+    rows, columns = np.mgrid[:side, :side]
+    drawing = np.stack([(rows // 20 + columns // 30) % 3 * 60] * 3, axis=2).astype(np.uint8)
+    for image, is_drawn in ((blobs(side, 3, 3), False), (drawing, True)):
+        coded.clear()
+        data = sofc.encode(image, effort=1, codebook=builtin_codebook)
+        assert np.array_equal(sofc.decode(data), image)
+        assert bool(coded) == is_drawn
 
 
 def test_at_effort_1_small_images_have_no_chains() -> None:

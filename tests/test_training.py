@@ -660,7 +660,7 @@ def test_models_for_the_lattice_serve_images_that_left_it(monkeypatch: pytest.Mo
     assert (sofc.decode(data, codebooks={codebook.id: codebook}) == images[3]).all()
     # Of large images tiles are compared, which tell of blocks too little to decide by.
     large = np.vstack([np.hstack(images[:2]), np.hstack(images[2:])])
-    sized, of_usual = rivals._sized, codebook.models.index(usual)
+    sized, of_usual = rivals.sized, codebook.models.index(usual)
     for factor in (0.98, 1.02):
 
         def misjudged(ways: Sequence[Way], rows: int, factor: float = factor) -> list[tuple[float, Way]]:
@@ -669,7 +669,7 @@ def test_models_for_the_lattice_serve_images_that_left_it(monkeypatch: pytest.Mo
                 sizes[number] = factor * sizes[of_usual][0], sizes[number][1]
             return list(sizes.values())
 
-        monkeypatch.setattr(rivals, "_sized", misjudged)
+        monkeypatch.setattr(rivals, "sized", misjudged)
         pixel_format = header_for(large).format
         ways = Rivals(Candidates(codebook, None, 5)).best(to_planes(large, pixel_format), pixel_format, len(large))
         assert sorted(way.model - FIRST_CODEBOOK_MODEL for way in ways) == sorted([of_usual, number])

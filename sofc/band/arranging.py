@@ -284,8 +284,8 @@ def _repeats(planes: Sequence[Plane], length: int) -> tuple[int, int]:
         for plane in planes:
             part = plane[:, probe]
             changes |= (part[1:] != part[:-1]).any(axis=1)
-        if 2 * np.count_nonzero(changes) > length:
-            return 0, 1
+            if 2 * np.count_nonzero(changes) > length:
+                return 0, 1
     places = np.flatnonzero(changes) + 1
     if len(places) < 2:
         return 0, 1

@@ -25,6 +25,8 @@ MAX_TABLE = 1 << 20
 """Flags of a table of values, all components together."""
 MAX_COLOURS = 1024
 """Colours for which an encoder takes the trouble of a palette; a file may have 65536."""
+SOME_ROWS = 8
+"""Of so many rows one tells whether nearly all values occur, before all are looked at."""
 NUMBER_SIZE = 2
 """Bytes of a count, and of each bound, little-endian."""
 
@@ -74,13 +76,15 @@ def _by_value(planes: Sequence[Plane], pixel_format: PixelFormat, most_bits: int
     size = 1 << pixel_format.coded_bits
     if size * len(planes) > MAX_TABLE:
         return None
+    spread = sum(int(plane.max() - plane.min()) + 1 for plane in planes)
     flags = np.zeros((len(planes), 1, size), np.int32)
-    for flag, plane in zip(flags, planes, strict=True):
-        flag[0, plane] = 1
+    for rows in (slice(None, None, SOME_ROWS), slice(None)):
+        for flag, plane in zip(flags, planes, strict=True):
+            flag[0, plane[rows]] = 1
+        if 8 * int(np.count_nonzero(flags)) > 7 * spread:
+            return None
     values = [np.flatnonzero(flag) for flag in flags]
     first, last = min(int(found[0]) for found in values), max(int(found[-1]) for found in values)
-    if 8 * sum(map(len, values)) > 7 * sum(int(found[-1] - found[0]) + 1 for found in values):
-        return None
     numbers_format = _format(len(planes), max(map(len, values)))
     if numbers_format.coded_bits > most_bits:
         return None
@@ -96,12 +100,11 @@ def _by_colour(planes: Sequence[Plane], pixel_format: PixelFormat, most: int) ->
     bits = pixel_format.coded_bits
     if len(planes) == 1 or len(planes) * bits > 62:
         return None
-    keys = np.zeros(planes[0].shape, np.int64)
-    for plane in planes:
-        keys = keys << bits | plane
-    probe = np.sort(keys.ravel()[:: max(1, keys.size >> 13)])
+    step = max(1, planes[0].size >> 13)
+    probe = np.sort(_keys([plane.reshape(-1)[::step] for plane in planes], bits))
     if np.count_nonzero(probe[1:] != probe[:-1]) >= most:  # np.unique alone would load numpy.ma
         return None
+    keys = _keys(planes, bits)
     found, numbers = np.unique(keys, return_inverse=True)
     if len(found) > min(most, keys.size // 8):
         return None
@@ -115,6 +118,14 @@ def _by_colour(planes: Sequence[Plane], pixel_format: PixelFormat, most: int) ->
     streams = NeutralShapeCoder().encode(transform.forward(ordered), transform.ranges(len(planes), bits), 1)
     table = ((len(found) - 1).to_bytes(NUMBER_SIZE, "little"), *streams)
     return Mapped(Mapping.PALETTE, _format(1, len(found)), [place[numbers].reshape(keys.shape)], table)
+
+
+def _keys(planes: Sequence[Plane], bits: int) -> npt.NDArray[np.int64]:
+    """The components of each colour in one number, the first one highest."""
+    keys = np.zeros(planes[0].shape, np.int64)
+    for plane in planes:
+        keys = keys << bits | plane
+    return keys
 
 
 def _format(components: int, count: int) -> PixelFormat:

@@ -53,6 +53,28 @@ def cut_piece(planes: Sequence[Plane], image_rows: int, parts: int = 1) -> tuple
     return piece, height
 
 
+BANDS, BAND_ROWS, BAND_WIDTH, BAND_SHARE = 3, 16, 1024, 32
+"""At the fastest effort a few rows tell: so many bands of them, of so many rows and columns at most, or as many as this
+part of the samples takes. They begin at multiples of 8 rows and columns."""
+
+
+def cut_rows(planes: Sequence[Plane], image_rows: int) -> tuple[list[Plane], int]:
+    """Bands of rows of planes, one below the other, and their height: from the middle of rows, and of several images
+    from some of these. Kernels take them in a fifth of the time of as many samples in tiles."""
+    rows, width = planes[0].shape
+    height, breadth = min(BAND_ROWS, image_rows), min(BAND_WIDTH, width)
+    count = min(rows // height, max(BANDS, planes[0].size // (BAND_SHARE * height * breadth)))
+    if rows * width <= SMALL_PIECE or count * height >= rows:
+        return list(planes), image_rows
+    left = (width - breadth) // 2 & ~7
+    places = []
+    for band in range(count):
+        image, within = divmod((2 * band + 1) * rows // (2 * count), image_rows)
+        places.append(image * image_rows + (min(max(0, within - height // 2), image_rows - height) & ~7))
+    cut = [np.concatenate([plane[top : top + height, left : left + breadth] for top in places]) for plane in planes]
+    return cut, height
+
+
 def telling_place(plane: Plane, side: int) -> tuple[int, int]:
     """Row and column of the piece with such sides, a multiple of STEP, in which most samples differ from those beside
     them, as those of pictures do and those of drawings do not; the first of several."""
@@ -77,11 +99,11 @@ def variety(plane: Plane) -> float:
     return float(((inner != plane[1:, :-1]).mean() + (inner != plane[:-1, 1:]).mean()) / 2) if inner.size else 0.0
 
 
-def plain_size(planes: Sequence[Plane], image_rows: int, enough: float = math.inf, parts: int = 1) -> float:
+def plain_size(planes: Sequence[Plane], image_rows: int, enough: float = math.inf) -> float:
     """About the bytes of planes by the simplest of predictions, judged by a piece: by the sample to the left, the one
     above, or both less the one between. It takes hardly any time, and is some 1.1 to 1.4 times what a model takes.
-    ``enough``: of planes that take more, only as many are looked at as do; ``parts`` as of ``cut_piece``."""
-    piece, rows = cut_piece(planes, image_rows, parts)
+    ``enough``: of planes that take more, only as many are looked at as do."""
+    piece, rows = cut_piece(planes, image_rows)
     bits = 0.0
     for plane in piece:
         if bits * planes[0].size > 8 * enough:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Sequence
 
-from sofc.band.candidates import DEFAULT_EFFORT, FASTEST, Candidate, Candidates
+from sofc.band.candidates import Candidates
 from sofc.band.mapping import Mapped, Mapping, mapped
-from sofc.band.pieces import PIECE, SMALL, SMALL_PIECE, cut_piece, plain_size
+from sofc.band.pieces import PIECE, SMALL, SMALL_PIECE, cut_piece
 from sofc.band.ways import Way
 from sofc.coders.labels import looks_labelled
 from sofc.coders.registry import CODERS, LABELS_MODEL, NEUTRAL_MODELS
@@ -31,13 +29,6 @@ of places in JPEG's blocks shows too little, by 1 to 4 % of PH2."""
 NEAR_NEUTRAL = 4 / 3
 """Beside a neutral model a trained one is coded in full, too, if a piece is at most so many times as large: of a
 drawing with a palette it is 1.25 times, and all of it 0.86 times. The fastest effort takes none that is farther off."""
-LEAD = 9 / 8
-"""At the fastest effort a way that learns as it goes must take so much less than the best of the others: to decode it
-takes four to seven times as long, to encode three times. Of SMALL planes numbers of values must, too: to read their
-table takes half as long as all else of a digit of MNIST."""
-PLAIN_PARTS = 2
-"""Of so many parts of a piece one tells what the simplest of predictions takes: entropies of fewer samples are too
-low."""
 FEW = 1 << 10
 """Of images of fewer bytes a piece tells too little of what a neutral model takes: in few bytes it has hardly begun. Of
 planes of fewer samples most of the time is not a coder's, so that of the fastest effort, too, the smallest is taken."""
@@ -51,20 +42,15 @@ Known = dict[tuple[Mapping, int], Way]
 
 
 class Rivals:
-    """The ways to code samples as such by ``candidates``."""
+    """The ways to code samples as such by ``candidates``.
 
-    def __init__(self, candidates: Candidates) -> None:
+    ``below``: those of the lower effort whose models serve at this one, too, so that nothing takes more for more time.
+    """
+
+    def __init__(self, candidates: Candidates, below: Rivals | None = None) -> None:
         self._candidates = candidates
         self._codebook = candidates.codebook
-
-    @cached_property
-    def _below(self) -> Rivals | None:
-        """Those of the lower effort whose models serve at this one, too, so that nothing takes more for more time."""
-        effort = self._candidates.effort
-        if effort in (*FASTEST, DEFAULT_EFFORT):
-            return None
-        lower = max(fixed for fixed in (*FASTEST, QUICK_EFFORT, DEFAULT_EFFORT) if fixed < effort)
-        return Rivals(Candidates(self._codebook, self._candidates.coder, lower))
+        self._below = below
 
     def best(
         self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, known: Known | None = None
@@ -81,17 +67,12 @@ class Rivals:
 
     def _own(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, known: Known) -> list[Way]:
         everything = self._candidates.tries_everything
-        is_fast = self._candidates.effort in FASTEST and planes[0].size > SMALL
         views: Iterable[Mapped] = [Mapped(Mapping.NONE, pixel_format, planes, ())]
-        if is_fast and len(planes) > 1 and (owned := self._owned(views, image_rows, known)):
-            return owned
         # What a trained codebook learned of the relation between components does not hold for numbers in tables.
         if everything or (self._codebook and len(planes) == 1):
             is_quick = everything and self._candidates.effort <= QUICK_EFFORT and planes[0].size <= SMALL
             views = mapped(planes, pixel_format, narrower=is_quick)
         views = list(views)
-        if is_fast and len(planes) == 1 and (owned := self._owned(views, image_rows, known)):
-            return [*owned, *self._labelled(views, known)]
         found = [self._suitable(view, image_rows, known) for view in views]
         if not everything and len(found) > 1:
             # Of a trained codebook's models, the first tells which view to take.
@@ -119,21 +100,16 @@ class Rivals:
     def _promising(self, rivals: list[Way], planes: list[Plane], image_rows: int) -> list[Way]:
         """Those of the rivals that code a piece smallest."""
         size = planes[0].size
-        if size <= SMALL and self._candidates.effort in FASTEST and self._candidates.tries_everything:
-            few = rivals if size <= SMALL_PIECE else self._best_two(rivals, image_rows)
-            return [self._fastest([(sum(map(len, way.streams(image_rows))), way) for way in few])]
         if len(rivals) == 1 or size <= SMALL_PIECE or (size <= PIECE and not self._candidates.tries_everything):
             # Of so few samples a piece would be all.
             return rivals
         if size <= SMALL and self._candidates.tries_everything:
             return self._best_two(rivals, image_rows)
-        sized = _sized(rivals, image_rows)
-        least, best = min(sized, key=lambda one: one[0])
+        judged = sized(rivals, image_rows)
+        least, best = min(judged, key=lambda one: one[0])
         trained = [rival for rival in rivals if rival.model >= FIRST_CODEBOOK_MODEL]
         if best not in trained and trained and least < FEW:
             return [best, _smallest(trained, image_rows)]
-        if self._candidates.effort in FASTEST and self._candidates.tries_everything:
-            return [self._fastest(sized)]
         # In a piece, little is learned: what models of the collection learn as they go shows in full only.
         first = [] if self._candidates.tries_everything or best is rivals[0] else [rivals[0]]
         others = [rival for rival in rivals if self._effort_of(rival) not in (0, self._effort_of(best))]
@@ -141,68 +117,20 @@ class Rivals:
             second = _smallest(others, image_rows)
             is_near = second.size(image_rows) <= NEAR_NEUTRAL * best.size(image_rows)
             return [best, second] if self._effort_of(best) or is_near else [best]
-        return [*first, best, *self._moved(sized, least, best)]
+        return [*first, best, *self._moved(judged, least, best)]
 
-    def _moved(self, sized: Sequence[tuple[float, Way]], least: float, best: Way) -> list[Way]:
+    def _moved(self, judged: Sequence[tuple[float, Way]], least: float, best: Way) -> list[Way]:
         """Others for the transform of colours and the effort of the smallest, and nearly as small: built-in ones have
         one model for each, so that these are made of others by a codebook."""
         if len(best.view.planes) == 1 or not self._candidates.tries_everything or not self._effort_of(best):
             return []
         return [
             way
-            for size, way in sized
+            for size, way in judged
             if way is not best
             and (way.transform, self._effort_of(way)) == (best.transform, self._effort_of(best))
             and size <= NEAR_MOVED * least
         ]
-
-    def _fastest(self, sized: Sequence[tuple[float, Way]]) -> Way:
-        """The smallest at the fastest effort, where a way that takes longer must have a LEAD; but one by a model that a
-        codebook has beside the built-in ones only where it is smaller than what these give without it."""
-        owned = [one for one in sized if self._owns(one[1].model)]
-        others = [one for one in sized if not self._owns(one[1].model)]
-        others.sort(key=lambda one: one[0] * self._lead(one[1]))
-        return min([*others[:1], *owned], key=lambda one: one[0])[1]
-
-    def _lead(self, way: Way) -> float:
-        """As how many times as large a way counts at the fastest effort, for the time that it takes."""
-        size = way.view.planes[0].size
-        is_late = size >= FEW and self._learns(way), size <= SMALL and way.view.mapping is not Mapping.NONE
-        return math.prod(LEAD for is_one in is_late if is_one)
-
-    def _owned(self, views: Iterable[Mapped], image_rows: int, known: Known) -> list[Way]:
-        """The smallest by a model that a codebook has beside the built-in ones, where a piece, or a part of one, shows
-        that it takes no more than built-in ones of the same transform and the simplest of predictions, and no narrower
-        transform suits: to compare it with all takes as long as encoding."""
-        own = [
-            way for view in views for way in self._suitable(view, image_rows, known, lambda one: self._owns(one.number))
-        ]
-        if not own:
-            return []
-        # What tables of values take shows in a piece, but not in a part of one.
-        parts = QUICK if len(own) == 1 else 1
-        best = min(own, key=lambda way: way.size(image_rows, parts))
-        view = best.view
-        builtin = [
-            one
-            for one in self._candidates.of(view.format, len(view.planes[0]) // image_rows)
-            if one.trace is None and not self._owns(one.number) and not one.learns
-        ]
-        narrow = {one.transform.id: one.transform for one in builtin if one.transform.bits is not None}
-        if best.transform.bits is None and narrow:
-            piece, _ = cut_piece(view.planes, image_rows, QUICK)
-            if any(one.suits(one.forward(piece)) for one in narrow.values()):
-                return []
-        others = [Way(view, one.number, one.transform, one.coder) for one in builtin if one.transform is best.transform]
-        sizes = [way.size(image_rows, parts) for way in others]
-        sizes.append(plain_size(view.planes, image_rows, parts=PLAIN_PARTS))
-        return [best] if best.size(image_rows, parts) <= min(sizes) else []
-
-    def _owns(self, number: int) -> bool:
-        """Whether the model is one that a codebook with built-in ones has beside these."""
-        if self._codebook is None or not self._codebook.bases or number < FIRST_CODEBOOK_MODEL:
-            return False
-        return self._codebook.owns(self._codebook.models[number - FIRST_CODEBOOK_MODEL])
 
     def _effort_of(self, way: Way) -> int:
         """That of the model, 0 where it has none."""
@@ -230,9 +158,7 @@ class Rivals:
             return True
         return CODERS[self._codebook.models[way.model - FIRST_CODEBOOK_MODEL].coder].learns
 
-    def _suitable(
-        self, view: Mapped, image_rows: int, known: Known, serves: Callable[[Candidate], bool] = lambda _: True
-    ) -> list[Way]:
+    def _suitable(self, view: Mapped, image_rows: int, known: Known) -> list[Way]:
         """The ways to code a view: with all models whose transforms suit it, where the codebook is built in.
 
         Without a codebook with the first such model; with another codebook, with its own, and where one with a narrow
@@ -243,7 +169,7 @@ class Rivals:
         suits: dict[int, bool] = {}  # by transforms, which several models share
         images, are_small = len(view.planes[0]) // image_rows, view.planes[0].size <= SMALL
         for one in self._candidates.of(view.format, images, are_small=are_small):
-            if one.trace is not None or not serves(one):
+            if one.trace is not None:
                 continue
             if found and not self._candidates.tries_everything:
                 narrow = found[0].transform.bits is not None
@@ -263,10 +189,10 @@ def _way(way: Way, known: Known) -> Way:
 
 def _smallest(rivals: Sequence[Way], image_rows: int) -> Way:
     """The rival that codes a piece smallest."""
-    return min(_sized(rivals, image_rows), key=lambda one: one[0])[1]
+    return min(sized(rivals, image_rows), key=lambda one: one[0])[1]
 
 
-def _sized(rivals: Sequence[Way], image_rows: int) -> list[tuple[float, Way]]:
+def sized(rivals: Sequence[Way], image_rows: int) -> list[tuple[float, Way]]:
     """About the bytes that rivals take, of those that a part of a piece shows to be worth it."""
     if len(rivals) > FINALISTS:
         trained = [rival for rival in rivals if rival.model >= FIRST_CODEBOOK_MODEL]

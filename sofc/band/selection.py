@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 
 from sofc.band.candidates import Candidate, Candidates, serves
+from sofc.band.fastest import rivals_of
 from sofc.band.origins import Origins
 from sofc.band.pieces import plain_size
-from sofc.band.rivals import Rivals
 from sofc.band.ways import SURE_SHARE, Way
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, is_builtin
@@ -48,7 +48,7 @@ class Selection:
         self._pick = pick
         self._candidates = Candidates(codebook, None if coder is None else named(coder), effort)
         self.origins = Origins(self._candidates)
-        self._rivals = Rivals(self._candidates)
+        self._rivals = rivals_of(self._candidates)
 
     def for_format(self, pixel_format: PixelFormat, among: Container[bytes] | None = None) -> Selection:
         """The selection for planes of this format that a band's samples are made from.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sofc.band.mapping import Mapped
-from sofc.band.pieces import cut_piece
+from sofc.band.pieces import cut_piece, cut_rows
 from sofc.coders.base import Coder, Found
 from sofc.planes import Plane, PlaneRange
 from sofc.transforms.components import Transform
@@ -57,13 +57,22 @@ class Way:
         """About their bytes, judged by a piece, or a part of one; of planes of a certain origin, which no piece has,
         their bytes. It is kept."""
         if self.transformed is not None:
-            return sum(map(len, self.streams(image_rows)))
+            return self.full_size(image_rows)
         if (image_rows, parts) not in self._sizes:
-            self._sizes[image_rows, parts] = self._judged_size(image_rows, parts)
+            self._sizes[image_rows, parts] = self._judged_size(
+                image_rows, *cut_piece(self.view.planes, image_rows, parts)
+            )
         return self._sizes[image_rows, parts]
 
-    def _judged_size(self, image_rows: int, parts: int) -> float:
-        piece, piece_rows = cut_piece(self.view.planes, image_rows, parts)
+    def full_size(self, image_rows: int) -> int:
+        """Their bytes."""
+        return sum(map(len, self.streams(image_rows)))
+
+    def glimpsed_size(self, image_rows: int) -> float:
+        """About their bytes, judged by a few rows."""
+        return self._judged_size(image_rows, *cut_rows(self.view.planes, image_rows))
+
+    def _judged_size(self, image_rows: int, piece: list[Plane], piece_rows: int) -> float:
         coder = self.coder.for_tiles_of(image_rows, self.view.planes[0].shape[1])
         streams = coder.encode(self.transform.forward(piece), self._ranges, piece_rows)
         share = piece[0].size / self.view.planes[0].size

@@ -58,6 +58,22 @@ def to_zigzag(plane: Rows, low: int, high: int, image_rows: int) -> Rows:
     return zigzag
 
 
+def count_residuals(plane: Rows, image_rows: int) -> tuple[dict[tuple[int, int], int], int]:
+    """Of the median predictor: by activity and token, and how many plain bits follow the tokens."""
+    counts: dict[tuple[int, int], int] = {}
+    plain = 0
+    for y, row in enumerate(plane):
+        for x in range(1, len(row) - 1) if y % image_rows else ():
+            differences = row[x - 1] - plane[y - 1][x - 1], plane[y - 1][x] - plane[y - 1][x - 1]
+            activity = sum(map(abs, (*differences, plane[y - 1][x + 1] - plane[y - 1][x])))
+            folded = _zigzag(row[x] - _med(lambda i, j: plane[i][j], y, x))
+            more = max(0, folded.bit_length() - 7)
+            key = activity.bit_length(), 127 + more if more else folded
+            counts[key] = counts.get(key, 0) + 1
+            plain += folded.bit_length() - 1 if more else 0
+    return counts, plain
+
+
 def from_zigzag(zigzag: Rows, low: int, high: int, image_rows: int) -> Rows | None:
     plane = [[0] * len(row) for row in zigzag]
 

@@ -1,0 +1,87 @@
+"""Ways to code samples at the fastest effort: one is chosen from a few rows, and coded; others only where it takes as
+much as what needs no model does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from sofc.band.candidates import DEFAULT_EFFORT, FASTEST, Candidates
+from sofc.band.mapping import Mapping
+from sofc.band.pieces import SMALL, SMALL_PIECE
+from sofc.band.plain import neutral_size
+from sofc.band.rivals import FEW, QUICK_EFFORT, Rivals, sized
+from sofc.band.ways import Way
+from sofc.container.records import FIRST_CODEBOOK_MODEL
+from sofc.planes import Plane
+
+LEAD = 9 / 8
+"""At the fastest effort a way that learns as it goes must take so much less than the best of the others: to decode it
+takes four to seven times as long, to encode three times. Of SMALL planes numbers of values must, too: to read their
+table takes half as long as all else of a digit of MNIST."""
+
+WITHOUT_MODEL = 1.1
+"""Nothing else is tried beside a way that takes at most so many times as much as a neutral model is likely to: of
+images of eleven sets none but drawings had a neutral model in the LEAD then."""
+
+
+def rivals_of(candidates: Candidates) -> Rivals:
+    """The ways to code samples as such by models for an effort."""
+    effort = candidates.effort
+    if effort in FASTEST:
+        return FastestRivals(candidates)
+    if effort == DEFAULT_EFFORT:
+        return Rivals(candidates)
+    lower = max(fixed for fixed in (*FASTEST, QUICK_EFFORT, DEFAULT_EFFORT) if fixed < effort)
+    return Rivals(candidates, rivals_of(Candidates(candidates.codebook, candidates.coder, lower)))
+
+
+class FastestRivals(Rivals):
+    """The same at the fastest effort."""
+
+    def _promising(self, rivals: list[Way], planes: list[Plane], image_rows: int) -> list[Way]:
+        """The only one that is worth trying in full, or two of which a piece tells too little."""
+        if not self._candidates.tries_everything:
+            return super()._promising(rivals, planes, image_rows)
+        size = planes[0].size
+        if size <= SMALL_PIECE:
+            return [self._quickest(rivals, image_rows)]
+        learning = [way for way in rivals if self._learns(way)]
+        trained = self._narrowest([way for way in rivals if not self._learns(way)])
+        if trained:
+            best = trained[0]
+            if len(trained) > 1:
+                best = min(trained, key=lambda way: way.glimpsed_size(image_rows) * self._lead(way))
+            if not learning or best.full_size(image_rows) <= WITHOUT_MODEL * neutral_size(best.view, image_rows):
+                return [best]
+            trained = [best]
+        rivals = [*trained, *learning]
+        if size <= SMALL:
+            return [self._quickest(self._best_two(rivals, image_rows), image_rows)]
+        judged = sized(rivals, image_rows)
+        least, best = min(judged, key=lambda one: one[0])
+        if trained and best is not trained[0] and least < FEW:
+            return [best, *trained]
+        return [min(judged, key=lambda one: one[0] * self._lead(one[1]))[1]]
+
+    def _narrowest(self, trained: list[Way]) -> list[Way]:
+        """Those with a transform for samples of so many bits, which suits, if there are; and those by models that a
+        codebook has beside the built-in ones. Of nine sets, only drawings took less otherwise."""
+        narrow = [way for way in trained if way.transform.bits is not None]
+        return [way for way in trained if way in narrow or self._owns(way.model)] if narrow else trained
+
+    def _quickest(self, rivals: Sequence[Way], image_rows: int) -> Way:
+        """The smallest, where a way that takes longer must have a LEAD."""
+        return min(rivals, key=lambda way: way.full_size(image_rows) * self._lead(way))
+
+    def _lead(self, way: Way) -> float:
+        """As how many times as large a way counts, for the time that it takes."""
+        size = way.view.planes[0].size
+        is_late = size >= FEW and self._learns(way), size <= SMALL and way.view.mapping is not Mapping.NONE
+        return math.prod(LEAD for is_one in is_late if is_one)
+
+    def _owns(self, number: int) -> bool:
+        """Whether the model is one that a codebook with built-in ones has beside these."""
+        if self._codebook is None or not self._codebook.bases or number < FIRST_CODEBOOK_MODEL:
+            return False
+        return self._codebook.owns(self._codebook.models[number - FIRST_CODEBOOK_MODEL])

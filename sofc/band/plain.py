@@ -1,0 +1,34 @@
+"""About what planes take without a trained model, from a few rows: by this an encoder knows that it need not try."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from sofc.band.mapping import Mapped
+from sofc.band.pieces import cut_rows
+from sofc.planes import Plane
+from sofc.prediction.plain import ACTIVITIES, TOKENS, count_residuals
+from sofc.transforms.components import PAPERS
+
+
+def neutral_size(view: Mapped, image_rows: int) -> float:
+    """About the bytes of a view by a neutral model, a median predictor with contexts by activity: of images of eleven
+    sets the model took 0.91 to 1.11 times as much, less of drawings alone."""
+    planes, height = cut_rows(view.planes, image_rows)
+    if len(planes) == PAPERS.components:
+        planes = PAPERS.forward(planes)
+    bits = sum(_bits_a_sample(plane, height) for plane in planes)
+    return sum(map(len, view.table)) + bits * view.planes[0].size / 8
+
+
+def _bits_a_sample(plane: Plane, image_rows: int) -> float:
+    counts = np.zeros((ACTIVITIES, TOKENS), np.int32)
+    flat = np.require(plane, np.int32, ["C", "W"]).reshape(-1)
+    plain = count_residuals(flat, plane.shape[1], image_rows, counts)
+    totals = counts.sum(axis=1)
+    return float(plain + _times_log(totals) - _times_log(counts[counts > 0])) / max(1, int(totals.sum()))
+
+
+def _times_log(counts: npt.NDArray[np.int32]) -> float:
+    return float((counts * np.log2(np.maximum(counts, 1))).sum())
