@@ -7,12 +7,13 @@ import math
 from collections.abc import Sequence
 
 from sofc.band.candidates import DEFAULT_EFFORT, FASTEST, Candidates
-from sofc.band.mapping import Mapping
+from sofc.band.mapping import Mapped, Mapping
 from sofc.band.pieces import SMALL, SMALL_PIECE
 from sofc.band.plain import neutral_size
-from sofc.band.rivals import FEW, QUICK_EFFORT, Rivals, sized
+from sofc.band.rivals import FEW, QUICK_EFFORT, Known, Rivals, sized
 from sofc.band.ways import Way
 from sofc.container.records import FIRST_CODEBOOK_MODEL
+from sofc.image import PixelFormat
 from sofc.planes import Plane
 
 LEAD = 9 / 8
@@ -39,6 +40,16 @@ def rivals_of(candidates: Candidates) -> Rivals:
 class FastestRivals(Rivals):
     """The same at the fastest effort."""
 
+    def _own(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, known: Known) -> list[Way]:
+        """As for others; but of colours that models of the codebook suit, which it has beside built-in ones, tables of
+        values are not looked for."""
+        if self._codebook and self._codebook.bases and len(planes) > 1 and planes[0].size > SMALL:
+            ways = self._suitable(Mapped(Mapping.NONE, pixel_format, planes, ()), image_rows, known)
+            best = self._best_trained(ways, image_rows)
+            if best is not None and self._owns(best.model) and self._is_enough(best, image_rows):
+                return [best]
+        return super()._own(planes, pixel_format, image_rows, known)
+
     def _promising(self, rivals: list[Way], planes: list[Plane], image_rows: int) -> list[Way]:
         """The only one that is worth trying in full, or two of which a piece tells too little."""
         if not self._candidates.tries_everything:
@@ -47,28 +58,35 @@ class FastestRivals(Rivals):
         if size <= SMALL_PIECE:
             return [self._quickest(rivals, image_rows)]
         learning = [way for way in rivals if self._learns(way)]
-        trained = self._narrowest([way for way in rivals if not self._learns(way)])
-        if trained:
-            best = trained[0]
-            if len(trained) > 1:
-                best = min(trained, key=lambda way: way.glimpsed_size(image_rows) * self._lead(way))
-            if not learning or best.full_size(image_rows) <= WITHOUT_MODEL * neutral_size(best.view, image_rows):
-                return [best]
-            trained = [best]
-        rivals = [*trained, *learning]
+        trained = self._best_trained(rivals, image_rows)
+        if trained is not None:
+            if not learning or self._is_enough(trained, image_rows):
+                return [trained]
+            learning = [trained, *learning]
         if size <= SMALL:
-            return [self._quickest(self._best_two(rivals, image_rows), image_rows)]
-        judged = sized(rivals, image_rows)
+            return [self._quickest(self._best_two(learning, image_rows), image_rows)]
+        judged = sized(learning, image_rows)
         least, best = min(judged, key=lambda one: one[0])
-        if trained and best is not trained[0] and least < FEW:
-            return [best, *trained]
+        if trained is not None and best is not trained and least < FEW:
+            return [best, trained]
         return [min(judged, key=lambda one: one[0] * self._lead(one[1]))[1]]
 
-    def _narrowest(self, trained: list[Way]) -> list[Way]:
-        """Those with a transform for samples of so many bits, which suits, if there are; and those by models that a
-        codebook has beside the built-in ones. Of nine sets, only drawings took less otherwise."""
-        narrow = [way for way in trained if way.transform.bits is not None]
-        return [way for way in trained if way in narrow or self._owns(way.model)] if narrow else trained
+    def _best_trained(self, rivals: Sequence[Way], image_rows: int) -> Way | None:
+        """Of the ways that do not learn the one that codes some rows smallest, None where all do.
+
+        Where a transform for samples of so many bits suits, others are by models alone that a codebook has beside the
+        built-in ones: of nine sets, only drawings took less otherwise.
+        """
+        trained = [way for way in rivals if not self._learns(way)]
+        if any(way.transform.bits is not None for way in trained):
+            trained = [way for way in trained if way.transform.bits is not None or self._owns(way.model)]
+        if len(trained) < 2:
+            return trained[0] if trained else None
+        return min(trained, key=lambda way: way.glimpsed_size(image_rows) * self._lead(way))
+
+    def _is_enough(self, way: Way, image_rows: int) -> bool:
+        """Whether it takes no more than a neutral model is likely to."""
+        return way.full_size(image_rows) <= WITHOUT_MODEL * neutral_size(way.view, image_rows)
 
     def _quickest(self, rivals: Sequence[Way], image_rows: int) -> Way:
         """The smallest, where a way that takes longer must have a LEAD."""

@@ -59,9 +59,8 @@ class Way:
         if self.transformed is not None:
             return self.full_size(image_rows)
         if (image_rows, parts) not in self._sizes:
-            self._sizes[image_rows, parts] = self._judged_size(
-                image_rows, *cut_piece(self.view.planes, image_rows, parts)
-            )
+            piece = cut_piece(self.view.planes, image_rows, parts)
+            self._sizes[image_rows, parts] = self._judged_size(image_rows, *piece)
         return self._sizes[image_rows, parts]
 
     def full_size(self, image_rows: int) -> int:
@@ -69,8 +68,10 @@ class Way:
         return sum(map(len, self.streams(image_rows)))
 
     def glimpsed_size(self, image_rows: int) -> float:
-        """About their bytes, judged by a few rows."""
-        return self._judged_size(image_rows, *cut_rows(self.view.planes, image_rows))
+        """The same, judged by a few rows."""
+        if (image_rows, 0) not in self._sizes:
+            self._sizes[image_rows, 0] = self._judged_size(image_rows, *cut_rows(self.view.planes, image_rows))
+        return self._sizes[image_rows, 0]
 
     def _judged_size(self, image_rows: int, piece: list[Plane], piece_rows: int) -> float:
         coder = self.coder.for_tiles_of(image_rows, self.view.planes[0].shape[1])
