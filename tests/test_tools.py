@@ -154,7 +154,11 @@ def test_bench_prints_a_table_and_writes_json_and_plot(tmp_path: Path, capsys: p
         "PNG, level 9",
         "WebP, method 6",
     ]
+    # What is checked by decoding takes longer; others have no such check.
+    speeds = [dict(zip(table[0], row, strict=True)) for row in table[2:]]
+    assert [each["encode, checked MB/s"] == "-" for each in speeds] == [False, False, False, True, True]
     figures = json.loads((tmp_path / "out.json").read_text())
+    assert figures["results"]["PNG, level 9"]["checked_speed"] is None
     shape = figures["results"]["sofc, shape"]
     assert shape["raw_sizes"] == [1280, 1280]
     assert shape["codebook_size"] > 0

@@ -9,8 +9,9 @@ How it counts:
 * Total ratio: raw size of all images / coded size of all; mean ratio: mean over the images of raw / coded.
 * Coded size: whole files in memory, with heads, checks and digests. sofc files refer to their codebook, which
   both sides must have; "with codebook" adds the size of the codebook file once to all images together.
-* Speed: library calls from array to bytes and back, in memory, one thread (for sofc: --threads), warm, without
-  sofc's check by decoding while it encodes. A MB is 10^6 bytes of raw size.
+* Speed: library calls from array to bytes and back, in memory, one thread (for sofc: --threads), warm. A MB is 10^6
+  bytes of raw size. "encode, checked" is with sofc's check by decoding, which is the default and which others lack;
+  "encode" is without it.
 * Every decoded image is compared with what went in; a difference ends the run with an error.
 
 Other codecs get binary images as 0 and 1 in 8 bits, signed images with negative samples plus half their range,
@@ -29,6 +30,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,7 @@ class Result:
     samples: list[int] = field(default_factory=list)
     coded_sizes: list[int] = field(default_factory=list)
     encode_seconds: float = 0.0
+    checked_seconds: float | None = None
     decode_seconds: float = 0.0
     codebook_size: int = 0
     training_seconds: float = 0.0
@@ -88,6 +91,11 @@ class Result:
         return sum(self.raw_sizes) / self.encode_seconds / 1e6
 
     @property
+    def checked_speed(self) -> float | None:
+        """The same with the check by decoding; None of codecs that have none."""
+        return None if self.checked_seconds is None else sum(self.raw_sizes) / self.checked_seconds / 1e6
+
+    @property
     def decode_speed(self) -> float:
         """MB of raw size in a second."""
         return sum(self.raw_sizes) / self.decode_seconds / 1e6
@@ -98,7 +106,8 @@ class Result:
 
     def summary(self) -> dict[str, Any]:
         """Everything, for JSON."""
-        names = ("total_ratio", "charged_ratio", "mean_ratio", "bits_per_sample", "encode_speed", "decode_speed")
+        names = ["total_ratio", "charged_ratio", "mean_ratio", "bits_per_sample"]
+        names += ["encode_speed", "checked_speed", "decode_speed"]
         return asdict(self) | {name: getattr(self, name) for name in names}
 
 
@@ -124,11 +133,9 @@ def sofc_codec(
     name = f"sofc, effort {effort}" if effort else f"sofc, {coder}" if coder else without
     if effort and callable(codebook):
         name = f"{without}, effort {effort}"
-    return Codec(
-        name if threads == 1 else f"{name}, {threads} threads",
-        lambda image: True,
-        lambda image: image,
-        lambda image, declared_bits: sofc.encode(
+
+    def encode(image: Image, declared_bits: int | None, verify: bool) -> bytes:
+        return sofc.encode(
             image,
             declared_bits=declared_bits,
             codebook=codebook,
@@ -136,9 +143,16 @@ def sofc_codec(
             effort=effort or 5,
             band_rows=band_rows,
             threads=threads,
-            verify=False,
-        ),
+            verify=verify,
+        )
+
+    return Codec(
+        name if threads == 1 else f"{name}, {threads} threads",
+        lambda image: True,
+        lambda image: image,
+        partial(encode, verify=False),
         lambda data, _: sofc.decode(data, codebooks=known, threads=threads),
+        partial(encode, verify=True),
     )
 
 
@@ -158,8 +172,12 @@ def measure(codec: Codec, images: Sequence[Samples], rounds: int = 1) -> Result 
         if kind not in warm:
             codec.decode(codec.encode(image, samples.declared_bits), kind[1])
             warm.add(kind)
-        encode_times, decode_times = [], []
+        encode_times, checked_times, decode_times = [], [], []
         for _ in range(rounds):
+            if codec.checked is not None:
+                start = time.perf_counter()
+                codec.checked(image, samples.declared_bits)
+                checked_times.append(time.perf_counter() - start)
             start = time.perf_counter()
             data = codec.encode(image, samples.declared_bits)
             middle = time.perf_counter()
@@ -173,6 +191,8 @@ def measure(codec: Codec, images: Sequence[Samples], rounds: int = 1) -> Result 
         result.coded_sizes.append(len(data))
         result.encode_seconds += min(encode_times)
         result.decode_seconds += min(decode_times)
+        if checked_times:
+            result.checked_seconds = (result.checked_seconds or 0.0) + min(checked_times)
     return result
 
 
@@ -188,12 +208,13 @@ TITLES = (
     "bits/sample",
     "bytes over JPEG XL 9",
     "encode MB/s",
+    "encode, checked MB/s",
     "decode MB/s",
 )
 YARDSTICK = "JPEG XL, effort 9"
 
 
-SMALL_TITLES = (*TITLES[:-2], "encode ms", "decode ms")
+SMALL_TITLES = (*TITLES[:-3], "encode ms", "encode, checked ms", "decode ms")
 
 
 def table(results: Sequence[tuple[str, Result | None]], *, small: bool = False) -> str:
@@ -204,6 +225,10 @@ def table(results: Sequence[tuple[str, Result | None]], *, small: bool = False) 
         if result is None:
             rows.append((name, *("-" for _ in TITLES[1:])))
             continue
+        speeds = [result.encode_speed, result.checked_speed, result.decode_speed]
+        if small:
+            seconds = [result.encode_seconds, result.checked_seconds, result.decode_seconds]
+            speeds = [None if each is None else result.milliseconds(each) for each in seconds]
         charged = f"{result.charged_ratio:.3f}" if result.codebook_size else "-"
         rows.append(
             (
@@ -213,8 +238,7 @@ def table(results: Sequence[tuple[str, Result | None]], *, small: bool = False) 
                 f"{result.mean_ratio:.3f}",
                 f"{result.bits_per_sample:.3f}",
                 f"{sum(result.coded_sizes) / sum(yardstick.coded_sizes):.3f}" if yardstick else "-",
-                f"{result.milliseconds(result.encode_seconds) if small else result.encode_speed:.2f}",
-                f"{result.milliseconds(result.decode_seconds) if small else result.decode_speed:.2f}",
+                *("-" if speed is None else f"{speed:.2f}" for speed in speeds),
             )
         )
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -58,13 +58,15 @@ def components(image: Image) -> int:
 class Codec:
     """One way to code images. ``convert`` is no part of the coding: it only brings the image into a form that
     ``encode`` takes, without loss. ``accepts`` says whether it can. ``encode`` is also told how many bits a sample the
-    source declares (None where it does not say), ``decode`` the number of components."""
+    source declares (None where it does not say), ``decode`` the number of components. ``checked``: the same as
+    ``encode``, which decodes what it has made and compares it, where the library can."""
 
     name: str
     accepts: Callable[[Image], bool]
     convert: Callable[[Image], Image]
     encode: Callable[[Image, int | None], bytes]
     decode: Callable[[bytes, int], Image]
+    checked: Callable[[Image, int | None], bytes] | None = None
 
 
 def _png() -> Codec:
