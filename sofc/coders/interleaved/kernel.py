@@ -94,10 +94,10 @@ class Frame(NamedTuple):
 class Predictor(NamedTuple):
     """How a plane is predicted, from ``references`` planes.
 
-    ``weights``, of each class and tap those of a row: (classes, TAPS), or under the grid (rows of the grid, TAPS,
-    GRID_COLUMNS). ``others``: bit k is set where class k of the texture map has other weights than class 0.
-    ``fraction``: the weights' bits after the point. ``threshold``: the activity above which it is high.
-    ``error_weights`` (ERRORS,); with ``errors_by_place`` (rows of the grid, ERRORS, GRID_COLUMNS).
+    ``weights``, of each class and tap those of a row: (classes, TAPS), all but the first less those of the first, or
+    under the grid (rows of the grid, TAPS, GRID_COLUMNS). ``others``: bit k is set where class k of the texture map has
+    other weights than class 0. ``fraction``: the weights' bits after the point. ``threshold``: the activity above which
+    it is high. ``error_weights`` (ERRORS,); with ``errors_by_place`` (rows of the grid, ERRORS, GRID_COLUMNS).
     ``levels`` (EXPECTED_ERRORS,): FRACTIONS times the level of each. ``low``,
     ``high``: the range of samples less the middle of the plane's. ``middle``: what decoded samples get back of it.
     """
@@ -144,8 +144,10 @@ SUMS, WEST, FAR_WEST, EXPECTED, CODED, ALONE = (k * LANES * ROOM for k in range(
 """Where in the scratch there are, lane after lane: sums of the taps of rows above and references, once samples are
 coded of all taps; weights of W and WW; expected errors; samples. Then what is of one lane at a time. With places that
 are known ahead a processor needs few registers to find them, and a compiler sees that they are apart."""
-ACROSS, DOWN, ACTIVITY, TURN, CLASS, SUM = (ALONE + k * ROOM for k in range(6))
-SCRATCH = ALONE + 6 * ROOM
+ACROSS, DOWN, ACTIVITY, TURN, CLASS = (ALONE + k * ROOM for k in range(5))
+SCRATCH = ALONE + 5 * ROOM
+MASK = 15
+"""More bits than numbers of classes have, and fewer than the narrowest samples."""
 
 
 def stride_of(width: int) -> int:
@@ -269,35 +271,44 @@ def _dot_second(near: _Near, weights: Lane, k: int, step: int, i: int) -> int:
 
 
 @kernel
-def _sum_class(near: _Near, predictor: Predictor, number: int, scratch: Lane, lane: int, width: int) -> None:
-    """Sums and weights of the samples of one class, of those of all if it is the first."""
-    start = lane * ROOM
+def _sum_all(near: _Near, predictor: Predictor, scratch: Lane, lane: int, width: int) -> None:
+    """Sums and weights of samples as if all were of the first class."""
+    start, weights, references = lane * ROOM, predictor.weights, predictor.references
     ahead, west, far = scratch[SUMS + start :], scratch[WEST + start :], scratch[FAR_WEST + start :]
-    classes, weights, references = scratch[CLASS:], predictor.weights, predictor.references
-    k = number * TAPS
-    sums, w, ww = scratch[SUM:], weights[k + W], weights[k + WW]
+    w, ww = weights[W], weights[WW]
     for i in range(width):
-        sums[i] = _dot_own(near, weights, k, 1, i)
+        ahead[i] = _dot_own(near, weights, 0, 1, i)
     if references > 0:
         for i in range(width):
-            sums[i] += _dot_first(near, weights, k, 1, i)
+            ahead[i] += _dot_first(near, weights, 0, 1, i)
     if references > 1:
         for i in range(width):
-            sums[i] += _dot_second(near, weights, k, 1, i)
-    if number == 0:
+            ahead[i] += _dot_second(near, weights, 0, 1, i)
+    for i in range(width):
+        west[i], far[i] = w, ww
+
+
+@kernel
+def _sum_class(near: _Near, predictor: Predictor, number: int, scratch: Lane, lane: int, width: int) -> None:
+    """Add what the samples of another class have more."""
+    start, weights, references = lane * ROOM, predictor.weights, predictor.references
+    ahead, west, far = scratch[SUMS + start :], scratch[WEST + start :], scratch[FAR_WEST + start :]
+    classes, others, k = scratch[CLASS:], scratch[TURN:], number * TAPS
+    w, ww = weights[k + W], weights[k + WW]
+    # Masks, not choices: compilers make vectors of them. Shifted by MASK, -1 alone is not 0.
+    for i in range(width):
+        others[i] = (classes[i] ^ number) - 1
+    for i in range(width):
+        ahead[i] += (others[i] >> MASK) & _dot_own(near, weights, k, 1, i)
+    if references > 0:
         for i in range(width):
-            ahead[i], west[i], far[i] = sums[i], w, ww
-    else:
-        chosen = scratch[TURN:]
+            ahead[i] += (others[i] >> MASK) & _dot_first(near, weights, k, 1, i)
+    if references > 1:
         for i in range(width):
-            chosen[i] = classes[i] - number
-        for i in range(width):
-            chosen[i] = 1 if chosen[i] == 0 else 0
-        # Products, not choices: compilers make vectors of them.
-        for i in range(width):
-            ahead[i] += (sums[i] - ahead[i]) * chosen[i]
-            west[i] += (w - west[i]) * chosen[i]
-            far[i] += (ww - far[i]) * chosen[i]
+            ahead[i] += (others[i] >> MASK) & _dot_second(near, weights, k, 1, i)
+    for i in range(width):
+        west[i] += (others[i] >> MASK) & w
+        far[i] += (others[i] >> MASK) & ww
 
 
 @inlined
@@ -465,7 +476,7 @@ def _open_row(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> 
     if predictor.class_map == GRID:
         _sum_grid(frame, near, predictor, span, scratch)
     else:
-        _sum_class(near, predictor, 0, scratch, span.lane, width)
+        _sum_all(near, predictor, scratch, span.lane, width)
         if predictor.class_map == TEXTURE:
             for number in range(1, 6):
                 if (predictor.others >> number) & 1 == 0:

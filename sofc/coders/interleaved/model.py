@@ -90,6 +90,8 @@ class Prediction:
         dtype = type_of_sums(largest, self.fraction)
         if self.class_map == kernel.GRID:
             weights = _by_column(weights)
+        else:
+            weights[1:] -= weights[0]
         if self.errors_by_place:
             error_weights = _by_column(error_weights)
         low, high = _centred(span)
