@@ -41,12 +41,14 @@ class FastestRivals(Rivals):
     """The same at the fastest effort."""
 
     def _own(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, known: Known) -> list[Way]:
-        """As for others; but of colours that models of the codebook suit, which it has beside built-in ones, tables of
-        values are not looked for."""
-        if self._codebook and self._codebook.bases and len(planes) > 1 and planes[0].size > SMALL:
+        """As for others; but of colours that a narrow transform suits, or a model that a codebook has beside built-in
+        ones, tables of values are not looked for."""
+        knows_many = self._candidates.tries_everything or bool(self._codebook and self._codebook.bases)
+        if knows_many and len(planes) > 1 and planes[0].size > SMALL_PIECE:
             ways = self._suitable(Mapped(Mapping.NONE, pixel_format, planes, ()), image_rows, known)
             best = self._best_trained(ways, image_rows)
-            if best is not None and self._owns(best.model) and self._is_enough(best, image_rows):
+            is_special = best is not None and (best.transform.bits is not None or self._owns(best.model))
+            if best is not None and is_special and self._is_enough(best, image_rows):
                 return [best]
         return super()._own(planes, pixel_format, image_rows, known)
 
