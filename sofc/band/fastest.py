@@ -74,7 +74,8 @@ class FastestRivals(Rivals):
         return [min(judged, key=lambda one: one[0] * self._lead(one[1]))[1]]
 
     def _best_trained(self, rivals: Sequence[Way], image_rows: int) -> Way | None:
-        """Of the ways that do not learn the one that codes some rows smallest, None where all do.
+        """Of the ways that do not learn the one that codes some rows smallest, None where all do. Which model does is
+        asked of numbers of values where there are such, and whether these take less of that model alone.
 
         Where a transform for samples of so many bits suits, others are by models alone that a codebook has beside the
         built-in ones: of nine sets, only drawings took less otherwise.
@@ -82,9 +83,18 @@ class FastestRivals(Rivals):
         trained = [way for way in rivals if not self._learns(way)]
         if any(way.transform.bits is not None for way in trained):
             trained = [way for way in trained if way.transform.bits is not None or self._owns(way.model)]
-        if len(trained) < 2:
-            return trained[0] if trained else None
-        return min(trained, key=lambda way: way.glimpsed_size(image_rows) * self._lead(way))
+        near: list[Way] = []
+        for count in {len(way.view.planes): None for way in trained}:
+            alike = [way for way in trained if len(way.view.planes) == count]
+            first = self._smallest([way for way in alike if way.view is alike[-1].view], image_rows)
+            near += [way for way in alike if way.model == first.model]
+        return self._smallest(near, image_rows) if near else None
+
+    def _smallest(self, ways: Sequence[Way], image_rows: int) -> Way:
+        """By some rows, if there are several."""
+        if len(ways) == 1:
+            return ways[0]
+        return min(ways, key=lambda way: way.glimpsed_size(image_rows) * self._lead(way))
 
     def _is_enough(self, way: Way, image_rows: int) -> bool:
         """Whether it takes no more than a neutral model is likely to."""
