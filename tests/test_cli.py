@@ -679,7 +679,7 @@ def test_train_says_what_it_found(run: Run, trained: Outcome) -> None:
     assert report["models"][0]["held_out"] == 1
     too_many = run("train", "in", "-o", "e.sofcb", "--min-images", "100")
     assert (too_many.status, Path("e.sofcb").exists()) == (2, False)
-    assert "only 9" in too_many.err
+    assert "only 10" in too_many.err
 
 
 def test_codebook_is_left_beside_the_outputs(run: Run, trained: Outcome) -> None:

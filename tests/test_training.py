@@ -43,11 +43,12 @@ from sofc.imagefiles import ImageSource, load, save, sources
 from sofc.jpeg.colour import reached
 from sofc.places import StorePath
 from sofc.planes import Plane, PlaneRange
-from sofc.training import ModelReport, TrainingReport, driver, mining, train, work
-from sofc.training.adapted import Adapted, Usage, Use, adaptable, builtin_usage, moved
-from sofc.training.collection import Collection
+from sofc.training import ModelReport, TrainingReport, driver, judging, mining, train, work
+from sofc.training.adapted import Adapted, AdaptedModel, Usage, Use, adaptable, builtin_usage, moved
+from sofc.training.collection import Collection, helpers_of, runs
 from sofc.training.general import base_of
-from sofc.training.held_out import Sizes, coded_sizes, files_of, split
+from sofc.training.held_out import coded_size, files_of, split
+from sofc.training.judging import Judge
 from sofc.training.mining import NETWORK_FROM, Mined, Outlook, mine_anew
 from sofc.training.recipes import trainable
 from sofc.training.settings import FASTEST_FROM, FEW_EFFORTS, Settings
@@ -201,7 +202,7 @@ def test_split(count: int, share: float, held: int) -> None:
 
 
 def test_images_in_order_and_held_out_never_mined(sums: list[SumTraining], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "coded_sizes", lambda sources, codebook, coder, effort: Sizes(10 * len(sources), 0))
+    monkeypatch.setattr(judging, "coded_size", lambda sources, codebook, effort, coder=None: 10 * len(sources))
     images = [np.full((2, 2), value, np.uint8) for value in range(20)]
     result = train(images, name="sums", coder="shape", held_out=0.2)
     mined = [value for value in range(20) if value not in (2, 7, 12, 17)]
@@ -220,11 +221,11 @@ def test_gains_are_seen_at_an_effort_that_has_models(
     """A codebook for effort 9 alone has nothing at effort 5, and was not written."""
     seen: set[int] = set()
 
-    def sizes(sources: Any, codebook: Codebook, coder: str, effort: int) -> Sizes:
+    def size(sources: Any, codebook: Codebook, effort: int, coder: str | None = None) -> int:
         seen.add(effort)
-        return Sizes(0, 0)
+        return 0
 
-    monkeypatch.setattr(driver, "coded_sizes", sizes)
+    monkeypatch.setattr(judging, "coded_size", size)
     images = [np.full((2, 2), value, np.uint8) for value in range(20)]
     train(images, name="sums", coder="shape", efforts=efforts)
     assert seen == {judged}
@@ -329,17 +330,27 @@ def test_report_lines() -> None:
 
 
 def test_whether_a_codebook_pays() -> None:
-    """It depends on how many images are to come; of kinds whose gain is not known nothing is said."""
+    """It depends on how many images are to come; of kinds whose gain is not known none is claimed, and what a kind is
+    helped out with is none of it."""
     one = ModelReport("one", 18, 2, (), codebook=1000, raw=9000, builtin=3000, coded=2400)
     other = ModelReport("other", 3, 0, (), codebook=10)
-    assert TrainingReport((one, other), 1010, False, 4).saved == 4 * 300 - 1010
-    assert not TrainingReport((one, other), 1010, False, 4).is_worthwhile  # it is to save twice its bytes
-    assert TrainingReport((one, other), 1010, False, 7).is_worthwhile
-    few = TrainingReport((one, other), 1010, False, 3)
+    assert TrainingReport((one,), 1000, False, 4).saved == 4 * 300 - 1000
+    assert not TrainingReport((one,), 1000, False, 6).is_worthwhile  # it is to save twice its bytes
+    assert TrainingReport((one,), 1000, False, 7).is_worthwhile
+    few = TrainingReport((one,), 1000, False, 3)
     assert not few.is_worthwhile
     assert few.lines()[-1] == (
-        "3 images like these, codebook of 1010 bytes included, take 110 bytes more than with the built-in one"
+        "3 images like these, codebook of 1000 bytes included, take 100 bytes more than with the built-in one"
     )
+    assert TrainingReport((one, other), 1010, False, 23).saved == 20 * 300 - 1010
+    helped = replace(one, helpers=15)
+    assert helped.lines()[0] == "one: mined 18 (15 of another kind), held out 2"
+    assert TrainingReport((helped, other), 1010, False, 8).saved == 5 * 300 - 1010
+    left_out = replace(other, codebook=0, left_out=True)
+    assert left_out.lines() == [
+        "other: mined 3, held out 0",
+        "  the codebook has nothing for them, as that is not known to pay: the built-in one serves them",
+    ]
     assert TrainingReport((other,), 10, False, 3).saved is None
     assert not TrainingReport((other,), 10, False, 3).is_worthwhile
 
@@ -469,7 +480,7 @@ def test_networks_are_asked_for_where_they_can_be_hoped_for(monkeypatch: pytest.
     }
     outlook = Outlook(Usage(1000, Counter({uses["context"]: 900})), NETWORK_FROM, 100.0)
     of_jpeg = outlook._replace(usage=Usage(1000, Counter({uses["dct"]: 900})))
-    changed = Mined([], Adapted(base_of(kind), {0: bytes(60)}))
+    changed = Mined([], Adapted(base_of(kind), (AdaptedModel(base_of(kind).models[0], {0: bytes(60)}),)))
     training = SimpleNamespace(has_networks=True, sections=lambda: [Section(0, 0, bytes(110))])
     asked = []
 
@@ -497,18 +508,22 @@ def test_networks_are_asked_for_where_they_can_be_hoped_for(monkeypatch: pytest.
     # 100 images come, of four held out: a byte of all that are held out is 25 in the end; sections take 50 more.
     sizes = {}
     monkeypatch.setattr(driver, "mine", lambda *_: changed)
-    monkeypatch.setattr(driver, "assemble", lambda _, __, trained, *___: "new" if trained == [anew] else "changed")
+    monkeypatch.setattr(judging, "assemble", lambda _, __, trained, *___: "new" if trained == [anew] else "changed")
     coders = []
 
-    def coded_size(held: Sequence[ImageSource], codebook: str, coder: str | None, effort: int) -> int:
+    def size_of(held: Sequence[ImageSource], codebook: str, coder: str | None, effort: int) -> int:
         coders.append(coder)
         return sizes[codebook] // 4 * len(held)
 
-    monkeypatch.setattr(driver, "coded_size", coded_size)
+    monkeypatch.setattr(judging, "coded_size", size_of)
+
+    def choose(collection: Collection, settings: Settings, outlook: Outlook | None) -> Mined:
+        return driver._mined(collection, settings, outlook, Judge(collection, settings, 100, crew), crew)
+
     for of_new, expected in ((392, anew._replace(network_saves=8 / 400)), (396, changed), (404, changed)):
         sizes |= {"changed": 400, "new": of_new}
-        assert driver._mined(collection, settings, outlook, 100, crew) == expected
-    assert driver._mined(replace(collection, held_out=[]), settings, outlook, 100, crew) == changed
+        assert choose(collection, settings, outlook) == expected
+    assert choose(replace(collection, held_out=[]), settings, outlook) == changed
 
     # Of models for one effort, those with a network or without: its section takes 110 bytes.
     (context,) = (coder for coder in CODERS.values() if coder.name == "context")
@@ -516,12 +531,12 @@ def test_networks_are_asked_for_where_they_can_be_hoped_for(monkeypatch: pytest.
     monkeypatch.setattr(driver, "mine", lambda _, settings, *__: anew if settings.networks else plain)
     for of_new, wanted in ((392, anew), (396, plain), (404, plain)):
         sizes |= {"changed": 400, "new": of_new}
-        assert driver._mined(collection, replace(settings, efforts=(5,)), None, 100, crew) == wanted
-        assert driver._mined(collection, settings, None, 100, crew) == anew
+        assert choose(collection, replace(settings, efforts=(5,)), None) == wanted
+        assert choose(collection, settings, None) == anew
     assert {*coders} == {None}
     # Of a coder that is named they are compared as they will be stored: without the built-in models of others.
-    monkeypatch.setattr(driver, "assemble", lambda _, __, trained, ___, general, ____: "all" if general else "new")
-    driver._mined(collection, replace(settings, coder=context, efforts=(5,)), None, 100, crew)
+    monkeypatch.setattr(judging, "assemble", lambda _, __, trained, ___, general, ____: "all" if general else "new")
+    choose(collection, replace(settings, coder=context, efforts=(5,)), None)
     assert coders[-2:] == ["context", "context"]
     training.has_networks = False
     assert mine_anew(collection, settings, outlook, changed, crew) is None
@@ -534,7 +549,7 @@ def test_networks_are_the_same_by_any_workers(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(network_training, "LEAST_SAMPLES", 1 << 13)
     monkeypatch.setattr(network_training, "BATCH", 1 << 6)
     monkeypatch.setattr("sofc.coders.network_training.pack_network", lambda network, form: b"")
-    monkeypatch.setattr(driver, "MARGIN", -1000)
+    monkeypatch.setattr("sofc.training.report.MARGIN", -1000)
     random = np.random.default_rng(1)
     images = [chosen_by_two(random, (32, 32)) for _ in range(30)]
     settings: dict[str, Any] = {"name": "chosen", "for_images": 20_000}
@@ -560,14 +575,14 @@ def test_small_images_are_looked_at_as_they_are_stored(tmp_path: Path) -> None:
     ]
     np.save(tmp_path / "images.npy", np.stack(images))
     found = sources([tmp_path / "images.npy"])
-    collection = Collection(kind_of(PixelFormat(1, 8, 8)), 8, 8, found, [480] * 30, [], 0)
-    (usage,) = driver._usages([collection], work.Crew(None, None))
+    members = [(image, one) for image, one in zip(found, survey(found), strict=True) if isinstance(one, Facts)]
+    usage = driver._usage(kind_of(PixelFormat(1, 8, 8)), members, work.Crew(None, None))
     alone = Usage.of([builtin_usage([one]) for one in found], 1)
     assert {use.by_value for use in alone.uses} == {True}
     assert {use.by_value for use in usage.uses} == {False}
     assert usage.size < alone.size
-    arrays = [ImageSource(index=number, array=image) for number, image in enumerate(images)]
-    (usage,) = driver._usages([replace(collection, mined=arrays)], work.Crew(None, None))
+    arrays = [(ImageSource(index=number, array=image), members[number][1]) for number, image in enumerate(images)]
+    usage = driver._usage(kind_of(PixelFormat(1, 8, 8)), arrays, work.Crew(None, None))
     assert {use.by_value for use in usage.uses} == {True}
 
 
@@ -596,20 +611,42 @@ def test_what_is_tried_is_named() -> None:
 
 def test_runs_are_of_one_file_and_small() -> None:
     """Images of other files and those that are more than the room end a run; none is in two."""
-    paths = [Path("a")] * 5 + [Path("b")] * 4 + [Path("c")] * 3
-    images = [ImageSource(path, number) for number, path in enumerate(paths)]
-    collection = Collection(kind_of(PixelFormat(1, 8, 8)), 8, 0, images, [10, 10, 50, *[10] * 9], [], 0)
+    (facts,) = survey([ImageSource(array=gray_images(1)[0])])
+    assert isinstance(facts, Facts)
+    known = [replace(facts, pixels=pixels) for pixels in (10, 10, 50, *[10] * 9)]
+    images = [ImageSource(Path(name), number) for number, name in enumerate("aaaaabbbbccc")]
 
-    def runs(count: int, samples: int) -> list[tuple[int, int]]:
-        return [(run.start, run.stop) for run in collection.runs(count, samples)]
+    def found(count: int, samples: int, images: Sequence[ImageSource] = images) -> list[tuple[int, int]]:
+        members = list(zip(images, known, strict=False))
+        return [(run[0][0].index, run[-1][0].index + 1) for run in runs(members, count, samples)]
 
-    assert runs(3, 1000) == [(0, 4), (4, 5), (8, 9)]
-    assert runs(3, 60) == [(0, 2), (4, 5), (8, 9)]
-    assert runs(2, 30) == [(0, 2), (6, 9)]
-    assert runs(12, 1000) == [(number, number + 1) for number in range(12)]
+    assert found(3, 1000) == [(0, 4), (4, 5), (8, 9)]
+    assert found(3, 60) == [(0, 2), (4, 5), (8, 9)]
+    assert found(2, 30) == [(0, 2), (6, 9)]
+    assert found(12, 1000) == [(number, number + 1) for number in range(12)]
     stored = [ImageSource(place=StorePath(f"memory://{name}"), index=number) for name in "ab" for number in range(2)]
-    collection = replace(collection, mined=stored, pixels=[10] * 4)
-    assert runs(1, 1000) == [(0, 2)]
+    assert found(1, 1000, stored) == [(0, 2)]
+
+
+def test_few_images_are_helped_out_and_held_out_of_their_own() -> None:
+    """What another kind gains tells nothing of them."""
+    found = survey([ImageSource(array=photograph(0)), ImageSource(array=photograph(0) // 2 * 2)])
+    on, off = (one for one in found if isinstance(one, Facts))
+    assert (on.kind.lattice, off.kind.lattice) == (True, False)
+    own = [(ImageSource(index=number), off) for number in range(5)]
+    others = [(ImageSource(index=number), on) for number in range(10, 19)]
+    helpers = helpers_of(off.kind, own, [*own, *others])
+    assert helpers == others[::3]
+    assert helpers_of(on.kind, own, [*own, *others]) == helpers_of(off.kind, own * 2, [*own, *others]) == []
+    settings = Settings(None, 0.5, 1, None, None, None)
+    collection = Collection.of(off.kind, own, settings, helpers)
+    assert [image.index for image in collection.held_out] == [1, 3]
+    assert [image.index for image in collection.mined] == [0, 2, 4, 10, 13, 16]
+    assert (collection.helpers, collection.given) == (3, 5)
+    # All are mined where patches are to be found in as many.
+    assert Collection.of(off.kind, own, replace(settings, min_images=5)).held_out == []
+    with pytest.raises(UsageError, match="only 5"):
+        Collection.of(off.kind, own, replace(settings, min_images=6))
 
 
 def test_models_of_numbers_of_values_are_adapted() -> None:
@@ -689,6 +726,113 @@ def test_of_three_images_one_tells_what_changes_save() -> None:
     assert split(4, 0.1) == [] and len(split(4, 0.1, 3)) == 1 and split(4, 0, 3) == []
 
 
+def noise(seed: int) -> np.ndarray:
+    """Colours that a JPEG decoder gives, but not of blocks."""
+    values = np.random.default_rng(seed).integers(90, 140, (3, 64, 64), np.int32)
+    return np.stack(reached([*values]), axis=2).astype(np.uint8)
+
+
+def test_models_are_adapted_to_images_that_they_are_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes of no JPEG decoder, and only that, is what other models are adapted to, for as many as come of it."""
+    arrays = [noise(1), photograph(0), photograph(1), noise(2), photograph(2), photograph(3)]
+    images = [ImageSource(index=number, array=array) for number, array in enumerate(arrays)]
+    (facts, *_) = survey(images)
+    assert isinstance(facts, Facts)
+    base = base_of(facts.kind)
+    of_three = [model for model in base.models if (model.components, model.effort) == (3, 5)]
+    dct = next(model for model in of_three if CODERS[model.coder].name == "dct")
+    context = next(model for model in of_three if model.transform == LATTICE.id)
+    seen: dict[str, tuple[list[int], list[int]]] = {}
+    whole = mining.run
+
+    def run(step: Pass, collection: Collection, treatment: Any, stage: str, crew: work.Crew) -> Iterator[Any]:
+        to_come = [getattr(task, "to_come", 0) for task in step.tasks]
+        seen[stage.split(": ")[1]] = [image.index for image in collection.mined], to_come
+        return whole(step, collection, treatment, stage, crew)
+
+    monkeypatch.setattr(mining, "run", run)
+    collection = Collection(facts.kind, 8, 0, images, [1 << 14] * 6, [], 0)
+    models = [mining.Adaptable(context, False), mining.Adaptable(dct, False)]
+    mining.adapt(collection, 60.0, models, work.Crew(None, None))
+    assert list(seen) == [
+        "dct, adapted, pass 1",
+        "dct, adapted, pass 2",
+        "context, adapted, pass 1",
+        "context, adapted, pass 2",
+    ]
+    assert seen["dct, adapted, pass 2"][0] == [0, 1, 2, 3, 4, 5]
+    assert seen["context, adapted, pass 1"] == ([0, 3], [20, 20, 20])
+    seen.clear()
+    mining.adapt(collection.only([1, 2, 4, 5]), 60.0, models, work.Crew(None, None))
+    assert list(seen) == ["dct, adapted, pass 1", "dct, adapted, pass 2"]
+
+
+def test_what_does_not_pay_is_left_out_of_a_codebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And keeps nothing out that does: each part is judged by itself."""
+    base = base_of(Kind(3, 8))
+    crew, held = work.Crew(None, None), [ImageSource(index=number) for number in range(2)]
+    settings = Settings(None, 0.1, 1, None, None, FEW_EFFORTS)
+    collection = Collection(Kind(3, 8), 8, 0, [], [], held, 0)
+    coder = next(iter(CODERS.values()))
+    fastest = SimpleNamespace(sections=list, has_networks=False, models=lambda: [(1, (0,))])
+    adapted = Adapted(base, tuple(AdaptedModel(model, {number: b""}) for number, model in enumerate(base.models[:2])))
+    everything = Mined([mining.Trained(coder, 0, fastest)], adapted)  # type: ignore[arg-type]
+    assert Mined.joined(everything.parts) == everything
+    sizes = {"first": (300, 5), "second": (400, 5), "fastest": (100, 1)}
+    """Bytes of the codebook that has but this part, and the effort that it is for."""
+
+    def assembled(_: Any, __: Any, trained: Sequence[Mined], *___: Any) -> Any:
+        (mined,) = trained
+        changes = [number for one in mined.adapted.models for number in one.changes] if mined.adapted else []
+        (name,) = [("first", "second")[number] for number in changes] + ["fastest"] * len(mined.trained)
+        return SimpleNamespace(name=name, to_bytes=lambda: bytes(sizes[name][0]))
+
+    def kept(**coded: int) -> list[str]:
+        def size_of(images: Any, codebook: Any, effort: int, coder: str | None = None) -> int:
+            if codebook is builtin_codebook:
+                return 1000 * len(images)
+            assert effort == sizes[codebook.name][1]
+            return coded[codebook.name] * len(images)
+
+        monkeypatch.setattr(judging, "coded_size", size_of)
+        mined = Judge(collection, settings, 10, crew).paying(everything)
+        assert mined.adapted is not None
+        names = [("first", "second")[number] for one in mined.adapted.models for number in one.changes]
+        return names + ["fastest"] * len(mined.trained)
+
+    monkeypatch.setattr(judging, "assemble", assembled)
+    # Ten images come: 61 bytes saved of each are more than twice 300.
+    assert kept(first=839, second=919, fastest=979) == ["first", "second", "fastest"]
+    assert kept(first=939, second=920, fastest=980) == ["first"]
+    assert kept(first=940, second=919, fastest=979) == ["second"]  # 810 is twice 400, and not twice 500
+    assert kept(first=940, second=890, fastest=979) == ["second", "fastest"]
+    assert kept(first=940, second=920, fastest=900) == ["first", "second", "fastest"]  # as none is better
+    named = Judge(collection, replace(settings, coder=coder), 10, crew)
+    assert named.paying(everything) is everything
+    assert Judge(replace(collection, held_out=[]), settings, 10, crew).paying(everything) is everything
+    first = Mined([], replace(adapted, models=adapted.models[:1]))
+    assert everything.like(first) == first
+
+
+@pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="codes whole images")
+def test_kinds_that_do_not_pay_are_left_out() -> None:
+    """Of noise there is nothing to learn, and two images tell nothing."""
+    images = [*(photograph(k) for k in range(4)), *(noise(k)[..., 0] for k in range(4)), *strokes(2)]
+    result = train(images, name="several", for_images=500)
+    found = {model.kind: (model.held_out, model.left_out, model.codebook > 0) for model in result.report.models}
+    assert found == {
+        "binary images": (0, True, False),
+        "8-bit images of 1 component": (1, True, False),
+        "8-bit images of 3 components on the JFIF lattice": (1, False, True),
+    }
+    assert result.report.is_worthwhile
+    assert (
+        result.report.codebook == len(result.codebook.to_bytes()) == sum(one.codebook for one in result.report.models)
+    )
+    alone = train(images[4:8], name="noise", for_images=200)
+    assert not alone.report.is_worthwhile and not alone.report.models[0].left_out
+
+
 def photograph(seed: int) -> np.ndarray:
     """Of blobs, as a JPEG decoder gives it."""
     random = np.random.default_rng(seed)
@@ -722,11 +866,13 @@ def test_what_is_saved_counts_the_naming_of_the_codebook(tmp_path: Path) -> None
     codebook = train(images, name="n" * 40, held_out=0, for_images=1).codebook
     paths = [save_to(tmp_path / f"{number}.npy", image) for number, image in enumerate(images)]
     stack = save_to(tmp_path / "stack.npy", np.stack(images))
-    apart = coded_sizes(sources(paths), codebook=codebook, coder=None, effort=5)
-    together = coded_sizes(sources([stack]), codebook=codebook, coder=None, effort=5)
-    assert apart.builtin == sum(len(sofc.encode(image, codebook=builtin_codebook)) for image in images)
-    assert apart.coded >= apart.builtin + 4 * 40
-    assert together.coded < together.builtin + 4 * 40
+    apart, together = sources(paths), sources([stack])
+    plain = coded_size(apart, codebook=builtin_codebook, effort=5)
+    assert plain == sum(len(sofc.encode(image, codebook=builtin_codebook)) for image in images)
+    assert coded_size(apart, codebook=codebook, effort=5) >= plain + 4 * 40
+    assert coded_size(together, codebook=codebook, effort=5) < (
+        coded_size(together, codebook=builtin_codebook, effort=5) + 4 * 40
+    )
 
 
 def test_images_held_out_of_one_file_are_judged_together(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -148,10 +148,12 @@ class Adaptation(Coroutine):
     """How a model of a base is changed to suit a collection. Results depend as those of training do.
 
     ``cost``: about the bytes of the images that are to come, with the model as far as it is changed by then, and of the
-    change, once it is known: what models are compared by.
+    change, once it is known: what models are compared by. ``passed_over``: after the last pass, numbers of those images
+    of the sample that the model is not for; None where that is not looked for.
     """
 
     cost: float | None = None
+    passed_over: Sequence[int] | None = None
 
     @abstractmethod
     def changes(self) -> list[bytes]:

@@ -28,20 +28,33 @@ Changes = Mapping[int, bytes]
 """By number of a section of a base what it differs by."""
 
 
+class AdaptedModel(NamedTuple):
+    """A model of a base, or one made of its sections for another transform, and the changes that adapt it."""
+
+    model: Model
+    changes: Changes
+
+    @property
+    def size(self) -> int:
+        """Bytes of the changes."""
+        return sum(map(len, self.changes.values()))
+
+
 @dataclass(frozen=True)
 class Adapted:
-    """The ``changes`` of a base, and models made of its sections for another transform, with changes of their own."""
+    """A base and what is changed of it, each model by itself: of a section that several change the first counts."""
 
     base: Codebook
-    changes: Changes
-    moved: tuple[tuple[Model, Changes], ...] = ()
+    models: tuple[AdaptedModel, ...] = ()
 
     def assembled(self, borrowed: int, own: int) -> tuple[list[Section], list[Model]]:
         """The changes as sections, numbered from ``own`` on, and all models of the base, whose sections are numbered
         from ``borrowed`` on, with those changes."""
+        in_place = [one.changes for one in self.models if one not in self.moved]
+        changed = {number: change for changes in reversed(in_place) for number, change in changes.items()}
         sections: list[Section] = []
         models: list[Model] = []
-        for given, changes in ((self.base.models, self.changes), *(((one,), changes) for one, changes in self.moved)):
+        for given, changes in ((self.base.models, changed), *(((one.model,), one.changes) for one in self.moved)):
             places: dict[int, int] = {}
             for number, change in sorted(changes.items()):
                 places[number] = own + len(sections)
@@ -59,10 +72,14 @@ class Adapted:
                 yield places[number]
 
     @property
-    def sizes(self) -> list[int]:
+    def moved(self) -> list[AdaptedModel]:
+        """Those for another transform."""
+        return [one for one in self.models if one.model not in self.base.models]
+
+    @property
+    def size(self) -> int:
         """Bytes of all changes."""
-        everything = self.changes, *(changes for _, changes in self.moved)
-        return [len(change) for changes in everything for change in changes.values()]
+        return sum(one.size for one in self.models)
 
     def report(self) -> list[str]:
         """What changes, for people."""
@@ -70,8 +87,8 @@ class Adapted:
             f"a model of {CODERS[model.coder].name} serves with the transform {TRANSFORMS[model.transform].name}, too"
             for model, _ in self.moved
         ]
-        count, size = len(self.sizes), sum(self.sizes)
-        return [f"{count} sections of the codebook {self.base.name!r} change, by {size} bytes", *moved]
+        count = sum(len(one.changes) for one in self.models)
+        return [f"{count} sections of the codebook {self.base.name!r} change, by {self.size} bytes", *moved]
 
 
 class Use(NamedTuple):
@@ -119,13 +136,15 @@ def builtin_usage(sources: Iterable[ImageSource]) -> Usage:
 def adaptable(base: Codebook, kind: Kind, usage: Usage) -> list[Adaptable]:
     """The models of the base that code most of the images of a kind and can be adapted, most bytes first."""
     found = [use for use, size in usage.uses.most_common() if size >= LEAST_SHARE * usage.size]
-    models = [Adaptable(base.models[use.model], use.by_value) for use in found]
+    models: dict[Model, bool] = {}
+    for use in found:
+        models.setdefault(base.models[use.model], use.by_value)
     return [
-        one
-        for one in models
-        if one.model.components == kind.components
-        and one.model.transform != CHAIN.id
-        and CODERS[one.model.coder].start_adapting is not None
+        Adaptable(model, by_value)
+        for model, by_value in models.items()
+        if model.components == kind.components
+        and model.transform != CHAIN.id
+        and CODERS[model.coder].start_adapting is not None
     ]
 
 

@@ -58,9 +58,8 @@ def assemble(
     for base in bases:
         changing = [mined.adapted for mined in trained if mined.adapted is not None and mined.adapted.base == base]
         if changing:
-            changes = {number: change for adapted in changing for number, change in adapted.changes.items()}
-            moved = tuple(one for adapted in changing for one in adapted.moved)
-            changed, those = Adapted(base, changes, moved).assembled(starts[base], known + len(sections))
+            together = Adapted(base, tuple(one for adapted in changing for one in adapted.models))
+            changed, those = together.assembled(starts[base], known + len(sections))
             sections += changed
             models += those
     sections, models = _without_unused(sections, models, known)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from sofc.coders.kinds import Kind
 from sofc.errors import UsageError
 from sofc.imagefiles import ImageSource
 from sofc.imagefiles import sources as find_sources
-from sofc.training.held_out import file_of, split
+from sofc.training.held_out import HELD_OUT_FROM, file_of, split
 from sofc.training.settings import Settings
 from sofc.training.survey import Facts
 
@@ -44,21 +44,36 @@ def image_sources(sources: TrainingImages) -> list[ImageSource]:
     return sorted(filed.values(), key=lambda image: (image.path or Path(), image.index)) + arrays
 
 
-def helped_out(
-    kind: Kind, members: list[tuple[ImageSource, Facts]], pairs: list[tuple[ImageSource, Facts]]
-) -> list[tuple[ImageSource, Facts]]:
-    """The images that new models of a kind are trained on: its ``members``, where these are few with some of others."""
-    related = [pair for pair in pairs if pair[1].kind == replace(kind, lattice=True)]
-    if not kind.lattice and related and len(members) < FEW_OFF_LATTICE:
-        wanted = FEW_OFF_LATTICE - len(members)
-        members = members + related[:: -(-len(related) // wanted)]
-    return members
+Member = tuple[ImageSource, Facts]
+"""An image, and what is known of it."""
+
+
+def helpers_of(kind: Kind, members: Sequence[Member], everything: Sequence[Member]) -> list[Member]:
+    """Images of another kind that new models are trained on beside the ``members`` of a kind, where these are few."""
+    related = [one for one in everything if one[1].kind == replace(kind, lattice=True)]
+    if kind.lattice or not related or len(members) >= FEW_OFF_LATTICE:
+        return []
+    return related[:: -(-len(related) // (FEW_OFF_LATTICE - len(members)))]
+
+
+def runs(members: Sequence[Member], count: int, samples: int) -> Iterator[Sequence[Member]]:
+    """Evenly spread runs of images, at most ``count``: each of one file, of at most so many pixels, or one image.
+    Arrays are by themselves, as it is not known how they will be stored."""
+    step = -(-len(members) // count)
+    for first in range(0, len(members), step):
+        end, room = first + 1, samples - members[first][1].pixels
+        for image, facts in members[end : first + step]:
+            room -= facts.pixels
+            if image.array is not None or file_of(image) != file_of(members[first][0]) or room < 0:
+                break
+            end += 1
+        yield members[first:end]
 
 
 @dataclass(frozen=True)
 class Collection:
-    """The images of one kind, mined and held out. ``number_bits``: bits of samples where values are numbered of those
-    that lack some; 0 if none does."""
+    """The images of one kind, mined and held out; of those mined the last ``helpers`` are of another. ``number_bits``:
+    bits of samples where values are numbered of those that lack some; 0 if none does."""
 
     kind: Kind
     max_bits: int
@@ -67,11 +82,22 @@ class Collection:
     pixels: list[int]
     held_out: list[ImageSource]
     held_out_bytes: int
+    helpers: int = 0
 
     @classmethod
-    def of(cls, kind: Kind, members: list[tuple[ImageSource, Facts]], settings: Settings) -> Collection:
-        aside = set(split(len(members), settings.held_out, settings.held_out_from))
-        used = [pair for position, pair in enumerate(members) if position not in aside]
+    def of(
+        cls,
+        kind: Kind,
+        members: Sequence[Member],
+        settings: Settings,
+        helpers: Sequence[Member] = (),
+        fewest: int = HELD_OUT_FROM,
+    ) -> Collection:
+        """That of ``members`` of a kind, of which from ``fewest`` on some are held out. Raises UsageError."""
+        aside = set(split(len(members), settings.held_out, fewest))
+        if len(members) + len(helpers) - len(aside) < settings.min_images:  # which all of them may be
+            aside = set()
+        used = [one for position, one in enumerate(members) if position not in aside] + [*helpers]
         mined = [image for image, _ in used]
         if settings.min_images > len(mined):
             raise UsageError(
@@ -88,20 +114,13 @@ class Collection:
             [fact.pixels for _, fact in used],
             [members[position][0] for position in sorted(aside)],
             sum(members[position][1].sample_bytes for position in aside),
+            len(helpers),
         )
 
-    def runs(self, count: int, samples: int) -> Iterator[slice]:
-        """Evenly spread runs of images that are mined, at most ``count``: each of one file, of at most so many pixels,
-        or one image. Arrays are by themselves, as it is not known how they will be stored."""
-        step = -(-len(self.mined) // count)
-        for first in range(0, len(self.mined), step):
-            end, room = first + 1, samples - self.pixels[first]
-            for image, pixels in zip(self.mined[end : first + step], self.pixels[end : first + step], strict=True):
-                room -= pixels
-                if image.array is not None or file_of(image) != file_of(self.mined[first]) or room < 0:
-                    break
-                end += 1
-            yield slice(first, end)
+    @property
+    def given(self) -> int:
+        """How many images of the kind there are."""
+        return len(self.mined) + len(self.held_out) - self.helpers
 
     def sample(self, samples: int) -> tuple[ImageSource, ...]:
         """Evenly spread images of at most so many pixels, one at least."""
@@ -111,3 +130,9 @@ class Collection:
         """The same, but of those mined only evenly spread ones of at most so many pixels, one at least."""
         step = max(1, -(-sum(self.pixels) // samples))
         return replace(self, mined=self.mined[::step], pixels=self.pixels[::step])
+
+    def only(self, numbers: Sequence[int]) -> Collection:
+        """The same, but of those mined only these."""
+        return replace(
+            self, mined=[self.mined[number] for number in numbers], pixels=[self.pixels[number] for number in numbers]
+        )

@@ -6,20 +6,22 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
 from itertools import chain
+from typing import NamedTuple
 
 from sofc.codebook import Codebook
+from sofc.coders.kinds import Kind
 from sofc.coders.registry import CODERS
 from sofc.errors import SofcError, UsageError
 from sofc.imagefiles import ImageSource
 from sofc.training.adapted import Usage, builtin_usage
 from sofc.training.assembly import assemble, provenance
-from sofc.training.collection import Collection, TrainingImages, helped_out, image_sources
-from sofc.training.held_out import HELD_OUT_FROM, Sizes, coded_size, coded_sizes, files_of
+from sofc.training.collection import Collection, Member, TrainingImages, helpers_of, image_sources, runs
+from sofc.training.held_out import FEW_HELD_OUT_FROM, HELD_OUT_FROM
+from sofc.training.judging import Judge
 from sofc.training.mining import Mined, Outlook, mine, mine_anew
 from sofc.training.recipes import coder_to_train
-from sofc.training.report import MARGIN, ModelReport, TrainingReport
+from sofc.training.report import ModelReport, TrainingReport, pays
 from sofc.training.settings import COUNTER_BYTES, WORTH, Settings
 from sofc.training.shards import cut
 from sofc.training.survey import Facts, survey
@@ -100,50 +102,38 @@ def train(
     if settings.coder is not None and not settings.coder.knows_lattice:
         facts = [replace(fact, kind=replace(fact.kind, lattice=False)) for fact in facts]
     pairs = list(zip(images, facts, strict=True))
-    members = {kind: [pair for pair in pairs if pair[1].kind == kind] for kind in sorted({fact.kind for fact in facts})}
-    collections = [Collection.of(kind, found, settings) for kind, found in members.items()]
+    kinds = sorted({fact.kind for fact in facts})
+    members = {kind: [member for member in pairs if member[1].kind == kind] for kind in kinds}
     images_to_come = for_images or len(images)
     times = Fraction(images_to_come, len(images))
-    to_come = [float(len(members[collection.kind]) * times) for collection in collections]
-    outlooks: list[Outlook | None] = [None] * len(collections)
+    outlooks: dict[Kind, Outlook] = {}
     if settings.coder is None:
-        usages = _usages(collections, crew)
-        expected = sum(usage.size for usage in usages) * images_to_come // len(images)
+        usages = {kind: _usage(kind, found, crew) for kind, found in members.items()}
+        expected = sum(usage.size for usage in usages.values()) * images_to_come // len(images)
         if settings.efforts is None and expected // WORTH < COUNTER_BYTES:
-            outlooks = [
-                Outlook.of(usage, len(members[collection.kind]), times)
-                for usage, collection in zip(usages, collections, strict=True)
-            ]
+            outlooks = {kind: Outlook.of(usage, len(members[kind]), times) for kind, usage in usages.items()}
         settings = settings.for_few(expected)
-    if not any(outlooks):
-        settings = replace(settings, held_out_from=HELD_OUT_FROM)
-        members = {kind: helped_out(kind, found, pairs) for kind, found in members.items()}
-    collections = [Collection.of(kind, found, settings) for kind, found in members.items()]
-    if settings.counter_bytes is None and len(collections) > 1:
-        settings = replace(settings, counter_bytes=COUNTER_BYTES // len(collections))
-    trained = [
-        _mined(each, settings, outlook, count, crew)
-        for each, outlook, count in zip(collections, outlooks, to_come, strict=True)
-    ]
-    draft = assemble(name, collections, trained, "", coder is None, settings.efforts)
-    reports = [
-        _report(collection, results, draft, settings, crew)
-        for collection, results in zip(collections, trained, strict=True)
-    ]
-    for number, (collection, outlook, mined) in enumerate(zip(collections, outlooks, trained, strict=True)):
-        found = members[collection.kind]
-        collections[number], trained[number] = _with_held_out(collection, found, mined, settings, outlook, crew)
-    codebook = assemble(
-        name, collections, trained, provenance(facts, settings, reports), coder is None, settings.efforts
-    )
+    if settings.counter_bytes is None and len(kinds) > 1:
+        settings = replace(settings, counter_bytes=COUNTER_BYTES // len(kinds))
+    fewest = FEW_HELD_OUT_FROM if outlooks else HELD_OUT_FROM
+    helpers = {kind: [] if outlooks else helpers_of(kind, found, pairs) for kind, found in members.items()}
+    collections = [Collection.of(kind, members[kind], settings, helpers[kind], fewest) for kind in kinds]
+    found = []
+    for kind, collection in zip(kinds, collections, strict=True):
+        judge = Judge(collection, settings, float(len(members[kind]) * times), crew)
+        mined = judge.paying(_mined(collection, settings, outlooks.get(kind), judge, crew))
+        found.append(_OfKind(collection, outlooks.get(kind), judge, mined))
+    kept, reports = _paying(found, name, settings)
+    for number, one in enumerate(kept):
+        kind = one.collection.kind
+        everything = Collection.of(kind, members[kind], replace(settings, held_out=0), helpers[kind])
+        kept[number] = _with_held_out(one, everything, settings, crew)
+    codebook = _assembled(kept, name, settings, provenance(facts, settings, reports))
     size = len(codebook.to_bytes())
-    shares = [mined.size for mined in trained]
-    reports = [
-        replace(report, codebook=round(size * share / max(1, sum(shares))))
-        for report, share in zip(reports, shares, strict=True)
-    ]
     holds_patches = any(CODERS[model.coder].keeps_patches for model in codebook.models)
-    return TrainingResult(codebook, TrainingReport(tuple(reports), size, holds_patches, images_to_come))
+    return TrainingResult(
+        codebook, TrainingReport(tuple(_shared(reports, kept, size)), size, holds_patches, images_to_come)
+    )
 
 
 def _surveyed(
@@ -163,89 +153,87 @@ def _surveyed(
     return usable, facts
 
 
-def _usages(collections: Sequence[Collection], crew: Crew) -> list[Usage]:
-    """About what the images of each collection take with the built-in codebook, and a sample of them by its models."""
-    found = []
-    for collection in collections:
-        runs = list(collection.runs(EXPECTED_FROM, EXPECTED_SAMPLES))
-        stage = f"{collection.kind}: what the built-in codebook does"
-        usages = list(crew.map(stage, builtin_usage, [collection.mined[run] for run in runs]))
-        times = sum(collection.pixels) / sum(sum(collection.pixels[run]) for run in runs)
-        found.append(Usage.of(usages, times))
-    return found
+def _usage(kind: Kind, members: Sequence[Member], crew: Crew) -> Usage:
+    """About what the images of a kind take with the built-in codebook, and a sample of them by its models."""
+    sample = list(runs(members, EXPECTED_FROM, EXPECTED_SAMPLES))
+    stage = f"{kind}: what the built-in codebook does"
+    usages = list(crew.map(stage, builtin_usage, [[image for image, _ in run] for run in sample]))
+    pixels = sum(facts.pixels for run in sample for _, facts in run)
+    return Usage.of(usages, sum(facts.pixels for _, facts in members) / pixels)
 
 
-def _mined(
-    collection: Collection, settings: Settings, outlook: Outlook | None, images_to_come: float, crew: Crew
-) -> Mined:
+class _OfKind(NamedTuple):
+    """What was mined of the images of one kind, and what was known before."""
+
+    collection: Collection
+    outlook: Outlook | None
+    judge: Judge
+    mined: Mined
+
+
+def _mined(collection: Collection, settings: Settings, outlook: Outlook | None, judge: Judge, crew: Crew) -> Mined:
     """What was mined of one kind of images: changes of the base's models, or new ones with a network where by images
     held out these clearly save more than they take. Of models for one effort those without a network where they take
     less: what counters learn of small images may be more than a network tells, and shows once both are trained."""
     found = mine(collection, settings, outlook, crew)
     if not collection.held_out:
         return found
-    step = -(-collection.held_out_bytes // JUDGED_BYTES)
-    held = collection.held_out[::step]
+    few = judge.thinned(JUDGED_BYTES)
 
-    def coded(mined: Mined) -> int:
-        codebook = assemble("", [collection], [mined], "", settings.coder is None, settings.efforts)
-        function = partial(coded_size, codebook=codebook, coder=settings.coder_name, effort=settings.judged_at)
-        return sum(crew.map(f"{collection.kind}: with or without a network", function, files_of(held)))
+    def coded(mined: Mined) -> float:
+        """Bytes of all images that are to come."""
+        return few.times * few.coded(few.codebook(mined), settings.judged_at, "with or without a network")
 
     if outlook is None:
         may_do_without = any(one.training.has_networks and one.coder.mines_networks for one in found.trained)
         if not may_do_without or len(settings.efforts or ()) != 1:
             return found
         plain = mine(collection, replace(settings, networks=False), None, crew)
-        return min(plain, found, key=lambda mined: coded(mined) * images_to_come / len(held) + mined.size)
+        return min(plain, found, key=lambda mined: coded(mined) + mined.size)
     anew = mine_anew(collection, settings, outlook, found, crew)
     if anew is None:
         return found
     changed = coded(found)
     saved = changed - coded(anew)
-    if saved * images_to_come <= MARGIN * max(0, anew.size - found.size) * len(held):
-        return found
-    return anew._replace(network_saves=saved / changed)
+    return anew._replace(network_saves=saved / changed) if pays(saved, max(0, anew.size - found.size)) else found
 
 
-def _with_held_out(
-    collection: Collection,
-    members: list[tuple[ImageSource, Facts]],
-    mined: Mined,
-    settings: Settings,
-    outlook: Outlook | None,
-    crew: Crew,
-) -> tuple[Collection, Mined]:
-    """A small collection mined once more with what was held out, which is too much of it to be left out; others as they
-    are, and those whose patches would be kept."""
+def _paying(trained: Sequence[_OfKind], name: str, settings: Settings) -> tuple[list[_OfKind], list[ModelReport]]:
+    """Those kinds for which the codebook pays, all where it does for none, and the reports of all kinds, in order."""
+    kept = list(trained)
+    while True:
+        draft = _assembled(kept, name, settings)
+        found = [one.judge.report(one.mined, draft) for one in kept]
+        found = _shared(found, kept, len(draft.to_bytes()))
+        paying = [one for one, report in zip(kept, found, strict=True) if report.pays_for(one.judge.images_to_come)]
+        if settings.coder is not None or len(paying) in (0, len(kept)):
+            break
+        kept = paying
+    reports = dict(zip((one.collection.kind for one in kept), found, strict=True))
+    return kept, [reports.get(one.collection.kind) or one.judge.report(None, draft) for one in trained]
+
+
+def _assembled(trained: Sequence[_OfKind], name: str, settings: Settings, provenance: str = "") -> Codebook:
+    collections, mined = [one.collection for one in trained], [one.mined for one in trained]
+    return assemble(name, collections, mined, provenance, settings.coder is None, settings.efforts)
+
+
+def _shared(reports: Sequence[ModelReport], trained: Sequence[_OfKind], size: int) -> list[ModelReport]:
+    """The reports with the share of a codebook of so many bytes that the models of each kind take."""
+    shares = {str(one.collection.kind): one.mined.size for one in trained}
+    total = max(1, sum(shares.values()))
+    return [replace(report, codebook=round(size * shares.get(report.kind, 0) / total)) for report in reports]
+
+
+def _with_held_out(one: _OfKind, everything: Collection, settings: Settings, crew: Crew) -> _OfKind:
+    """A small collection mined once more with ``everything``, as what was held out is too much of it to be left out;
+    others as they are, and those whose patches would be kept."""
     keeps_patches = settings.coder is not None and settings.coder.keeps_patches
-    is_small = sum(collection.pixels) <= FEW_PIXELS or len(members) < HELD_OUT_FROM
-    if not collection.held_out or not is_small or keeps_patches:
-        return collection, mined
-    settings = replace(settings, held_out=0, networks=mined.has_networks)
-    collection = Collection.of(collection.kind, members, settings)
-    found = mine(collection, settings, outlook, crew)
-    if mined.network_saves is not None:
-        found = mine_anew(collection, settings, outlook, found, crew) or mined
-    return collection, found
-
-
-def _report(collection: Collection, mined: Mined, codebook: Codebook, settings: Settings, crew: Crew) -> ModelReport:
-    """What the codebook gains on the held-out images."""
-    held = collection.held_out
-    sizes = [Sizes(0, 0)]
-    if held:
-        function = partial(coded_sizes, codebook=codebook, coder=settings.coder_name, effort=settings.judged_at)
-        sizes = list(crew.map(f"{collection.kind}: held-out images", function, files_of(held)))
-    return ModelReport(
-        str(collection.kind),
-        len(collection.mined),
-        len(held),
-        mined.findings,
-        codebook=0,
-        raw=collection.held_out_bytes,
-        builtin=sum(size.builtin for size in sizes),
-        coded=sum(size.coded for size in sizes),
-        has_network=mined.has_networks,
-        network_saves=mined.network_saves,
-    )
+    is_small = sum(one.collection.pixels) <= FEW_PIXELS or everything.given < HELD_OUT_FROM
+    if not one.collection.held_out or not is_small or keeps_patches:
+        return one
+    settings = replace(settings, held_out=0, networks=one.mined.has_networks)
+    found = mine(everything, settings, one.outlook, crew)
+    if one.mined.network_saves is not None:
+        found = mine_anew(everything, settings, one.outlook, found, crew) or one.mined
+    return one._replace(collection=everything, mined=found.like(one.mined))

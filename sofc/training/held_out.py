@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import chain, groupby
 from operator import attrgetter
-from typing import NamedTuple
 
 from sofc.codebook import Codebook
-from sofc.codebook.builtin import builtin_codebook
 from sofc.collection import encode_collection
 from sofc.image import PixelFormat
 from sofc.imagefiles import ImageSource, each
@@ -39,22 +37,6 @@ def files_of(sources: Sequence[ImageSource]) -> list[list[ImageSource]]:
     return [list(chain.from_iterable(run)) for run in cut(files)]
 
 
-class Sizes(NamedTuple):
-    """Bytes of files of the same images: with the codebook in question, and with the one that is built in."""
-
-    coded: int
-    builtin: int
-
-
-def coded_sizes(sources: Sequence[ImageSource], *, codebook: Codebook, coder: str | None, effort: int) -> Sizes:
-    """What files of the images take that refer to the codebook, and what the caller would get without it, at an effort.
-
-    Images of one file are stored in one file, and so are all arrays: each file has to name its codebook.
-    """
-    own = coded_size(sources, codebook=codebook, coder=coder, effort=effort)
-    return Sizes(own, coded_size(sources, codebook=builtin_codebook, effort=effort))
-
-
 def coded_size(
     sources: Sequence[ImageSource],
     *,
@@ -62,7 +44,10 @@ def coded_size(
     coder: str | None = None,
     effort: int,
 ) -> int:
-    """What files of the images take, one for those of one file, at an effort."""
+    """What files of the images take at an effort that refer to the codebook, or are given the one that is built in.
+
+    Images of one file are stored in one file, and so are all arrays: each file has to name its codebook.
+    """
     settings = EncoderSettings(codebook=codebook, coder=coder, effort=effort, verify=False, digest=False)
     files = (each(members) for _, members in groupby(sources, key=file_of))
     return sum(len(piece) for images in files for piece in encode_collection(images, **settings))

@@ -15,7 +15,7 @@ from sofc.coders.registry import CODERS, apart
 from sofc.coders.training import Adaptation, CoderTraining, TrainingSettings
 from sofc.container.records import Model
 from sofc.planes import PlaneRange
-from sofc.training.adapted import Adaptable, Adapted, Changes, Usage, adaptable, moved
+from sofc.training.adapted import Adaptable, Adapted, AdaptedModel, Changes, Usage, adaptable, moved
 from sofc.training.collection import Collection
 from sofc.training.general import base_of
 from sofc.training.recipes import Recipe, recipes
@@ -34,6 +34,11 @@ class Trained:
     coder: Descriptor
     transform: int
     training: CoderTraining
+
+    @property
+    def is_fastest(self) -> bool:
+        """Whether its models are for effort 1 alone."""
+        return {effort for effort, _ in self.training.models()} == {*FASTEST}
 
 
 class Outlook(NamedTuple):
@@ -65,9 +70,44 @@ class Mined(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes of the sections."""
-        changes = self.adapted.sizes if self.adapted is not None else ()
-        sections = (section.data for result in self.trained for section in result.training.sections())
-        return sum(changes) + sum(map(len, sections))
+        changes = self.adapted.size if self.adapted is not None else 0
+        return changes + sum(len(section.data) for result in self.trained for section in result.training.sections())
+
+    @property
+    def is_fastest(self) -> bool:
+        """Whether there is something for effort 1 alone."""
+        return bool(self.trained) and all(one.is_fastest for one in self.trained)
+
+    @property
+    def parts(self) -> list[Mined]:
+        """The change of each model, new models for effort 1, and other new ones, by themselves."""
+        changes = () if self.adapted is None else self.adapted.models
+        adapted = [replace(self.adapted, models=(one,)) for one in changes if self.adapted is not None]
+        plain = None if self.adapted is None else replace(self.adapted, models=())
+        fastest, others = ([one for one in self.trained if one.is_fastest is wanted] for wanted in (True, False))
+        found = [Mined([], one) for one in adapted]
+        found += [Mined(others, plain, self.network_saves)] if others else []
+        return found + ([Mined(fastest, plain)] if fastest else [])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Mined]) -> Mined:
+        """Inverse of ``parts``, for some of them."""
+        adapted = [part.adapted for part in parts if part.adapted is not None]
+        models = tuple(one for some in adapted for one in some.models)
+        return cls(
+            [one for part in parts for one in part.trained],
+            replace(adapted[0], models=models) if adapted else None,
+            next((part.network_saves for part in parts if part.network_saves is not None), None),
+        )
+
+    def like(self, other: Mined) -> Mined:
+        """Those parts of it that the other has, too."""
+
+        def key(part: Mined) -> tuple[list[Model], bool]:
+            return [one.model for one in part.adapted.models] if part.adapted is not None else [], part.is_fastest
+
+        wanted = [key(part) for part in other.parts]
+        return Mined.joined([part for part in self.parts if key(part) in wanted])
 
     @property
     def has_networks(self) -> bool:
@@ -161,43 +201,56 @@ def _choose_treatment(collection: Collection, recipe: Recipe, settings: Settings
     return treatments[int(np.argmin(costs))]
 
 
-def adapt(collection: Collection, images_to_come: int, models: Sequence[Adaptable], crew: Crew) -> Adapted:
-    """The changes of these models of the base that pay where so many images of the kind are to come."""
+def adapt(collection: Collection, images_to_come: float, models: Sequence[Adaptable], crew: Crew) -> Adapted:
+    """The changes of these models of the base that pay where so many images of the kind are to come: first those for
+    planes of a certain origin, and the others to images that those are not for."""
     base = base_of(collection.kind)
-    changes: dict[int, bytes] = {}
-    others: list[tuple[Model, Changes]] = []
-    for model, by_value in models:
+    found: list[AdaptedModel] = []
+    for model, by_value in sorted(models, key=lambda one: CODERS[one.model.coder].trace is None):
         candidates = [model, *moved(base, collection.kind, model)]
         runs = [_Adapting(collection, images_to_come, Adaptable(one, by_value), crew) for one in candidates]
         for each in runs if len(runs) > 1 else ():
             each.go_on(lambda adaptation: adaptation.cost is not None)
         chosen = min(runs, key=lambda each: each.adaptation.cost or 0)
         chosen.go_on(lambda _: False)
-        if chosen is runs[0]:
-            changes |= {section: change for section, change in chosen.changes().items() if section not in changes}
-        else:
-            others.append((candidates[runs.index(chosen)], chosen.changes()))
-    return Adapted(base, changes, tuple(others))
+        adapted = AdaptedModel(candidates[runs.index(chosen)], chosen.changes())
+        if adapted.changes or chosen is not runs[0]:
+            found.append(adapted)
+        collection, share = chosen.others()
+        images_to_come *= share
+        if not collection.mined:
+            break
+    return Adapted(base, tuple(found))
 
 
 class _Adapting:
     """How a model of the base is adapted, pass by pass."""
 
-    def __init__(self, collection: Collection, images_to_come: int, adapted: Adaptable, crew: Crew) -> None:
+    def __init__(self, collection: Collection, images_to_come: float, adapted: Adaptable, crew: Crew) -> None:
         self._model, self._crew, self._collection = adapted.model, crew, collection
         self._treatment, self._coder = Treatment(adapted.model.transform, adapted.by_value), CODERS[adapted.model.coder]
         assert self._coder.start_adapting is not None, "chosen by that"
         base = base_of(collection.kind)
         plain, _ = apart([base.sections[number] for number in adapted.model.sections])
-        self.adaptation = self._coder.start_adapting(plain, _ranges(collection, self._treatment), images_to_come)
-        self._passes = 0
+        count = max(1, round(images_to_come))
+        self.adaptation = self._coder.start_adapting(plain, _ranges(collection, self._treatment), count)
+        self._passes = self._samples = 0
 
     def go_on(self, until: Callable[[Adaptation], bool]) -> None:
         """Run passes until something is known, or all."""
         while not until(self.adaptation) and (step := self.adaptation.next_pass()) is not None:
             self._passes += 1
+            self._samples = step.samples or sum(self._collection.pixels)
             stage = f"{self._collection.kind}: {self._coder.name}, adapted, pass {self._passes}"
             self.adaptation.merge(run(step, self._collection, self._treatment, stage, self._crew))
+
+    def others(self) -> tuple[Collection, float]:
+        """The images that other models are adapted to, and the share of all that they stand for: those of the sample
+        that this one is not for, or all where that is not known."""
+        if self.adaptation.passed_over is None:
+            return self._collection, 1.0
+        sample = self._collection.thinned(self._samples)
+        return sample.only(self.adaptation.passed_over), len(self.adaptation.passed_over) / len(sample.mined)
 
     def changes(self) -> Changes:
         """By number of a section of the base its change, where it has any."""
@@ -215,7 +268,7 @@ def mine(collection: Collection, settings: Settings, outlook: Outlook | None, cr
     models = adaptable(base_of(collection.kind), collection.kind, outlook.usage)
     if not models:
         return Mined(train_kind(collection, settings, crew) if outlook.size >= NEW_FROM else [])
-    adapted = adapt(collection, max(1, round(outlook.images * OTHERS_WORTH)), models, crew)
+    adapted = adapt(collection, outlook.images * OTHERS_WORTH, models, crew)
     if settings.efforts == FEW_EFFORTS:
         return Mined(train_kind(collection, replace(settings, efforts=FASTEST), crew), adapted)
     return Mined([], adapted)

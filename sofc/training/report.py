@@ -9,6 +9,11 @@ MARGIN = 2
 """So many times its bytes a codebook must save to be worth them: the images held out are few, others may differ."""
 
 
+def pays(saved: float, size: float) -> bool:
+    """Whether what is to save so many bytes is worth its own ``size``."""
+    return saved > MARGIN * size
+
+
 @dataclass(frozen=True)
 class ModelReport:
     """One model of the codebook.
@@ -17,6 +22,8 @@ class ModelReport:
     do that are given none, and ``coded`` files that refer to this one. ``codebook`` is this model's share of the
     codebook's bytes. ``has_network``: whether new models have a small neural network, and ``network_saves`` what share
     these take off held-out images beyond what changes of the built-in models would, where that was compared.
+    ``helpers``: how many of the ``images`` that were mined are of another kind. ``left_out``: whether the codebook has
+    nothing for the kind, as that does not pay.
     """
 
     kind: str
@@ -24,6 +31,8 @@ class ModelReport:
     held_out: int
     findings: tuple[str, ...]
     codebook: int
+    helpers: int = 0
+    left_out: bool = False
     raw: int = 0
     builtin: int = 0
     coded: int = 0
@@ -31,9 +40,18 @@ class ModelReport:
     network_saves: float | None = None
 
     @property
+    def given(self) -> int:
+        """How many images of the kind there were."""
+        return self.images + self.held_out - self.helpers
+
+    @property
     def saved_per_image(self) -> float:
         """Bytes that the codebook saves on an image like the held-out ones."""
         return (self.builtin - self.coded) / self.held_out if self.held_out else 0.0
+
+    def pays_for(self, images: float) -> bool:
+        """Whether its share of the codebook is worth it for so many images."""
+        return pays(self.saved_per_image * images, self.codebook)
 
     @property
     def pays_after(self) -> int | None:
@@ -42,7 +60,8 @@ class ModelReport:
 
     def lines(self, *, findings: bool = True) -> list[str]:
         """For people; ``findings``: with what each coder found, for those who know how coders work."""
-        text = [f"{self.kind}: mined {self.images}, held out {self.held_out}"]
+        helped = f" ({self.helpers} of another kind)" if self.helpers else ""
+        text = [f"{self.kind}: mined {self.images}{helped}, held out {self.held_out}"]
         text += [f"  {finding}" for finding in self.findings if findings]
         if self.network_saves is not None:
             text.append(
@@ -51,6 +70,11 @@ class ModelReport:
             )
         elif self.has_network:
             text.append("  new models with a small neural network")
+        if self.left_out:
+            text.append(
+                "  the codebook has nothing for them, as that is not known to pay: the built-in one serves them"
+            )
+            return text
         if not self.held_out:
             text.append(
                 "  no image was held out (that takes 5 images, 3 where few are to come, and a share above 0), so the "
@@ -86,18 +110,17 @@ class TrainingReport:
     @property
     def saved(self) -> float | None:
         """Bytes that the codebook takes off ``images`` images of the kinds seen, in their shares, its own counted:
-        below 0 where the built-in one alone does better. None where no image was held out."""
-        known = [model for model in self.models if model.held_out]
-        seen = sum(model.images + model.held_out for model in known)
-        if not known:
+        below 0 where the built-in one alone does better. Of kinds of which no image was held out none is claimed; None
+        where that is so of all."""
+        if not any(model.held_out for model in self.models):
             return None
-        gain = sum(model.saved_per_image * (model.images + model.held_out) for model in known) / seen
-        return gain * self.images - self.codebook
+        given = sum(model.given for model in self.models)
+        return sum(model.saved_per_image * model.given for model in self.models) / given * self.images - self.codebook
 
     @property
     def is_worthwhile(self) -> bool:
-        """Whether it is known to take clearly more off those images than it has itself (MARGIN)."""
-        return self.saved is not None and self.saved > (MARGIN - 1) * self.codebook
+        """Whether it is known to take clearly more off those images than it has itself."""
+        return self.saved is not None and pays(self.saved + self.codebook, self.codebook)
 
     def lines(self, *, findings: bool = True) -> list[str]:
         """For people; ``findings``: as for a model."""

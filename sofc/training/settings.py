@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from sofc.coders.base import Descriptor
 from sofc.errors import UsageError
-from sofc.training.held_out import FEW_HELD_OUT_FROM, HELD_OUT_FROM
 
 COUNTER_BYTES = 800_000
 """Bytes of a codebook that the trained counters of several kinds of images take together at most."""
@@ -36,7 +35,6 @@ class Settings:
     iterations: int | None
     counter_bytes: int | None
     efforts: tuple[int, ...] | None
-    held_out_from: int = HELD_OUT_FROM
     networks: bool = True
 
     @property
@@ -59,7 +57,6 @@ class Settings:
             self,
             counter_bytes=self.counter_bytes or counter_bytes,
             efforts=self.efforts or FEW_EFFORTS,
-            held_out_from=FEW_HELD_OUT_FROM,
         )
 
     def __post_init__(self) -> None:

@@ -55,6 +55,7 @@ class DctAdaptation(MixingAdaptation):
         shards = yield Pass((Recover(self._planes),), SAMPLES, apart=True)
         everything = [packed for shard in shards for packed in shard]
         found = tuple(packed for packed in everything if packed is not None)
+        self.passed_over = [number for number, packed in enumerate(everything) if packed is None]
         if not found:
             return
         share = self._to_come / len(everything)
