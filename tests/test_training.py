@@ -795,8 +795,15 @@ def test_what_does_not_pay_is_left_out_of_a_codebook(monkeypatch: pytest.MonkeyP
             return coded[codebook.name] * len(images)
 
         monkeypatch.setattr(judging, "coded_size", size_of)
-        mined = Judge(collection, settings, 10, crew).paying(everything)
+        judge = Judge(collection, settings, 10, crew)
+        mined = judge.paying(everything).mined
         assert mined.adapted is not None
+        # Models for effort 1 may be mined later, where there is room.
+        changed = judge.paying(Mined([], adapted))
+        if mined != everything:
+            assert judge.with_fastest(changed, everything.trained) == mined
+        assert judge.with_fastest(changed, []) == changed.mined
+        assert changed.leaves_room == (changed.saved is not None and changed.saved > 2 * (changed.size + 1500))
         names = [("first", "second")[number] for one in mined.adapted.models for number in one.changes]
         return names + ["fastest"] * len(mined.trained)
 
@@ -808,8 +815,10 @@ def test_what_does_not_pay_is_left_out_of_a_codebook(monkeypatch: pytest.MonkeyP
     assert kept(first=940, second=890, fastest=979) == ["second", "fastest"]
     assert kept(first=940, second=920, fastest=900) == ["first", "second", "fastest"]  # as none is better
     named = Judge(collection, replace(settings, coder=coder), 10, crew)
-    assert named.paying(everything) is everything
-    assert Judge(replace(collection, held_out=[]), settings, 10, crew).paying(everything) is everything
+    for unknown in (named, Judge(replace(collection, held_out=[]), settings, 10, crew)):
+        assert unknown.paying(everything) == (everything, None, 0)
+        assert unknown.paying(everything).leaves_room
+        assert unknown.with_fastest(unknown.paying(Mined([], adapted)), everything.trained) == everything
     first = Mined([], replace(adapted, models=adapted.models[:1]))
     assert everything.like(first) == first
 
@@ -829,8 +838,23 @@ def test_kinds_that_do_not_pay_are_left_out() -> None:
     assert (
         result.report.codebook == len(result.codebook.to_bytes()) == sum(one.codebook for one in result.report.models)
     )
-    alone = train(images[4:8], name="noise", for_images=200)
+
+
+@pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="codes whole images")
+def test_models_for_effort_1_are_mined_where_others_leave_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without what changes of the base's models save they would be too much."""
+    asked = []
+
+    def mine_fastest(collection: Collection, *settings: Any) -> list[mining.Trained]:
+        asked.append(collection.kind)
+        return []
+
+    monkeypatch.setattr(driver, "mine_fastest", mine_fastest)
+    alone = train([noise(k)[..., 0] for k in range(4)], name="noise", for_images=2000)
     assert not alone.report.is_worthwhile and not alone.report.models[0].left_out
+    assert asked == []
+    train([photograph(k) for k in range(4)], name="photographs", for_images=2000)
+    assert asked == [Kind(3, 8, lattice=True)]
 
 
 def photograph(seed: int) -> np.ndarray:

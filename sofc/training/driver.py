@@ -19,7 +19,7 @@ from sofc.training.assembly import assemble, provenance
 from sofc.training.collection import Collection, Member, TrainingImages, helpers_of, image_sources, runs
 from sofc.training.held_out import FEW_HELD_OUT_FROM, HELD_OUT_FROM
 from sofc.training.judging import Judge
-from sofc.training.mining import Mined, Outlook, mine, mine_anew
+from sofc.training.mining import Mined, Outlook, mine, mine_anew, mine_fastest
 from sofc.training.recipes import coder_to_train
 from sofc.training.report import ModelReport, TrainingReport, pays
 from sofc.training.settings import COUNTER_BYTES, WORTH, Settings
@@ -120,9 +120,10 @@ def train(
     collections = [Collection.of(kind, members[kind], settings, helpers[kind], fewest) for kind in kinds]
     found = []
     for kind, collection in zip(kinds, collections, strict=True):
-        judge = Judge(collection, settings, float(len(members[kind]) * times), crew)
-        mined = judge.paying(_mined(collection, settings, outlooks.get(kind), judge, crew))
-        found.append(_OfKind(collection, outlooks.get(kind), judge, mined))
+        judge, outlook = Judge(collection, settings, float(len(members[kind]) * times), crew), outlooks.get(kind)
+        changed = judge.paying(_mined(collection, settings, outlook, judge, crew))
+        fastest = mine_fastest(collection, settings, outlook, crew) if changed.leaves_room else []
+        found.append(_OfKind(collection, outlook, judge, judge.with_fastest(changed, fastest)))
     kept, reports = _paying(found, name, settings)
     for number, one in enumerate(kept):
         kind = one.collection.kind
@@ -236,4 +237,9 @@ def _with_held_out(one: _OfKind, everything: Collection, settings: Settings, cre
     found = mine(everything, settings, one.outlook, crew)
     if one.mined.network_saves is not None:
         found = mine_anew(everything, settings, one.outlook, found, crew) or one.mined
-    return one._replace(collection=everything, mined=found.like(one.mined))
+    fastest = (
+        mine_fastest(everything, settings, one.outlook, crew)
+        if any(part.is_fastest for part in one.mined.parts)
+        else []
+    )
+    return one._replace(collection=everything, mined=Mined.joined([found, Mined(fastest)]).like(one.mined))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
+from typing import NamedTuple
 
 from sofc.band.candidates import FASTEST
 from sofc.codebook import Codebook
@@ -11,10 +13,27 @@ from sofc.codebook.builtin import builtin_codebook
 from sofc.training.assembly import assemble
 from sofc.training.collection import Collection
 from sofc.training.held_out import coded_size, files_of
-from sofc.training.mining import Mined
+from sofc.training.mining import Mined, Trained
 from sofc.training.report import ModelReport, pays
 from sofc.training.settings import Settings
 from sofc.training.work import Crew
+
+LEAST_FASTEST = 1_500
+"""Models for effort 1 take so many bytes at least."""
+
+
+class Kept(NamedTuple):
+    """What pays of what was mined: bytes that it saves of all images that are to come, at the effort that is judged at,
+    None where that is not known, and those of its codebook."""
+
+    mined: Mined
+    saved: float | None = None
+    size: int = 0
+
+    @property
+    def leaves_room(self) -> bool:
+        """Whether it may be worth all bytes with models for effort 1, too."""
+        return self.saved is None or pays(self.saved, self.size + LEAST_FASTEST)
 
 
 class Judge:
@@ -41,27 +60,34 @@ class Judge:
         function = partial(coded_size, codebook=builtin_codebook, effort=effort)
         return sum(self._crew.map(f"{self._collection.kind}: held-out images", function, self._files))
 
-    def paying(self, mined: Mined) -> Mined:
-        """The parts of it that each pay; everything where none does, where that is not known, and where one
-        coder was asked for.
+    def paying(self, mined: Mined) -> Kept:
+        """The parts of it that pay; everything where none does, where that is not known, and where one coder was asked
+        for."""
+        if not self._files or self._settings.coder is not None:
+            return Kept(mined)
+        kept = Kept(Mined.joined([]), 0.0)
+        for part in mined.parts:
+            kept = self._with_part(kept, part)
+        return kept if kept.size else Kept(mined, 0.0)
 
-        Models for effort 1 have to pay there, and what they take must not keep the others from paying.
-        """
-        parts = mined.parts
-        if len(parts) < 2 or not self._files or self._settings.coder is not None:
-            return mined
-        kept: list[Mined] = []
-        saved = size = 0.0
-        for part in sorted(parts, key=lambda part: part.is_fastest):
-            effort = FASTEST[0] if part.is_fastest else self._settings.judged_at
-            codebook = self.codebook(part)
-            own = len(codebook.to_bytes())
-            gain = (self._builtin(effort) - self.coded(codebook, effort)) * self.times
-            if pays(gain, own) and (effort == self._settings.judged_at or pays(saved, size + own)):
-                kept.append(part)
-                saved += gain
-                size += own
-        return Mined.joined(kept) if kept else mined
+    def with_fastest(self, kept: Kept, fastest: Sequence[Trained]) -> Mined:
+        """What is kept, and models for effort 1 if these pay, too."""
+        if not fastest:
+            return kept.mined
+        adapted = kept.mined.adapted
+        part = Mined([*fastest], None if adapted is None else replace(adapted, models=()))
+        return Mined.joined([kept.mined, part]) if kept.saved is None else self._with_part(kept, part).mined
+
+    def _with_part(self, kept: Kept, part: Mined) -> Kept:
+        """And a part if it pays at its effort; one for effort 1 must leave what others save worth all bytes."""
+        effort = FASTEST[0] if part.is_fastest else self._settings.judged_at
+        codebook = self.codebook(part)
+        size = len(codebook.to_bytes())
+        gain = (self._builtin(effort) - self.coded(codebook, effort)) * self.times
+        saved = (kept.saved or 0.0) + (gain if effort == self._settings.judged_at else 0.0)
+        if not pays(gain, size) or not pays(saved, kept.size + size):
+            return kept
+        return Kept(Mined.joined([kept.mined, part]), saved, kept.size + size)
 
     def report(self, mined: Mined | None, codebook: Codebook) -> ModelReport:
         """What a codebook gains on the images held out; its share is not known yet. None: it has nothing for them."""

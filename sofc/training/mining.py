@@ -19,7 +19,7 @@ from sofc.training.adapted import Adaptable, Adapted, AdaptedModel, Changes, Usa
 from sofc.training.collection import Collection
 from sofc.training.general import base_of
 from sofc.training.recipes import Recipe, recipes
-from sofc.training.settings import DEFAULT_EFFORT, FASTEST_FROM, FEW_EFFORTS, NEW_FROM, Settings
+from sofc.training.settings import DEFAULT_EFFORT, FASTEST_FROM, NEW_FROM, Settings
 from sofc.training.work import Crew, Treatment, run
 from sofc.transforms.components import TRANSFORMS
 
@@ -259,25 +259,31 @@ class _Adapting:
 
 
 def mine(collection: Collection, settings: Settings, outlook: Outlook | None, crew: Crew) -> Mined:
-    """Models for a kind of images: where few come, the base's, changed, if those that serve them can be, and where
-    these are not that few some of their own for effort 1, which are small."""
+    """Models for a kind of images: where few come, the base's, changed, if those that serve them can be."""
     if outlook is None:
         return Mined(train_kind(collection, settings, crew))
+    models = adaptable(base_of(collection.kind), collection.kind, outlook.usage)
+    if models:
+        return Mined([], adapt(collection, outlook.images * OTHERS_WORTH, models, crew))
     if outlook.size < FASTEST_FROM:
         settings = replace(settings, efforts=(DEFAULT_EFFORT,))
-    models = adaptable(base_of(collection.kind), collection.kind, outlook.usage)
-    if not models:
-        return Mined(train_kind(collection, settings, crew) if outlook.size >= NEW_FROM else [])
-    adapted = adapt(collection, outlook.images * OTHERS_WORTH, models, crew)
-    if settings.efforts == FEW_EFFORTS:
-        return Mined(train_kind(collection, replace(settings, efforts=FASTEST), crew), adapted)
-    return Mined([], adapted)
+    return Mined(train_kind(collection, settings, crew) if outlook.size >= NEW_FROM else [])
+
+
+def mine_fastest(collection: Collection, settings: Settings, outlook: Outlook | None, crew: Crew) -> list[Trained]:
+    """Models for effort 1, which are small, beside changes of the base's; none where few images come, or these cannot
+    be changed."""
+    if outlook is None or outlook.size < FASTEST_FROM:
+        return []
+    if not adaptable(base_of(collection.kind), collection.kind, outlook.usage):
+        return []
+    return train_kind(collection, replace(settings, efforts=FASTEST), crew)
 
 
 def mine_anew(
     collection: Collection, settings: Settings, outlook: Outlook | None, found: Mined, crew: Crew
 ) -> Mined | None:
-    """Beside what was ``found``, new models with a network for the default effort, in place of changes of the base's;
+    """In place of what was ``found``, changes of the base's models, new ones with a network for the default effort;
     None where no network can be hoped for, or none pays."""
     if outlook is None or outlook.size < NETWORK_FROM or collection.kind.components > 1 or found.adapted is None:
         return None
@@ -288,5 +294,5 @@ def mine_anew(
         return None
     settings = replace(settings, efforts=(DEFAULT_EFFORT,))
     # Small images that lack values each may be coded in groups, which do not.
-    anew = Mined([*found.trained, _trained(few, coder, Treatment(first.transform), settings, crew)])
+    anew = Mined([_trained(few, coder, Treatment(first.transform), settings, crew)])
     return anew if anew.has_networks else None
