@@ -62,7 +62,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
         type=_efforts,
         metavar="N,N...",
         help="train models for these efforts; others use the nearest (default: all; for few images "
-        "changes of the built-in models, and models for 1 from some 2 MB of files on)",
+        "changes of the built-in models, and models for 1 where these leave room for them)",
     )
     parser.add_argument(
         "--always", action="store_true", help="write it even where the built-in codebook does better for so many images"

@@ -74,8 +74,9 @@ def train(
     of one kind of image may take; None: what pays, which several kinds share. ``for_images``: how many images are
     to be stored with the codebook, by default as many as are given; the report says whether it pays for itself by
     then. ``efforts`` (1 to 9) that models are trained for; at others the models nearest to them are used. None:
-    all, or where few images are to come 1 alone, if they are more than very few: for the others the built-in models
-    that code such images are changed as far as that pays.
+    all, or where few images are to come 1 alone, if that pays: for the others the built-in models that code such images
+    are changed. Of all that is mined the codebook holds what pays by itself on images held out; everything where
+    nothing does or that is not known.
 
     The same images, in any order of paths, give the same bytes with and without an ``executor`` (any
     ``concurrent.futures.Executor``), whatever its number of workers.
