@@ -24,9 +24,8 @@ Reals = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 
 LEAST_SHARE, LEAST_FAR, FAR = 0.4, 64, 12
-"""An overlay is looked for where so much of an image, at least, follows from its origin (lines that cross most blocks of
-chrominance leave 0.7), and so many samples are so far
-from what follows."""
+"""An overlay is looked for where so much of an image, at least, follows from its origin (lines that cross most blocks
+of chrominance leave 0.7), and so many samples are so far from what follows."""
 LEAST_MIXED = 0.2
 """Share of these that are mixtures of one colour and of what follows, at least."""
 MOST_OPAQUE = 0.1

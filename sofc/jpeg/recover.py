@@ -43,8 +43,8 @@ class Recovered(NamedTuple):
     exact: tuple[float, ...] = ()
 
     def is_whole_on(self, beside: Recovered) -> bool:
-        """Whether a plane was not enlarged: nearly all comes out, in whole blocks, of blocks that lie as its neighbour's.
-        Of one that was, samples do by fine steps."""
+        """Whether a plane was not enlarged: nearly all comes out, in whole blocks, of blocks that lie as its
+        neighbour's. Of one that was, samples do by fine steps."""
         lies_alike = self.origins[0].grid == beside.origins[0].grid
         return lies_alike and self.share >= CONVINCING and self.exact[0] >= WHOLE
 
