@@ -31,7 +31,7 @@ from sofc.planes import Plane
 from sofc.transforms.numbers import LAYOUTS, Keys, from_order
 
 MAX_ENTRIES = 1 << 16
-_BYTES, _WORDS = 1 << 8, ((0, 1 << 16), (-(1 << 15), 1 << 16))
+_BYTES, _WORDS = 1 << 8, ((-(1 << 15), 1 << 16), (0, 1 << 16))
 """Counts, and first numbers, of the types of integers that values may have been: so a core image is what that is."""
 _BLACK = (0.0, -1.0, -0.5, -128.0)
 """What the first number of bytes usually stands for: of these some may not occur, though a decoder made them."""
