@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 import sofc
 from sofc.band.coding import decode_band, encode_band
 from sofc.band.filtered import Filter
-from sofc.band.filtering import found_filter, gaussian, grid_of, unfiltered
+from sofc.band.filtering import found_filter, grid_of, unfiltered
+from sofc.band.gaussians import discrete, recursive, sampled
 from sofc.band.means import found_means, undone
 from sofc.band.roots import found_roots
 from sofc.band.scaling import Grid, found_tables, likely_candidates
@@ -27,7 +28,7 @@ from sofc.band.selection import Selection
 from sofc.container import wide as plans
 from sofc.errors import FormatError
 from sofc.image import SampleType, wide_format
-from sofc.transforms.filters import BORDERS, MIRROR, NEAREST, REFLECT, filtered, with_border
+from sofc.transforms.filters import BORDERS, CUT, MIRROR, NEAREST, RECURSIVE, REFLECT, filtered, with_border
 from sofc.transforms.numbers import to_keys
 
 Image = npt.NDArray[Any]
@@ -49,32 +50,68 @@ def naive_line(line: list[float], weights: list[float], border: int) -> list[flo
     """A line filtered, what lies beyond its borders written out."""
     reach, inner = len(weights) - 1, line[1:-1]
     # What follows the line, and what stands before it in reverse, again and again.
-    turned = {REFLECT: line[::-1] + line, MIRROR: inner[::-1] + line, NEAREST: line[-1:]}[border]
-    reversed_first = {REFLECT: line + line[::-1], MIRROR: line[1:] + line[-2::-1], NEAREST: line[:1]}[border]
+    if border == RECURSIVE:
+        return naive_recursion(line, weights)
+    turned = {REFLECT: line[::-1] + line, MIRROR: inner[::-1] + line, NEAREST: line[-1:], CUT: []}[border]
+    reversed_first = {REFLECT: line + line[::-1], MIRROR: line[1:] + line[-2::-1], NEAREST: line[:1], CUT: []}[border]
     after, before = (turned or line) * (reach + 1), (reversed_first or line) * (reach + 1)
     long = before[:reach][::-1] + line + after[:reach]
+    if border == CUT:
+        long = [0.0] * reach + line + [0.0] * reach
     result = []
     for i in range(len(line)):
         total = long[i + reach] * weights[0]
         for k in range(reach, 0, -1):
             total += (long[i + reach - k] + long[i + reach + k]) * weights[k]
+        if border == CUT:
+            inside = [1.0 if 0 <= i + k < len(line) else 0.0 for k in range(-reach, reach + 1)]
+            there = inside[reach] * weights[0]
+            for k in range(reach, 0, -1):
+                there += (inside[reach - k] + inside[reach + k]) * weights[k]
+            total = total / there if there else math.nan
         result.append(total)
     return result
+
+
+def naive_recursion(line: list[float], weights: list[float]) -> list[float]:
+    """Forth and back, each value by itself from those that it follows from, which are there for ever."""
+    n, d, m = weights[:4], weights[4:8], weights[8:]
+    total, beyond, rest = n[0] + n[1] + n[2] + n[3], m[0] + m[1] + m[2] + m[3], 1 + d[0] + d[1] + d[2] + d[3]
+    last = len(line) - 1
+    forth: dict[int, float] = {}
+    back: dict[int, float] = {}
+
+    def x(j: int) -> float:
+        return line[min(max(j, 0), last)]
+
+    def share(known: dict[int, float], j: int, k: int, gain: float) -> float:
+        still = d[k] * gain / rest if rest else math.nan
+        return known[j] * d[k] if 0 <= j <= last else x(j) * still
+
+    for i in range(len(line)):
+        a, b = [x(i - k) * n[k] for k in range(4)], [share(forth, i - k - 1, k, total) for k in range(4)]
+        forth[i] = (a[0] + a[1] + a[2] + a[3]) - (b[0] + b[1] + b[2] + b[3])
+    for i in range(last, -1, -1):
+        a, b = [x(i + k + 1) * m[k] for k in range(4)], [share(back, i + k + 1, k, beyond) for k in range(4)]
+        back[i] = (a[0] + a[1] + a[2] + a[3]) - (b[0] + b[1] + b[2] + b[3])
+    return [forth[i] + back[i] for i in range(len(line))]
 
 
 @given(st.data())
 @settings(max_examples=80, deadline=None)
 def test_filters_are_those_of_the_twin(data: st.DataObject) -> None:
     images, rows, width = (data.draw(st.integers(1, 5)) for _ in range(3))
-    border, between, result = (data.draw(st.sampled_from(some)) for some in (BORDERS, TYPES, TYPES))
+    border, between, result = (data.draw(st.sampled_from(some)) for some in (range(5), TYPES, TYPES))
+    sizes = [0, 12] if border == RECURSIVE else list(range(7))
     is_rooted = data.draw(st.booleans())
     number = st.one_of(st.floats(-100, 100, width=32), st.sampled_from([math.inf, math.nan, 3e38, -0.0, 1e-45]))
     values = np.array(data.draw(st.lists(number, min_size=images * rows * width, max_size=images * rows * width)))
-    weights = [np.array(data.draw(st.lists(st.floats(-3, 3), max_size=6))) for _ in range(3)]
+    counts = [data.draw(st.sampled_from(sizes)) for _ in range(3)]
+    weights = [np.array(data.draw(st.lists(st.floats(-3, 3), min_size=k, max_size=k))) for k in counts]
     values = values.astype(between).reshape(1, images, rows, width)
     found = filtered(values, weights, border, between, result, is_rooted=is_rooted)
     expected = {place: rounded(float(value), between) for place, value in np.ndenumerate(values[0])}
-    for axis in range(3):
+    for axis in (0, 2, 1) if border == RECURSIVE and counts[0] else range(3):
         if not len(weights[axis]):
             continue
         for start in [place for place in expected if place[axis] == 0]:
@@ -96,6 +133,8 @@ def test_what_lies_beyond_a_border() -> None:
     assert with_border(3, 4, MIRROR).tolist() == [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2]
     assert with_border(3, 2, NEAREST).tolist() == [0, 0, 0, 1, 2, 2, 2]
     assert with_border(1, 2, MIRROR).tolist() == [0] * 5
+    assert with_border(2, 2, CUT).tolist() == [-1, -1, 0, 1, -1, -1]
+    assert with_border(2, 2, RECURSIVE).tolist() == [0, 0, 0, 1, 1, 1]
 
 
 @pytest.mark.parametrize("axis", range(3))
@@ -116,14 +155,28 @@ def test_filters_longer_than_an_axis_take_no_more_memory(axis: int) -> None:
 @pytest.mark.parametrize("length", [3, 30])
 def test_filters_are_undone(border: int, length: int) -> None:
     values = np.random.default_rng(1).integers(0, 200, (2, length, 9, 11)).astype(np.float64)
-    weights = gaussian(0.8), gaussian(0.5), gaussian(1.0)
+    weights = sampled(0.8), sampled(0.5), sampled(1.0)
     assert np.abs(unfiltered(filtered(values, weights, border, "f8", "f8"), weights, border) - values).max() < 1e-6
 
 
 def test_a_gaussian_adds_up_to_one() -> None:
-    weights = gaussian(1.0)
+    weights = sampled(1.0)
     assert len(weights) == 5 and weights[0] == 0.39894346935609776 and weights[1] == 0.24197144565660073
     assert 2 * weights[1:].sum() + weights[0] == pytest.approx(1)
+
+
+def test_gaussians_are_those_of_other_programs() -> None:
+    """As `scipy.ndimage.gaussian_filter` and SimpleITK's `DiscreteGaussian` have them; what its
+    `SmoothingRecursiveGaussian` makes of an image in float32."""
+    for variance, first in ((2.0, 0.3094868756472484), (0.25, 0.7914329130735152), (1.5, 0.37027702293224324)):
+        weights = discrete(variance)
+        assert weights[0] == pytest.approx(first, rel=1e-15)
+        assert weights[0] + 2 * weights[1:].sum() == pytest.approx(1)
+    image = np.zeros((1, 1, 10, 10), np.float32)
+    image[0, 0, [4, 0, 9], [3, 0, 6]] = 9, 5, 7
+    made = filtered(image, (NONE, recursive(0.8), recursive(0.8)), RECURSIVE, "f4", "f4")
+    row = (-0.0027940296567976475, 0.09668324887752533, 1.030536413192749, 2.2517242431640625, 1.030605673789978)
+    assert made[0, 0, 4, :5].tolist() == list(row)
 
 
 def test_grids_are_seen() -> None:
@@ -152,12 +205,17 @@ def scene(scale: float, images: int = 1) -> Image:
         (NEAREST, np.float64, np.float32, 6.4823527336120605, 1),
         (REFLECT, np.float64, np.float64, 1.0, 6),
         (NEAREST, np.float32, np.float32, 0.25, 6),
+        (NEAREST, np.float64, np.float64, 1.0, 6),
+        (RECURSIVE, np.float32, np.float32, 1.0, 6),
+        (RECURSIVE, np.float32, np.float32, 2.5, 1),
     ],
 )
 def test_smoothed_integers_take_little_more_than_they_do(
     border: int, between: type, result: type, scale: float, images: int
 ) -> None:
-    weights = gaussian(0.8)
+    weights = recursive(0.8) if border == RECURSIVE else discrete(0.5) if result is np.float64 else sampled(0.8)
+    if border not in (NEAREST, RECURSIVE):
+        weights = sampled(0.8)
     numbers = scene(scale, images)
     along = (weights if images > 1 else NONE, weights, weights)
     image = filtered(numbers.astype(between), along, border, between, result)[0]
@@ -169,7 +227,11 @@ def test_smoothed_integers_take_little_more_than_they_do(
 
 
 def mean_of_three(values: Image, axis: int, mode: str) -> Image:
-    """Means of each sample and those beside it along an axis, rounded to the type of the samples."""
+    """Means of each sample and those beside it along an axis, rounded to the type of the samples; of two at borders
+    where ``mode`` is "cut"."""
+    if mode == "cut":
+        there = mean_of_three(np.ones(values.shape), axis, "constant")
+        return (mean_of_three(values.astype(np.float64), axis, "constant") / there).astype(values.dtype)
     before = np.pad(values, [(int(one == axis),) * 2 for one in range(values.ndim)], mode)
     three = (np.take(before, np.arange(values.shape[axis]) + k, axis) for k in range(3))
     result: Image = (sum(one.astype(np.float64) for one in three) / 3.0).astype(values.dtype)
@@ -178,7 +240,7 @@ def mean_of_three(values: Image, axis: int, mode: str) -> Image:
 
 @COMPILED
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("mode", ["symmetric", "reflect"])
+@pytest.mark.parametrize("mode", ["symmetric", "reflect", "cut"])
 @pytest.mark.parametrize(("images", "scale"), [(1, 1.0), (5, 0.37), (6, 1.0)])
 def test_means_of_integers_take_little_more_than_they_do(dtype: type, mode: Any, images: int, scale: float) -> None:
     """Also of lines of 48 and 6 samples, of which a frequency is lost, and chosen."""
@@ -193,20 +255,21 @@ def test_means_of_integers_take_little_more_than_they_do(dtype: type, mode: Any,
     assert len(data) < 1.3 * len(origin) + 600 + (image.size / 2 if dtype is np.float64 else 0)
 
 
-@given(st.integers(3, 12), st.sampled_from([REFLECT, MIRROR]), st.integers(0, 2), st.integers(0, 1 << 30))
+@given(st.integers(3, 12), st.sampled_from([REFLECT, MIRROR, CUT]), st.integers(0, 2), st.integers(0, 1 << 30))
 def test_integers_are_found_of_their_sums(length: int, border: int, more: int, seed: int) -> None:
     numbers = np.random.default_rng(seed).integers(-99, 99, (length, 5))
-    sums = numbers[with_border(length, 1, border)]
+    sums = np.append(numbers, np.zeros((1, 5), np.int64), axis=0)[with_border(length, 1, border)]
     sums = sums[:-2] + sums[1:-1] + sums[2:]
     found = undone(sums, border)
     assert found is not None
     if found.lost is None:
         # Only an offset is lost.
-        again = undone(sums - more, border)
+        again = undone(sums - more * (border != CUT), border)
         assert again is not None and len(np.unique(again.numbers - numbers)) == 1
         assert np.array_equal(found.numbers, numbers)
         sums[0, 0] += 1
-        assert undone(sums, border) is None
+        # Where nothing lies beyond the borders, any sums are those of some integers.
+        assert (undone(sums, border) is None) == (border != CUT)
     else:
         change = (numbers - found.numbers)[:1] // found.lost[0]
         assert np.array_equal(found.numbers + found.lost[:, None] * change, numbers)
@@ -224,7 +287,7 @@ def test_other_numbers_are_no_means() -> None:
 def test_what_a_processor_rounds_otherwise_costs_little() -> None:
     """As those do that multiply and add in one step."""
     numbers = scene(1.0)
-    image = filtered(numbers, (NONE, gaussian(1.0), gaussian(1.0)), REFLECT, "f8", "f8")[0, 0]
+    image = filtered(numbers, (NONE, sampled(1.0), sampled(1.0)), REFLECT, "f8", "f8")[0, 0]
     exact = len(sofc.encode(image, codebook=None))
     image = np.nextafter(image, np.random.default_rng(4).choice([-9e9, 9e9], image.shape))
     data = sofc.encode(image, codebook=None)
@@ -311,6 +374,15 @@ def test_no_filter_makes_of_integers_what_is_beyond_all_numbers() -> None:
     assert sofc.decode(sofc.encode(image)).tobytes() == image.tobytes()
 
 
+def test_few_filters_are_tried_of_what_is_of_many_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.random.default_rng(0).normal(0, 1, (90, 104)).astype(np.float32)
+    image[::7, ::5] = 1e30
+    tried = []
+    monkeypatch.setattr("sofc.band.filtering._verified", lambda *guess: tried.append(guess))
+    assert found_filter(to_keys(image, SampleType.FLOAT32), SampleType.FLOAT32, 90) is None
+    assert 0 < len(tried) <= 9
+
+
 def test_equal_numbers_have_no_filter() -> None:
     for dtype in (np.float32, np.float64):
         image = np.full((99, 25), 39323, dtype)
@@ -350,7 +422,9 @@ def test_registered_codebooks_of_both_parts_are_found() -> None:
     [
         {"between": 5},
         {"between": 99},
-        {"border": 3},
+        {"border": 5},
+        {"border": 4},
+        {"border": 4, "weights": [[0.1] * 11, [], []]},
         {"function": 2},
         {"mode": 1},
         {"mode": 6},
@@ -366,7 +440,7 @@ def test_hostile_filters_are_refused(wrong: dict[str, Any]) -> None:
 
 @COMPILED
 def test_streams_of_filtered_samples_are_counted_and_not_filtered_again() -> None:
-    image = filtered(scene(1.0), (NONE, gaussian(0.5), gaussian(0.5)), REFLECT, "f4", "f4")[0, 0]
+    image = filtered(scene(1.0), (NONE, sampled(0.5), sampled(0.5)), REFLECT, "f4", "f4")[0, 0]
     form = wide_format(1, SampleType.FLOAT32)
     coded = encode_band(image, form, Selection(None, None, 5), image_rows=48, verify=False)
     plan = plans.unpack_plan(coded.streams[0])

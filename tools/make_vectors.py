@@ -31,6 +31,7 @@ from sofc.band.coding import from_planes, sample_bytes
 from sofc.band.demosaic import Demosaic
 from sofc.band.division import Division
 from sofc.band.follow import Follow
+from sofc.band.gaussians import Gaussian, gaussians, recursive
 from sofc.band.inset import Inset
 from sofc.band.mapping import Mapping
 from sofc.band.overlay import Overlay
@@ -103,7 +104,7 @@ from sofc.prediction import bank
 from sofc.prediction.network import Network, first_layer_of, layer_of
 from sofc.training.recipes import trainable
 from sofc.transforms.components import CHAIN, GREEN_FIRST, LATTICE, PAPERS, SUBTRACT_GREEN, YCOCG, Transform
-from sofc.transforms.filters import MIRROR, NEAREST, REFLECT, filtered
+from sofc.transforms.filters import CUT, MIRROR, NEAREST, RECURSIVE, REFLECT, filtered
 from sofc.transforms.mosaic import METHODS, Edges
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -468,17 +469,24 @@ def faded_samples() -> Iterator[tuple[str, bytes, str | None, str]]:
 
 
 def filtered_samples() -> Iterator[tuple[str, bytes, str | None, str]]:
-    """What filters made of integers: in two types, at each border, along two and three axes."""
+    """What filters made of integers: in two types, at each border, along two and three axes, and by recursion."""
     none, near = np.zeros(0), np.array([0.7865707, 0.10645077, 0.0002638650])
     volume = np.random.default_rng(SEED + 2).integers(0, 40, (1, 5, 26, 24)).cumsum(axis=3) % 199 * 1.5
+    third, back = np.full(2, 1 / 3), recursive(0.5)
     for name, weights, border, between, result in (
         ("float32", (none, near, near), REFLECT, np.float32, np.float32),
         ("float64", (near, near, near), MIRROR, np.float64, np.float64),
         ("rounded", (none, near, near), NEAREST, np.float64, np.float32),
+        ("cut", (none, third, third), CUT, np.float32, np.float32),
+        ("recursive", (none, back, back), RECURSIVE, np.float32, np.float32),
+        ("recursive-through", (back, back, back), RECURSIVE, np.float32, np.float32),
     ):
         made = filtered(volume.astype(between), weights, border, between, result)[0]
         made[1, 3, 5] = np.nextafter(made[1, 3, 5], 9999)
-        with mock.patch("sofc.band.filtering.gaussian", lambda _, weights=near: weights):
+        known = gaussians(SampleType.FLOAT32)
+        if weights[2] is near:
+            known = [Gaussian(near, (border,), near, is_wide=False)]
+        with mock.patch("sofc.band.filtering.gaussians", lambda _, known=known: known):
             data = sofc.encode(made, batch=True, codebook=None)
         yield f"wide-filtered-{name}", data, None, "a filter and the numbers that it was for"
     magnitudes = np.hypot(*np.gradient(volume[0, :3] * 2, axis=(1, 2)))

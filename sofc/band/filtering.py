@@ -4,42 +4,39 @@ A filter whose weights are known is undone along one axis after the other by sol
 Where the weights are those that were used, and their rounding is all that was lost, what comes out lies on a grid,
 which is seen in a piece of an image. The numbers on the grid are then filtered again: what keys are more is coded.
 
-Gaussian filters are looked for, with the widths that people choose.
+Gaussian filters are looked for, with the widths that people choose (`gaussians.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Context
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.band.filtered import Filter, values_of
+from sofc.band.gaussians import gaussians
 from sofc.band.products import bits_left, bits_of_plane
 from sofc.band.scaling import MAX_ENTRIES, Candidate, Grid, cost_of, is_measurable, likely_candidates
 from sofc.band.tables import computed
 from sofc.errors import FormatError
 from sofc.image import SampleType
-from sofc.transforms.filters import BORDERS, filtered, with_border
+from sofc.transforms.filters import REFLECT, filtered, with_border
 from sofc.transforms.numbers import Keys
 
 Reals = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-_WIDTHS = (1.0, 0.5, 1.5, 0.75, 0.8, 0.7, 0.6, 0.4, 0.9, 1.2, 1.25, 1.1, 1.3, 1.4, 0.85, 0.65, 0.45, 0.55, 1.6, 1.7)
-"""Standard deviations, in samples, the likeliest first."""
-_TRUNCATED = 4.0
-"""Standard deviations after which weights are cut off."""
-_WIDE = {SampleType.FLOAT32: 1.25, SampleType.FLOAT64: 1.75}
-"""Standard deviations beyond which too little is left of what changes from sample to sample."""
 _CORE = 40
 """Rows and columns of the piece of an image that is looked at."""
 _MARGIN = (40, 88)
 """Samples on each side of it that are needed for filters of at most 1 sample, and for wider ones: what borders make
 wrong is lost within them."""
+_TRIED = 3
+"""Filters that a whole image is undone by, at most: where numbers are of many sizes, noise looks like grids."""
 _LIKELY_STEPS = (1.0, 1 / 255, 1 / 65535)
 FEWEST = 8
 """Numbers that a grid is seen of."""
@@ -49,9 +46,19 @@ LARGEST = float(1 << 40)
 """Number on a grid: beyond it, there is none."""
 OFF = 0.06
 """Of a step, that numbers may be off the grid on average."""
+_OFF_ALL = 0.2
+"""The same of all numbers of an image; of any numbers it is a quarter."""
 _WORTH = 0.75
 """Of the bits of what neighbours predict, at most."""
 _LEAST_SIDE = 24
+
+
+class _Guess(NamedTuple):
+    """A filter, and symmetric weights along images, rows and columns that are ``like`` its own, by which it is
+    undone."""
+
+    filter: Filter
+    like: tuple[Reals, ...]
 
 
 class Filtered(NamedTuple):
@@ -80,12 +87,8 @@ def found_filter(keys: Keys, number: SampleType, image_rows: int) -> Filtered | 
     values = finite_values(keys, number, image_rows)
     if values is None or min(values.shape[2:]) < _LEAST_SIDE or not is_measurable(float(np.abs(values).max())):
         return None
-    for weights in _seen(values, number):
-        found = [
-            one
-            for border in (BORDERS if weights[1].size else BORDERS[:1])
-            if (one := _verified(keys, values, number, Filter(weights, border, number), image_rows))
-        ]
+    for filters in islice(_seen(values, number), _TRIED):
+        found = [one for few in filters if (one := _verified(keys, values, number, few, image_rows))]
         if found:
             return min(found, key=lambda one: int(np.count_nonzero(one.left)))
     return None
@@ -97,41 +100,39 @@ def finite_values(keys: Keys, number: SampleType, image_rows: int) -> Reals | No
     return values.astype(np.float64) if np.isfinite(values).all() else None
 
 
-def gaussian(width: float) -> Reals:
-    """Weights of the sample itself, those beside it and so on."""
-    reach, context = int(_TRUNCATED * width + 0.5), Context(40)
-    scale = -0.5 / (width * width)
-    half = [float(context.exp(context.create_decimal(scale * (k * k)))) for k in range(reach + 1)]
-    both = np.array([*half[:0:-1], *half])
-    weights: Reals = both[reach:] / both.sum()
-    return weights
-
-
-def _seen(values: Reals, number: SampleType) -> Iterator[tuple[Reals, ...]]:
-    """Weights along each axis of which the most lively piece of an image looks as if they had made it of a grid."""
+def _seen(values: Reals, number: SampleType) -> Iterator[list[_Guess]]:
+    """Filters, but for what is beyond borders, of which the most lively piece of an image looks as if they had made it
+    of a grid."""
     none = np.zeros(0)
     image, row, column = _liveliest(values)
     if grid_of(lively_piece(values)) is not None:
         # The numbers of a grid, of which the last bits are errors: a mean's, or those of linear interpolation.
-        yield none, none, none
-    for width in _WIDTHS:
-        if width > _WIDE[number]:
-            continue
-        weights, margin = gaussian(width), _MARGIN[width > 1.0]
+        yield [_Guess(Filter((none, none, none), REFLECT, number), (none, none, none))]
+    for one in gaussians(number):
+        margin = _MARGIN[one.is_wide]
         places = zip((row, column), values.shape[2:], strict=True)
         around = [_around(place, size, margin) for place, size in places]
-        piece = values[:1, :, around[0], around[1]]
-        is_whole = piece.shape[2] == values.shape[2] or piece.shape[3] == values.shape[3]
+        piece = values[0, max(0, image - margin) : image + margin + 1, around[0], around[1]]
+        is_whole = piece.shape[1] == values.shape[2] or piece.shape[2] == values.shape[3]
         core = [slice(k - one.start, k - one.start + _CORE) for k, one in zip((row, column), around, strict=True)]
-        for border in BORDERS if is_whole else BORDERS[:1]:
-            flat = unfiltered(piece, (none, weights, weights), border)[:, :, core[0], core[1]]
-            if grid_of(flat[0, image]) is not None:
-                yield none, weights, weights
-            if any(
-                grid_of(unfiltered(flat, (weights, none, none), beyond)[0, image]) is not None
-                for beyond in (BORDERS if piece.shape[1] > 1 else ())
-            ):
-                yield weights, weights, weights
+        # The image as it is, and undone along images.
+        images = [values[0, image, around[0], around[1]]]
+        if len(piece) > 1:
+            images += [_image_of(piece, one.like, border, min(image, margin)) for border in one.borders]
+        seen = set[bool]()
+        for border in one.borders if is_whole else one.borders[:1]:
+            flat = unfiltered(np.stack(images)[None], (none, one.like, one.like), border)[0, :, core[0], core[1]]
+            seen |= {k > 0 for k in range(len(flat)) if grid_of(flat[k]) is not None}
+        for is_deep in sorted(seen):
+            weights, like = ((some if is_deep else none, some, some) for some in (one.weights, one.like))
+            yield [_Guess(Filter(weights, border, number), like) for border in one.borders]
+
+
+def _image_of(images: Reals, weights: Reals, border: int, place: int) -> Reals:
+    """One of the ``images`` (images, rows, width) undone along them."""
+    shares = _solved(np.eye(len(images)), weights, border)[place]
+    found: Reals = (shares[:, None, None] * images).sum(axis=0)
+    return found
 
 
 def _around(place: int, size: int, margin: int) -> slice:
@@ -247,17 +248,18 @@ def _factored(length: int, weights: tuple[float, ...], border: int) -> _Factors:
     return factors
 
 
-def _verified(keys: Keys, values: Reals, number: SampleType, guess: Filter, image_rows: int) -> Filtered | None:
+def _verified(keys: Keys, values: Reals, number: SampleType, guess: _Guess, image_rows: int) -> Filtered | None:
     """What the guess, or one that sums in float64, is for, where that takes less."""
-    found = unfiltered(values, guess.weights, guess.border)
+    found = unfiltered(values, guess.like, guess.filter.border)
     image, row, column = _liveliest(values)
     step = grid_of(found[0, image, row : row + _CORE, column : column + _CORE])
     if step is None:
         return None
     numbers = refined(found, step)
-    if not float(np.abs(numbers).max()) < LARGEST:
+    whole = np.rint(numbers)
+    if not float(np.abs(numbers).max()) < LARGEST or float(np.abs(numbers - whole).mean()) > _OFF_ALL:
         return None
-    return fitted_origin(keys, values, np.rint(numbers).astype(np.int64), number, guess, image_rows)
+    return fitted_origin(keys, values, whole.astype(np.int64), number, guess.filter, image_rows)
 
 
 def fitted_origin(

@@ -23,6 +23,8 @@ MAX_TAPS, MAX_FRACTION = 8, 44
 """Of weights of lines."""
 MAX_REACH = 32
 """Samples on each side that a filter weighs."""
+_RECURSIVE, _RECURSION = 4, 12
+"""The border of recursions, and the weights that one has."""
 _FLOATS = (7, 8)
 _AXES = ("through", "down", "across")
 
@@ -192,13 +194,15 @@ def pack_filtered(head: FilterHead) -> bytes:
 def unpack_filtered(body: bytes) -> FilterHead:
     """Raises FormatError."""
     fields = parse(schema.WIDE_FILTERED, body, b"")
-    if fields.between not in _FLOATS or fields.border > 2 or fields.function > 1:
+    if fields.between not in _FLOATS or fields.border > _RECURSIVE or fields.function > 1:
         raise FormatError(f"type {fields.between}, border {fields.border} or function {fields.function} of a filter")
     if fields.mode & 1 or fields.mode >> 1 > 2:
         raise FormatError(f"mode {fields.mode} of filtered samples has bits that must be zero")
     weights = [[float_of(bits) for bits in getattr(fields, axis)] for axis in _AXES]
     if any(len(one) > MAX_REACH + 1 for one in weights) or not all(map(isfinite, chain(*weights))):
         raise FormatError("the weights of a filter are too many or not finite")
+    if fields.border == _RECURSIVE and any(len(one) not in (0, _RECURSION) for one in weights):
+        raise FormatError("the weights of a recursion are too many or too few")
     return FilterHead(
         fields.between, fields.border, fields.function, weights, fields.mode, fields.model, fields.streams
     )

@@ -322,8 +322,9 @@ def decode_filtered(kind: Number, planes: int, part: Part, reader: Reader, core:
     mode, model, count = reader.u8(), reader.varint(), reader.varint()
     reader.end()
     require(kind in (FLOAT32, FLOAT64) and between in (7, 8) and function <= 1, "numbers cannot be filtered so")
-    require(border <= 2 and mode in (0, 2, 4) and count < len(part.streams), "border, mode or streams")
+    require(border <= 4 and mode in (0, 2, 4) and count < len(part.streams), "border, mode or streams")
     require(all(len(axis) <= 33 and all(map(math.isfinite, axis)) for axis in weights), "weights of a filter")
+    require(border < 4 or all(len(axis) in (0, 12) for axis in weights), "weights of a recursion")
     first = replace(part, model=model, mapping=mode >> 1, streams=part.streams[:count])
     second = replace(part, streams=part.streams[count:])
     origin = decode_wide(NUMBERS[between], planes, first, core, whole=False)
@@ -333,9 +334,9 @@ def decode_filtered(kind: Number, planes: int, part: Part, reader: Reader, core:
     for plane, left in zip(origin, differences, strict=True):
         values = [finite(NUMBERS[between], float_of(NUMBERS[between], bits)) for bits in plane]
         axes = (images, rows * width), (rows, width), (width, 1)
-        for (length, stride), axis in zip(axes, weights, strict=True):
-            if axis:
-                values = filtered(NUMBERS[between], values, length, stride, axis, border)
+        for number in (0, 2, 1) if border == 4 and weights[0] else (0, 1, 2):
+            if weights[number]:
+                values = filtered(NUMBERS[between], values, *axes[number], weights[number], border)
         if function:
             values = [math.sqrt(value) if value >= 0 else 0.0 for value in values]
         made = [kind.to_key(bits_of(kind, finite(kind, value))) for value in values]
@@ -351,20 +352,54 @@ def filtered(
     kind: Number, values: list[float], length: int, stride: int, weights: list[float], border: int
 ) -> list[float]:
     """The values, of which those of a line are `stride` apart, filtered."""
-    result = []
-    for at, value in enumerate(values):
-        i = at // stride % length
-        line = [values[at + (place(i + k, length, border) - i) * stride] for k in range(1 - len(weights), len(weights))]
-        middle, total = len(weights) - 1, value * weights[0]
-        for k in range(middle, 0, -1):
-            total += (line[middle - k] + line[middle + k]) * weights[k]
-        result.append(finite(kind, total))
+    result = [0.0] * len(values)
+    for start in range(len(values)):
+        if start // stride % length:
+            continue
+        line = values[start : start + length * stride : stride]
+        if border == 4:
+            forth = recursion(line, weights[:4], weights[4:8], 0)
+            back = recursion(line[::-1], weights[8:], weights[4:8], 1)[::-1]
+            made = [one + other for one, other in zip(forth, back, strict=True)]
+        else:
+            made = sums(line, weights, border)
+        if border == 3:
+            made = [divided(one, other) for one, other in zip(made, sums([1.0] * length, weights, border), strict=True)]
+        result[start : start + length * stride : stride] = [finite(kind, value) for value in made]
     return result
+
+
+def sums(line: list[float], weights: list[float], border: int) -> list[float]:
+    def x(j: int) -> float:
+        return 0.0 if border == 3 and not 0 <= j < len(line) else line[place(j, len(line), border)]
+
+    made = []
+    for i in range(len(line)):
+        total = x(i) * weights[0]
+        for k in range(len(weights) - 1, 0, -1):
+            total += (x(i - k) + x(i + k)) * weights[k]
+        made.append(total)
+    return made
+
+
+def recursion(x: list[float], n: list[float], d: list[float], delay: int) -> list[float]:
+    total, rest = ((n[0] + n[1]) + n[2]) + n[3], (((1.0 + d[0]) + d[1]) + d[2]) + d[3]
+    still, f = [divided(one * total, rest) for one in d], list[float]()
+    for i in range(len(x)):
+        s = [x[max(i - delay - k, 0)] * n[k] for k in range(4)]
+        r = [f[i - k] * d[k - 1] if i >= k else x[0] * still[k - 1] for k in range(1, 5)]
+        f.append((((s[0] + s[1]) + s[2]) + s[3]) - (((r[0] + r[1]) + r[2]) + r[3]))
+    return f
+
+
+def divided(one: float, other: float) -> float:
+    """What binary64 has for it where a division by 0 is no error; which infinity is of no account."""
+    return one / other if other else math.nan if one == 0 or math.isnan(one) else math.inf
 
 
 def place(j: int, length: int, border: int) -> int:
     """Where the sample stands that is taken for sample j of a line."""
-    if border == 2:
+    if border in (2, 4):
         return clamp(j, 0, length - 1)
     period = max(1, 2 * length - 2 * border)
     j %= period
