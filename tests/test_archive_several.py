@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import gzip
 import io
+import os
 import re
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from PIL import Image
 
 import sofc
 from sofc.archive import codebooks, kinds, plan, unit
+from sofc.archive.coding import stored_codebook
 from sofc.archive.kinds import ALONE, Facts, Kind, kinds_of
 from sofc.archive.making import Settings, archive
 from sofc.archive.plan import Stored, effort_of
@@ -23,6 +26,7 @@ from sofc.archive.restoring import restore
 from sofc.cli.__main__ import main
 from sofc.container import schema
 from sofc.container.chunks import FILE_HEAD_SIZE
+from sofc.container.records import CHANGE
 from sofc.container.walker import bytes_of, walk
 from sofc.imagefiles import load, sources
 from sofc.training.report import TrainingReport
@@ -54,6 +58,22 @@ def test_only_many_files_are_coded_fast() -> None:
     kind = Kind("x", ALONE)
     assert effort_of(kind, [Stored(b"x", 1, facts(10 * plan.MANY_FILES))], None) == plan.DEFAULT_EFFORT
     assert effort_of(kind, [Stored(b"x", 1, facts(1))] * plan.MANY_FILES, None) == plan.FAST_EFFORT
+
+
+def test_what_came_of_jpeg_data_is_a_kind_of_its_own_and_coded_with_more_effort() -> None:
+    once = replace(facts(1), format="PNG", width=1000, height=1000, jpeg=True)
+    files = [once, replace(once, jpeg=False), replace(once, format="JPEG", jpeg=False)]
+    found = kinds_of([(b"%d" % number, one) for number, one in enumerate(files)], [])
+    assert len({kind.name for kind in found}) == 3 and ", once JPEG, large" in found[0].name
+    stored = [Stored(b"x", 1, one) for one in files]
+    efforts = [effort_of(kind, [one], None) for kind, one in zip(found, stored, strict=True)]
+    assert efforts == [plan.JPEG_EFFORT, plan.DEFAULT_EFFORT, plan.JPEG_EFFORT]
+    assert effort_of(found[0], [stored[0]], 3) == 3
+    assert effort_of(found[0], stored, None) == plan.DEFAULT_EFFORT
+    large = replace(stored[0], size=plan.JPEG_BYTES)
+    assert effort_of(found[0], [large], None) == plan.JPEG_EFFORT
+    assert effort_of(found[0], [large, stored[0]], None) == plan.DEFAULT_EFFORT
+    assert effort_of(found[0], stored[:1] * plan.MANY_FILES, None) == plan.FAST_EFFORT
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 7, 1000])
@@ -105,6 +125,26 @@ def test_a_codebook_is_mined_of_the_images_of_two_files(tmp_path: Path, monkeypa
     assert {name: (tmp_path / "back" / name).read_bytes() for name in files} == files
     with sofc.open_archive(tmp_path / "archive") as opened:
         assert len(opened.images("b.gz")) == 25
+
+
+@pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="codes whole images")
+def test_a_codebook_for_few_files_that_came_of_jpeg_data_changes_the_built_in_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codebooks, "LEAST_BYTES", 1)
+    monkeypatch.setattr(TrainingReport, "is_worthwhile", property(lambda self: True))
+    tree, folder = tmp_path / "tree", tmp_path / "archive"
+    tree.mkdir()
+    steps = np.random.default_rng(7).integers(-4, 5, (9, 96, 128, 3))
+    for number, image in enumerate(np.cumsum(np.cumsum(steps, 1), 2) // 3 + 128):
+        Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(tree / f"{number}.jpg", quality=80)
+    (kind,) = archive(tree, folder).manifest.kinds
+    assert kind.effort == plan.JPEG_EFFORT and kind.codebook is not None
+    own = stored_codebook(folder / codebooks.FOLDER, kind.codebook).own_sections
+    assert {section.kind for section in own} == {CHANGE}
+    restore(folder, tmp_path / "back")
+    for path in tree.iterdir():
+        assert (tmp_path / "back" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_all_small_images_of_a_file_are_coded_together(tmp_path: Path) -> None:

@@ -397,6 +397,9 @@ def test_codebooks_for_few_images_are_small() -> None:
     asked = train(images, name="few", held_out=0, efforts=[7, 2]).codebook
     own = {model.effort for model in asked.models if min(model.sections) >= known}
     assert own == {*range(2, 10)}
+    adapted = train(images, name="few", held_out=0, for_images=2000, efforts=[9], adapt=True).codebook
+    assert {section.kind for section in adapted.own_sections} == {CHANGE}
+    assert adapted.own_sections == tuple(section for section in small.own_sections if section.kind == CHANGE)
     for effort in (1, 5, 9):
         data = sofc.encode(images[0], codebook=small, effort=effort)
         assert (sofc.decode(data, codebooks={small.id: small}) == images[0]).all()

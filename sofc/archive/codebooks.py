@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from sofc.archive.coding import codebook_paths
 from sofc.archive.kinds import Kind
 from sofc.archive.manifest import FORMAT
-from sofc.archive.plan import Stored, members
+from sofc.archive.plan import Stored, came_of_jpeg, members
 from sofc.errors import SofcError
 from sofc.places import Place, StorePath, here_all, replacing_at
 
 if TYPE_CHECKING:
+    from sofc.codebook import Codebook
     from sofc.imagefiles import ImageSource
 
 FOLDER = "codebooks"
@@ -30,7 +31,7 @@ HELD_BYTES = 1 << 14
 """Of a file whose image is held in memory while it is trained on."""
 HELD_SAMPLE_BYTES = 1 << 17
 """Of the samples of an image, of a file of several, that is held."""
-VERSION = 5
+VERSION = 6
 
 
 class Sampled(NamedTuple):
@@ -66,7 +67,8 @@ def train_codebook(
         found = note.read_bytes().decode("ascii") or None
         if found is None or all(path.exists() for path in codebook_paths(folder, found)):
             return found
-    found = _trained(kind, effort, images, chosen, folder, executor)
+    result = _trained(kind, effort, images, chosen, executor, adapt=came_of_jpeg(contents))
+    found = None if result is None else _written(result, folder)
     with replacing_at(note) as file:
         file.write((found or "").encode())
     return found
@@ -88,20 +90,26 @@ def sample(root: Place, contents: Sequence[Stored]) -> list[Sampled]:
 
 
 def _trained(
-    kind: Kind, effort: int, images: int, chosen: Sequence[Sampled], folder: Place, executor: Executor | None
-) -> str | None:
+    kind: Kind, effort: int, images: int, chosen: Sequence[Sampled], executor: Executor | None, *, adapt: bool
+) -> Codebook | None:
+    """A codebook that pays. ``adapt``: where few images are to come, by changes of the built-in one."""
     from sofc.training import train
 
     try:
-        result = train(_images_of(chosen), name=kind.name, efforts=[effort], for_images=images, executor=executor)
+        result = train(
+            _images_of(chosen), efforts=[effort], adapt=adapt, executor=executor, name=kind.name, for_images=images
+        )
     except SofcError:
         return None  # samples that no codebook is for, or too few of them
-    if not result.report.is_worthwhile:
-        return None
-    id = result.codebook.reference.id.hex()
+    return result.codebook if result.report.is_worthwhile else None
+
+
+def _written(codebook: Codebook, folder: Place) -> str:
+    """Write a codebook to ``folder``, twice, and give its id, in hexadecimal."""
+    id = codebook.reference.id.hex()
     for path in codebook_paths(folder, id):
         with replacing_at(path) as file:
-            file.write(result.codebook.to_bytes())
+            file.write(codebook.to_bytes())
     return id
 
 

@@ -49,6 +49,11 @@ class Facts:
     error: str = ""
     unread: str = ""
 
+    @property
+    def once_jpeg(self) -> bool:
+        """Whether what is coded are coefficients of JPEG data."""
+        return self.jpeg or self.format == "JPEG"
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -200,11 +205,13 @@ def _found(facts: Facts, of_size: int) -> Kind:
         return Kind(PACKED, PACK, train=False)
     size = f"{facts.width} x {facts.height}" if of_size >= MANY else "of various sizes"
     samples = f"{facts.components} component{'' if facts.components == 1 else 's'} of {facts.bits} bits"
+    name = f"{facts.format} {size}, {samples}"
     if facts.format == "JPEG":
-        return Kind(f"JPEG {size}, {samples}", ALONE)
+        return Kind(name, ALONE)
+    name += ", once JPEG" if facts.jpeg else ""
     if facts.images == 1 and facts.width * facts.height * facts.components <= COLLECTION_SAMPLES:
-        return Kind(f"{facts.format} {size}, {samples}{', once JPEG' if facts.jpeg else ''}", COLLECTION)
-    return Kind(f"{facts.format} {size}, {samples}, {'several images' if facts.images > 1 else 'large'}", ALONE)
+        return Kind(name, COLLECTION)
+    return Kind(f"{name}, {'several images' if facts.images > 1 else 'large'}", ALONE)
 
 
 def suffix_of(path: bytes) -> str:

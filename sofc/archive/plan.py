@@ -14,6 +14,9 @@ from sofc.archive.kinds import ALONE, COLLECTION, PACK, Facts, Kind, Rule, rule_
 from sofc.places import Place
 
 DEFAULT_EFFORT = 5
+JPEG_EFFORT, JPEG_BYTES = 9, 1 << 26
+"""For images that came of JPEG data, in files of so many bytes: the built-in models take 1 to 3 % less than at the
+default effort, in 1.8 to 2.6 times as long, which of so much is minutes."""
 FAST_EFFORT = 1
 MANY_FILES = 10_000
 """Where a kind has so many files each is coded fast, unless an effort is asked for."""
@@ -41,7 +44,14 @@ NO_CROPS: Crops = {}
 def effort_of(kind: Kind, contents: Sequence[Stored], asked: int | None) -> int:
     """The effort for a kind of these contents."""
     usual = FAST_EFFORT if len(contents) >= MANY_FILES else DEFAULT_EFFORT
+    if usual == DEFAULT_EFFORT and came_of_jpeg(contents) and sum(one.size for one in contents) <= JPEG_BYTES:
+        usual = JPEG_EFFORT
     return kind.effort or asked or usual
+
+
+def came_of_jpeg(contents: Sequence[Stored]) -> bool:
+    """Whether all images of a kind of these contents came of JPEG data."""
+    return all(one.facts.once_jpeg for one in contents)
 
 
 def work_of(contents: Sequence[Stored]) -> int:

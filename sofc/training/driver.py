@@ -58,6 +58,7 @@ def train(
     iterations: int | None = None,
     counter_bytes: int | None = None,
     efforts: Sequence[int] | None = None,
+    adapt: bool = False,
     for_images: int | None = None,
     progress: Progress | None = None,
     passed_over: PassedOver | None = None,
@@ -75,8 +76,8 @@ def train(
     to be stored with the codebook, by default as many as are given; the report says whether it pays for itself by
     then. ``efforts`` (1 to 9) that models are trained for; at others the models nearest to them are used. None:
     all, or where few images are to come 1 alone, if that pays: for the others the built-in models that code such images
-    are changed. Of all that is mined the codebook holds what pays by itself on images held out; everything where
-    nothing does or that is not known.
+    are changed, and with ``adapt`` also those for ``efforts``. Of all that is mined the codebook holds what pays by
+    itself on images held out; everything where nothing does or that is not known.
 
     The same images, in any order of paths, give the same bytes with and without an ``executor`` (any
     ``concurrent.futures.Executor``), whatever its number of workers.
@@ -111,7 +112,7 @@ def train(
     if settings.coder is None:
         usages = {kind: _usage(kind, found, crew) for kind, found in members.items()}
         expected = sum(usage.size for usage in usages.values()) * images_to_come // len(images)
-        if settings.efforts is None and expected // WORTH < COUNTER_BYTES:
+        if (settings.efforts is None or adapt) and expected // WORTH < COUNTER_BYTES:
             outlooks = {kind: Outlook.of(usage, len(members[kind]), times) for kind, usage in usages.items()}
         settings = settings.for_few(expected)
     if settings.counter_bytes is None and len(kinds) > 1:
