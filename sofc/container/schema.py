@@ -372,7 +372,9 @@ WIDE_LINES = Struct(
 
 WIDE_FILTERED = Struct(
     "between" / Int8ul * "Sample type of the numbers that are filtered: 7 or 8.",
-    "border" / Int8ul * "What lies beyond a border: 0 = all in reverse, 1 = all but the last, 2 = the last.",
+    "border"
+    / Int8ul
+    * "Beyond borders: 0 = all in reverse, 1 = all but the last, 2 = the last, 3 = nothing; 4 = the last, a recursion.",
     "function" / Int8ul * "What is made of the filtered numbers: 0 = nothing else, 1 = their square roots.",
     "through" / PrefixedArray(Count, Int64ul) * "Weights along images, the bits of float64 each.",
     "down" / PrefixedArray(Count, Int64ul) * "Weights along rows.",
