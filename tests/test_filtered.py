@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from minidec import wide as small
 
 import sofc
 from sofc.band.coding import decode_band, encode_band
@@ -126,6 +127,20 @@ def test_filters_are_those_of_the_twin(data: st.DataObject) -> None:
 
 
 TYPES = (np.float32, np.float64)
+
+
+@given(st.data())
+@settings(max_examples=80, deadline=None)
+def test_the_small_decoder_filters_as_well(data: st.DataObject) -> None:
+    """Lines shorter than the filter, too."""
+    border, between, length = (data.draw(st.sampled_from(some)) for some in (range(5), TYPES, range(1, 9)))
+    count = 12 if border == RECURSIVE else data.draw(st.integers(1, 7))
+    line, weights = (data.draw(st.lists(st.floats(-9, 9), min_size=size, max_size=size)) for size in (length, count))
+    values = np.array(line, between).reshape(1, 1, 1, length)
+    found = filtered(values, [NONE, NONE, np.array(weights)], border, between, between)
+    kind = small.FLOAT32 if between is np.float32 else small.FLOAT64
+    made = small.filtered(kind, values.ravel().tolist(), length, 1, weights, border)
+    assert np.array(made, between).tobytes() == found.tobytes()
 
 
 def test_what_lies_beyond_a_border() -> None:

@@ -371,7 +371,9 @@ def filtered(
 
 def sums(line: list[float], weights: list[float], border: int) -> list[float]:
     def x(j: int) -> float:
-        return 0.0 if border == 3 and not 0 <= j < len(line) else line[place(j, len(line), border)]
+        if border == 3:
+            return line[j] if 0 <= j < len(line) else 0.0
+        return line[place(j, len(line), border)]
 
     made = []
     for i in range(len(line)):
