@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import struct
+import time
 import tracemalloc
 from dataclasses import replace
 from typing import Any
@@ -29,7 +30,17 @@ from sofc.band.selection import Selection
 from sofc.container import wide as plans
 from sofc.errors import FormatError
 from sofc.image import SampleType, wide_format
-from sofc.transforms.filters import BORDERS, CUT, MIRROR, NEAREST, RECURSIVE, REFLECT, filtered, with_border
+from sofc.transforms.filters import (
+    BORDERS,
+    CUT,
+    FEW_LINES,
+    MIRROR,
+    NEAREST,
+    RECURSIVE,
+    REFLECT,
+    filtered,
+    with_border,
+)
 from sofc.transforms.numbers import to_keys
 
 Image = npt.NDArray[Any]
@@ -164,6 +175,16 @@ def test_filters_longer_than_an_axis_take_no_more_memory(axis: int) -> None:
         assert tracemalloc.get_traced_memory()[1] < 10 * values.nbytes
     finally:
         tracemalloc.stop()
+
+
+def test_a_recursion_along_one_long_line_takes_no_longer_than_its_samples() -> None:
+    """Few bytes could ask for minutes: of one line as much was done for each sample as of many at once."""
+    taken = []
+    for lines in (FEW_LINES + 1, 1):
+        began = time.process_time()
+        filtered(np.ones((1, 1, lines, 9000)), [NONE, NONE, recursive(1.0)], RECURSIVE, "f8", "f8")
+        taken.append(time.process_time() - began)
+    assert taken[1] < taken[0] / 2
 
 
 @pytest.mark.parametrize("border", BORDERS)

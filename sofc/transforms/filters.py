@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ divided by what weights they have; the last, of recursions."""
 BORDERS = (REFLECT, MIRROR, NEAREST)
 TAPS = 4
 """Of the samples that a recursion weighs, of results before, and of samples on the way back: weights of each."""
+FEW_LINES = 5
+"""So many lines take less time one by one, sample by sample, than a sample of all at a time."""
 
 Reals = npt.NDArray[np.float64]
 
@@ -93,14 +95,34 @@ def _recursion(lines: Reals, samples: Reals, results: Reals, delay: int) -> Real
     """Weighted samples, from the one ``delay`` before on, less weighted results of those before; first there was the
     first sample for ever."""
     total, rest = np.add.accumulate(samples)[-1], np.add.accumulate(np.append(1.0, results))[-1]
-    made, still = np.empty_like(lines), results * total / rest
-    for i in range(len(lines)):
-        of_samples = lines[max(i - delay, 0)] * samples[0]
-        for k in range(1, TAPS):
-            of_samples += lines[max(i - delay - k, 0)] * samples[k]
-        before = [made[i - k] * results[k - 1] if k <= i else lines[0] * still[k - 1] for k in range(1, TAPS + 1)]
-        made[i] = of_samples - (((before[0] + before[1]) + before[2]) + before[3])
+    weights = _Recursion(samples.tolist(), results.tolist(), (results * total / rest).tolist(), delay)
+    made = np.empty_like(lines)
+    if lines[0].size > FEW_LINES:
+        _recur(lines, made, weights)
+    else:
+        for place in np.ndindex(lines.shape[1:]):
+            _recur(lines[:, *place].data, made[:, *place].data, weights)
     return made
+
+
+class _Recursion(NamedTuple):
+    """Weights of samples, of results and of the first sample in place of these."""
+
+    samples: list[float]
+    results: list[float]
+    still: list[float]
+    delay: int
+
+
+def _recur(line: Any, made: Any, weights: _Recursion) -> None:
+    """Fill in what a recursion makes of one line, or of many at once."""
+    samples, results, still, delay = weights
+    for i in range(len(line)):
+        of_samples = line[max(i - delay, 0)] * samples[0]
+        for k in range(1, TAPS):
+            of_samples += line[max(i - delay - k, 0)] * samples[k]
+        before = [made[i - k] * results[k - 1] if k <= i else line[0] * still[k - 1] for k in range(1, TAPS + 1)]
+        made[i] = of_samples - (((before[0] + before[1]) + before[2]) + before[3])
 
 
 def _finite(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
