@@ -108,7 +108,8 @@ class MixingState:
         else:
             first = self.mixture.models.size if marked is None else marked
             pairs = (models.view(np.int64) for models in (self.mixture.models, state.mixture.models))
-            put_back(first // 2, state.changed.view(np.int64), *pairs)
+            put_back(first // 2, state.changed.view("<i8").astype(np.int64, copy=False), *pairs)
+            state.changed.fill(0)
             for own, start in zip((*state.mixture[1:], state.plain), (*self.mixture[1:], self.plain), strict=True):
                 np.copyto(own, start)
         try:
@@ -120,7 +121,7 @@ class MixingState:
 @kernel
 def put_back(first: int, marks: Vector[np.int64], start: Vector[np.int64], models: Vector[np.int64]) -> int:
     """Make bit models, two a number, what they were at the ``start`` again: the ``first`` so many pairs, and those of
-    blocks with a mark, which become zeros: eight a number, that of the first block lowest. Returns 0."""
+    blocks with a mark (1): eight a number, that of the first block lowest. Returns 0."""
     for i in range(first):
         models[i] = start[i]
     for word in range(marks.shape[0]):
@@ -132,7 +133,6 @@ def put_back(first: int, marks: Vector[np.int64], start: Vector[np.int64], model
             for i in range(pair, pair + PAIRS):
                 models[i] = start[i]
             left, pair = left >> 8, pair + PAIRS
-        marks[word] = 0
     return 0
 
 
