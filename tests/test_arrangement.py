@@ -34,7 +34,7 @@ from sofc.band.arrangement import (
     parts_of,
     unpack_arrangement,
 )
-from sofc.band.arranging import Taken, View, find_arrangement
+from sofc.band.arranging import Taken, View, are_planes, find_arrangement
 from sofc.band.demosaic import Demosaic
 from sofc.band.division import Division
 from sofc.band.follow import Follow
@@ -743,3 +743,12 @@ def test_a_small_image_names_the_codebook_that_it_is_coded_with_where_no_arrange
     for effort in (1, 5):
         data = sofc.encode(image, codebook=builtin_codebook, effort=effort)
         assert np.array_equal(sofc.decode(data), image)
+
+
+@pytest.mark.filterwarnings("error")
+def test_narrow_images_are_no_planes() -> None:
+    """Of one column, or two, there are no neighbours to go by, nor two apart: numpy warned of it."""
+    plane = np.add.outer(np.arange(11) ** 2, np.arange(12)).astype(np.uint8)
+    assert are_planes(np.concatenate([plane] * 3))
+    for width in (1, 2, 7):
+        assert not are_planes(np.concatenate([plane[:, :width]] * 3))

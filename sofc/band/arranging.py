@@ -34,8 +34,8 @@ CLEARLY = 0.6
 """An order of bytes, bits or samples is another's if neighbours differ by so much less."""
 HALF_A_BYTE = 128
 """What is often taken off signed samples."""
-LEAST_TILED = 24
-"""Rows or columns of three components in one."""
+LEAST_TILED, LEAST_SIDE = 24, 8
+"""Rows or columns of three components in one, and both of such an image."""
 ALIKE = 0.3
 """Components that correlate more may be worth coding together."""
 FEW_COMPONENTS = 4
@@ -210,7 +210,7 @@ def find_tiles(view: View, signed: bool) -> Step | None:
     best: tuple[float, Step | None] = (CLEARLY, None)
     for kind in range(4):
         divided = form.width if kind & 1 else form.image_rows
-        if divided % 3 or divided < LEAST_TILED or min(form.width, form.image_rows) < 8:
+        if divided % 3 or divided < LEAST_TILED or min(form.width, form.image_rows) < LEAST_SIDE:
             continue
         step = Tile(kind, 3)
         ratio = _tiled_gain(planes[0], form, step)
@@ -221,9 +221,9 @@ def find_tiles(view: View, signed: bool) -> Step | None:
 
 def are_planes(samples: npt.NDArray[Any]) -> bool:
     """Whether three components stand one above the other in the samples of one, (rows, width)."""
-    if len(samples) % 3 or len(samples) < LEAST_TILED:
-        return False
     rows, width = samples.shape
+    if rows % 3 or rows < LEAST_TILED or width < LEAST_SIDE:
+        return False
     form = Form(1, MAX_BITS, rows, width, rows)
     return _tiled_gain(samples, form, Tile(0, 3)) < CLEARLY
 
