@@ -18,6 +18,7 @@ from conftest import DEFAULTS
 from helpers import chunks_of, file_of, models_of
 
 import sofc
+from sofc.band.candidates import Candidates
 from sofc.band.fastest import LEAD
 from sofc.band.pieces import PIECE, SMALL_PIECE, cut_piece
 from sofc.band.selection import Selection
@@ -431,3 +432,11 @@ def test_masks_of_few_bytes_are_compared_in_full(effort: int) -> None:
     y, x = np.ogrid[:576, :768]
     mask = (x - 300) ** 2 + 1.3 * (y - 300) ** 2 < 60**2
     assert len(sofc.encode(mask, effort=effort)) < 1.05 * len(sofc.encode(mask, coder="bilevel"))
+
+
+def test_what_is_kept_of_models_does_not_grow_with_groups() -> None:
+    """Whether there are several images is all that lists differ by: writers live long, and groups have many sizes."""
+    candidates = Candidates(builtin_codebook(PixelFormat(1, 8, 8)), None, 1)
+    several = candidates.of(PixelFormat(1, 8, 8), 2)
+    assert all(candidates.of(PixelFormat(1, 8, 8), count) is several for count in (3, 400))
+    assert candidates.of(PixelFormat(1, 8, 8), 1) is not several

@@ -91,7 +91,7 @@ class Candidates:
         self.codebook = codebook
         self.coder = coder
         self.effort = effort
-        self._found: dict[tuple[PixelFormat, int, bool], list[Candidate]] = {}
+        self._found: dict[tuple[PixelFormat, bool, bool], list[Candidate]] = {}
 
     @cached_property
     def tries_everything(self) -> bool:
@@ -108,7 +108,7 @@ class Candidates:
         for one component serve images of several where the codebook is built in and has no other, or where they
         ``are_small`` and the effort is the fastest: a chain takes 5 ms for each component before the first sample.
         """
-        key = pixel_format, images, are_small
+        key = pixel_format, images > 1, are_small
         if key not in self._found:
             self._found[key] = self._list(*key)
         return self._found[key]
@@ -117,7 +117,7 @@ class Candidates:
         """Those of them for planes of a certain origin."""
         return [one for one in self.of(pixel_format, images) if one.trace is not None]
 
-    def _list(self, pixel_format: PixelFormat, images: int, are_small: bool) -> list[Candidate]:
+    def _list(self, pixel_format: PixelFormat, are_several: bool, are_small: bool) -> list[Candidate]:
         if self.coder is not None and self.coder.start_training is None:
             return [self._neutral(RAW_MODEL, pixel_format)]
         components = pixel_format.components
@@ -126,7 +126,7 @@ class Candidates:
             for number, model in enumerate(self.codebook.models if self.codebook is not None else ())
             if accepts(model, pixel_format)
             and (self.coder is None or model.coder == self.coder.id)
-            and (model.transform != CHAIN.id or images > 1 or components > 1)
+            and (model.transform != CHAIN.id or are_several or components > 1)
         ]
         others = [one for one in fitting if _trace_of(one.model) is None]
         if are_small and self.effort in FASTEST and self.tries_everything:
