@@ -24,7 +24,7 @@ from scenes import chosen_by_two
 import sofc
 from sofc.api.headers import header_for
 from sofc.band import rivals
-from sofc.band.candidates import Candidates
+from sofc.band.candidates import Candidates, serves
 from sofc.band.coding import to_planes
 from sofc.band.rivals import Rivals
 from sofc.band.ways import Way
@@ -43,6 +43,7 @@ from sofc.imagefiles import ImageSource, load, save, sources
 from sofc.jpeg.colour import reached
 from sofc.places import StorePath
 from sofc.planes import Plane, PlaneRange
+from sofc.stream import band_encoding
 from sofc.training import ModelReport, TrainingReport, driver, judging, mining, train, work
 from sofc.training.adapted import Adapted, AdaptedModel, Usage, Use, adaptable, builtin_usage, moved
 from sofc.training.collection import Collection, helpers_of, runs
@@ -1005,3 +1006,25 @@ def test_model_of_a_collection_is_not_taken_where_a_narrower_transform_suits() -
     for image, most in ((colours(1).astype(np.uint8), 1.01), (others[0], 0.9)):
         with_own, without = (len(sofc.encode(image, codebook=one, effort=1)) for one in (codebook, base))
         assert with_own < most * without
+
+
+@pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="codes whole images")
+@pytest.mark.parametrize("shape", [(120, 140), (200, 240)])
+def test_with_a_codebook_for_grays_masks_take_no_more(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of 0 and 255 are coded as one bit, of which models for bytes know less than what is built in for masks,
+    and the file names only what it was coded with."""
+    monkeypatch.setattr(band_encoding, "SMALL_IMAGE_SAMPLES", 0)  # of small images samples as they stand are coded, too
+    random, (y, x) = np.random.default_rng(0), np.mgrid[: shape[0], : shape[1]]
+    masks = []
+    for _ in range(6):
+        discs = [(random.integers(shape[0]), random.integers(shape[1]), random.integers(4, 16)) for _ in range(30)]
+        masks.append(np.uint8(255 * np.any([np.hypot(y - row, x - column) < r for row, column, r in discs], axis=0)))
+    codebook = train(masks[:5], name="grays", coder="context", iterations=0, held_out=0, efforts=[5]).codebook
+
+    def pick(pixel_format: PixelFormat) -> Codebook:
+        return codebook if serves(codebook, pixel_format) else builtin_codebook(pixel_format)
+
+    for mask in (masks[5], masks[5] > 0):
+        data = sofc.encode(mask, codebook=pick)
+        assert np.array_equal(sofc.decode(data), mask)
+        assert len(data) <= len(sofc.encode(mask, codebook=builtin_codebook))

@@ -48,6 +48,9 @@ MOST_AROUND = MOST_STEPS + 2
 LEAST_ROOM = 16
 """What was laid over an image is looked for where so many entries are left: overlays are as many as components at most,
 as their opacities take no more samples than the image has."""
+UNSURE = 1.5
+"""Where with a trained codebook a piece says that samples take so many times as much one way at most, both are coded:
+models that learn more as they go take less than it says."""
 SURELY_LESS = 0.9
 """Where regions take so much less than a piece of the whole says, that is not coded."""
 
@@ -65,8 +68,13 @@ def code_arranged(
         return _code_whole(view, selection, numbers, judged)
     is_doubtful = selection.is_trained or is_narrowed(found) or is_by_chance(found)
     is_doubtful |= is_merged(found) and bool(judged.of(view, selection)[0][0].traced)
-    if is_doubtful and judged.size(view, selection) <= _estimate_parts(found, selection, numbers, judged):
-        return _code_whole(view, selection, numbers, judged)
+    if is_doubtful:
+        whole, parts = judged.size(view, selection), _estimate_parts(found, selection, numbers, judged)
+        if selection.is_trained and max(whole, parts) < UNSURE * min(whole, parts):
+            both = _code(found, selection, numbers, judged), _code_whole(view, selection, numbers, judged)
+            return min(both, key=_size)
+        if whole <= parts:
+            return _code_whole(view, selection, numbers, judged)
     return _code(found, selection, numbers, judged)
 
 

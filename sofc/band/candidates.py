@@ -20,9 +20,11 @@ FASTEST = (1,)
 
 
 def serves(codebook: Codebook, pixel_format: PixelFormat) -> bool:
-    """Whether a codebook has a model for images of this format."""
+    """Whether a codebook has a model for images of this format: of one bit those for more bits know too little."""
     return any(
-        accepts(model, pixel_format) and (model.components == pixel_format.components or model.transform == CHAIN.id)
+        accepts(model, pixel_format)
+        and (pixel_format.coded_bits > 1 or model.max_bits == 1)
+        and (model.components == pixel_format.components or model.transform == CHAIN.id)
         for model in codebook.models
     )
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from sofc.band.coding import Samples, encode_band, look, sample_bytes
+from sofc.band.coding import Samples, codebooks_of, encode_band, look, sample_bytes
 from sofc.band.likeness import Likeness
 from sofc.band.predicted import Extent
 from sofc.band.selection import Selection
@@ -192,21 +192,22 @@ class BandEncoding:
                 formats, code = looked.formats, partial(code, looked=looked)
             others = _codebooks([(selection.for_format(one), one) for one in formats])
             if selection.is_trained:
-                others = list({one.id: one for one in (*own, *others)}.values())
-            if formats and is_last and rows.size <= SMALL_IMAGE_SAMPLES:
-                # To say how samples are arranged takes bytes, too, and so does naming codebooks.
-                arranged = code(selection, codebooks=numbered(others))
-                plain = code(selection.as_they_stand(), codebooks=numbered(own), looked=None)
-                # What was looked for may not have paid.
-                named = others if arranged.mapping == ARRANGED else own
-                smaller, codebooks = min((arranged, named), (plain, own), key=lambda one: self._heads.added_bytes(*one))
-                put_head(codebooks)
-                return lambda: smaller
-            if formats and is_last and pixel_format in formats:
-                # It is in doubt whether the samples are arranged: coding them tells.
-                one = code(selection, codebooks=numbered(others))
-                put_head(others if one.mapping == ARRANGED else own)
-                return lambda: one
+                others = list({one.id: one for one in (*others, *own)}.values())
+            is_small = rows.size <= SMALL_IMAGE_SAMPLES
+            if formats and is_last and (is_small or selection.is_trained or pixel_format in formats):
+                # It is in doubt whether the samples are arranged, and by which codebook: coding them tells.
+                coded, named = code(selection, codebooks=numbered(others)), own
+                if coded.mapping == ARRANGED:
+                    height, width = rows.shape[:2]
+                    used = codebooks_of(coded, pixel_format, rows=height, width=width, image_rows=image_rows)
+                    named = [one for number, one in numbered(others).items() if number <= max(used, default=0)]
+                if is_small:
+                    # To say how samples are arranged takes bytes, too, and so does naming codebooks.
+                    plain = code(selection.as_they_stand(), codebooks=numbered(own), looked=None)
+                    sizes = [self._heads.added_bytes(*one) for one in ((coded, named), (plain, own))]
+                    coded, named = (coded, named) if sizes[0] <= sizes[1] else (plain, own)
+                put_head(named)
+                return lambda: coded
             # What follows may be arranged in another way, or not at all.
             put_head(others if formats and is_last else [*own, *others])
         return partial(code, selection, codebooks=image.codebooks)
