@@ -7,6 +7,7 @@ import hashlib
 import io
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.dct import coder as dct_coder
 from sofc.container import chunks, walker
-from sofc.container.records import Metadata
+from sofc.container.records import Metadata, Model
 from sofc.errors import (
     ChecksumError,
     CodebookError,
@@ -730,7 +731,8 @@ def test_memory_does_not_wait_for_the_garbage_collector(threads: int) -> None:
 
 def test_a_lone_small_image_costs_few_bytes() -> None:
     array = RANDOM.random((28, 28)) < 0.3
-    encoder = Encoder(ImageHeader(28, 28, PixelFormat(1, 1, 8)), codebook=raw_codebook("mnist-digits-0-2026"))
+    codebook = replace(raw_codebook("mnist-digits-0-2026"), models=(Model(1, 1, 0, 0, 5, ()),))
+    encoder = Encoder(ImageHeader(28, 28, PixelFormat(1, 1, 8)), codebook=codebook)
     data = encoder.write(array) + encoder.finish()
     streams = chunks.unpack_group(next(body for kind, body in chunks_of(data) if kind == b"G")).streams
     assert len(data) - sum(map(len, streams)) <= 96
