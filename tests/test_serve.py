@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
+import json
 import os
 import re
 import shutil
@@ -534,6 +535,15 @@ def test_the_command(made: Path, tree: Path) -> None:
         assert taken.returncode == 1 and re.fullmatch(rf"sofc: 127\.0\.0\.1:{port}: .*in use.*\n", taken.stderr)
         server.send_signal(signal.SIGINT)
         assert server.wait(30) == 130 and server.stderr.read() == ""
+
+
+def test_addresses_for_programs(made: Path) -> None:
+    with running(str(made), "--port", "0", "--json") as server:
+        assert server.stdout is not None
+        (address,) = json.loads("".join(iter(server.stdout.readline, "]\n")) + "]")
+        connection = http.client.HTTPConnection(address.removeprefix("http://").removesuffix("/"), timeout=60)
+        connection.request("GET", "/")
+        assert connection.getresponse().status == 200
 
 
 @pytest.mark.parametrize("host", ["localhost", "::1", "127.0.0.5"])

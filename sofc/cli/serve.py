@@ -26,6 +26,7 @@ def add_parser(verbs: options.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument("archive", type=Path, metavar="DIR", help="the archive")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: 127.0.0.1)")
     parser.add_argument("--port", type=port, default=8080, metavar="N", help="the port; 0: any (default: 8080)")
+    parser.add_argument("--json", action="store_true", help="print a list of the pages' addresses as JSON")
     parser.set_defaults(run=run)
 
 
@@ -62,9 +63,14 @@ def run(args: argparse.Namespace) -> int:
             raise OSError(error.errno, error.strerror or str(error), f"{args.host}:{args.port}") from None
         except ValueError:  # of Waitress, for names that no name server knows
             raise UsageError(f"--host {args.host}: no address has this name") from None
-        # A name may stand for several addresses. Said at once: whoever reads it waits for it.
-        for host, number in getattr(server, "effective_listen", None) or [(args.host, server.effective_port)]:
-            print(f"http://{f'[{host}]' if ':' in host else host}:{number}/", file=console.results, flush=True)
+        # A name may stand for several addresses.
+        listening = getattr(server, "effective_listen", None) or [(args.host, server.effective_port)]
+        addresses = [f"http://{f'[{host}]' if ':' in host else host}:{number}/" for host, number in listening]
+        if args.json:
+            console.json(addresses)
+        else:
+            console.answer("\n".join(addresses))
+        console.results.flush()  # whoever reads it waits for it
         if not is_local:
             console.note("everybody who reaches this machine can read the archive")
         # Signals come to the first thread, where nothing of the server's swallows what they raise.
