@@ -293,7 +293,7 @@ def test_a_file_that_only_seems_to_be_a_crop_is_coded_by_itself(
         data = (tmp_path / name).read_bytes()
         digest = hashlib.sha256(data).hexdigest()
         members.append(Member(tmp_path / name, len(data), digest, crops.get(name[:-4])))
-    plan = UnitPlan("a kind", "alone", 1, tuple(members))
+    plan = UnitPlan("a kind", "alone", 5, tuple(members))
     tries: list[object] = []
     monkeypatch.setattr(coding, "not_given_back", lambda *given: tries.append(given) or not_given_back(*given))
     made = make_unit(plan, tmp_path, tmp_path)
