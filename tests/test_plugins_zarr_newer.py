@@ -1,7 +1,8 @@
 """What another zarr than this environment's writes and reads: the newest one, under a Python that is new enough for it.
 
-Such a Python is looked for on the search path and among those of pyenv. What newer releases hand to codecs (arrays in
-the caller's byte order, not contiguous) is handed to them here, too, wherever no such Python is.
+With ``SOFC_TEST_NEWEST`` such a Python is looked for on the search path and among those of pyenv: to install packages
+for it, and to code with interpreted kernels, takes minutes. What newer releases hand to codecs (arrays in the caller's
+byte order, not contiguous) is handed to them here, too, always.
 """
 
 from __future__ import annotations
@@ -98,6 +99,8 @@ def check(store: str) -> None:
 @pytest.fixture(scope="module")
 def newer_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of an environment with the newest zarr and sofc, without a compiler for its kernels, which are interpreted."""
+    if "SOFC_TEST_NEWEST" not in os.environ:
+        pytest.skip("installing the newest zarr takes minutes: only with SOFC_TEST_NEWEST=1")
     if sys.version_info >= NEWER:
         pytest.skip("this Python is new enough for the newest zarr, with which the other tests are run")
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
