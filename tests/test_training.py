@@ -50,9 +50,9 @@ from sofc.training.collection import Collection, helpers_of, runs
 from sofc.training.general import base_of
 from sofc.training.held_out import coded_size, files_of, split
 from sofc.training.judging import Judge
-from sofc.training.mining import NETWORK_FROM, Mined, Outlook, mine_anew
+from sofc.training.mining import NETWORK_FROM, Mined, Outlook, mine, mine_anew, mine_fastest
 from sofc.training.recipes import trainable
-from sofc.training.settings import FASTEST_FROM, FEW_EFFORTS, Settings
+from sofc.training.settings import FASTEST_FROM, FEW_EFFORTS, NEW_FROM, Settings
 from sofc.training.shards import cut, in_order, in_shards
 from sofc.training.survey import Facts, survey
 from sofc.transforms.components import CHAIN, LATTICE, NONE
@@ -400,7 +400,8 @@ def test_codebooks_for_few_images_are_small() -> None:
     assert own == {*range(2, 10)}
     adapted = train(images, name="few", held_out=0, for_images=2000, efforts=[9], adapt=True).codebook
     assert {section.kind for section in adapted.own_sections} == {CHANGE}
-    assert adapted.own_sections == tuple(section for section in small.own_sections if section.kind == CHANGE)
+    with_adapted, with_base = (len(sofc.encode(further, codebook=one, effort=9)) for one in (adapted, builtin_codebook))
+    assert with_adapted < with_base
     for effort in (1, 5, 9):
         data = sofc.encode(images[0], codebook=small, effort=effort)
         assert (sofc.decode(data, codebooks={small.id: small}) == images[0]).all()
@@ -455,8 +456,8 @@ def test_models_for_effort_1_come_with_enough_images(monkeypatch: pytest.MonkeyP
     images = gray_images(5)
     usages: list[Usage] = []
 
-    def usage_of(sources: Sequence[ImageSource]) -> Usage:
-        usages.append(builtin_usage(sources))
+    def usage_of(sources: Sequence[ImageSource], effort: int) -> Usage:
+        usages.append(builtin_usage(sources, effort))
         return usages[-1]
 
     monkeypatch.setattr(driver, "builtin_usage", usage_of)
@@ -580,13 +581,13 @@ def test_small_images_are_looked_at_as_they_are_stored(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", np.stack(images))
     found = sources([tmp_path / "images.npy"])
     members = [(image, one) for image, one in zip(found, survey(found), strict=True) if isinstance(one, Facts)]
-    usage = driver._usage(kind_of(PixelFormat(1, 8, 8)), members, work.Crew(None, None))
-    alone = Usage.of([builtin_usage([one]) for one in found], 1)
+    usage = driver._usage(kind_of(PixelFormat(1, 8, 8)), members, 5, work.Crew(None, None))
+    alone = Usage.of([builtin_usage([one], 5) for one in found], 1)
     assert {use.by_value for use in alone.uses} == {True}
     assert {use.by_value for use in usage.uses} == {False}
     assert usage.size < alone.size
     arrays = [(ImageSource(index=number, array=image), members[number][1]) for number, image in enumerate(images)]
-    usage = driver._usage(kind_of(PixelFormat(1, 8, 8)), arrays, work.Crew(None, None))
+    usage = driver._usage(kind_of(PixelFormat(1, 8, 8)), arrays, 5, work.Crew(None, None))
     assert {use.by_value for use in usage.uses} == {True}
 
 
@@ -659,7 +660,7 @@ def test_models_of_numbers_of_values_are_adapted() -> None:
     values.sort()
     large = gray_images(20)
     images = [values[4 * np.vstack(large[k : k + 4]).astype(np.int64) % 600] for k in range(0, 20, 4)]
-    usage = Usage.of([builtin_usage([ImageSource(array=image)]) for image in images], 1)
+    usage = Usage.of([builtin_usage([ImageSource(array=image)], 5) for image in images], 1)
     kind = kind_of(header_for(images[0]).format)
     adapted = adaptable(base_of(kind), kind, usage)
     assert adapted and all(one.by_value for one in adapted)
@@ -687,7 +688,7 @@ def test_models_for_the_lattice_serve_images_that_left_it(monkeypatch: pytest.Mo
     """What was JPEG data and was made brighter has blocks: the model that knows of these takes another transform."""
     images = [(photograph(k).astype(np.int64) * 9 // 8).clip(0, 255).astype(np.uint8) for k in range(4)]
     kind, base = Kind(3, 8), base_of(Kind(3, 8))
-    usage = builtin_usage([ImageSource(array=images[3])])
+    usage = builtin_usage([ImageSource(array=images[3])], 5)
     (usual, _), *_ = adaptable(base, kind, usage)
     (other,) = moved(base, kind, usual)
     assert other.transform == usual.transform != LATTICE.id and other.sections != usual.sections
@@ -859,6 +860,49 @@ def test_models_for_effort_1_are_mined_where_others_leave_room(monkeypatch: pyte
     assert asked == []
     train([photograph(k) for k in range(4)], name="photographs", for_images=2000)
     assert asked == [Kind(3, 8, lattice=True)]
+
+
+def test_models_are_mined_for_the_efforts_that_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New ones, where few images are to come: those for effort 1 beside changes, or of enough images."""
+    kind = kind_of(PixelFormat(1, 8, 8))
+    collection = Collection(kind, 8, 0, [ImageSource(array=gray_images(1)[0])], [1920], [], 0)
+    number, *_ = (
+        number
+        for number, model in enumerate(base_of(kind).models)
+        if (CODERS[model.coder].name, model.components, model.transform) == ("context", 1, NONE.id)
+    )
+    changed = Outlook(Usage(1000, Counter({Use(number, False): 900})), FASTEST_FROM, 100.0)
+    asked: list[tuple[int, ...] | None] = []
+
+    def train_kind(collection: Collection, settings: Settings, crew: work.Crew) -> list[mining.Trained]:
+        asked.append(settings.efforts)
+        return []
+
+    monkeypatch.setattr(mining, "train_kind", train_kind)
+    for efforts, beside, alone in (((9,), [], (9,)), ((5,), [], (5,)), ((1,), [(1,)], (1,)), ((1, 5), [(1,)], (5,))):
+        settings, crew = Settings(None, 0.1, 1, None, None, efforts), work.Crew(None, None)
+        mine_fastest(collection, settings, changed, crew)
+        assert asked == beside
+        asked.clear()
+        mine(collection, settings, Outlook(Usage(1000, Counter()), NEW_FROM, 100.0), crew)
+        assert asked == [alone]
+        asked.clear()
+
+
+@pytest.mark.parametrize(("efforts", "effort"), [([9], 9), (None, 5)])
+def test_models_are_changed_that_serve_at_the_effort_asked_for(
+    efforts: list[int] | None, effort: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those for others, and what of these is for others alone, would take bytes for nothing."""
+    asked = []
+
+    def usage_of(sources: Sequence[ImageSource], effort: int) -> Usage:
+        asked.append(effort)
+        return Usage(100, Counter())
+
+    monkeypatch.setattr(driver, "builtin_usage", usage_of)
+    train(gray_images(2), name="few", held_out=0, efforts=efforts, adapt=True)
+    assert {*asked} == {effort}
 
 
 def photograph(seed: int) -> np.ndarray:

@@ -18,6 +18,7 @@ from sofc.container.chunks import FILE_HEAD_SIZE, unpack_band, unpack_group
 from sofc.container.records import CHANGE, FIRST_CODEBOOK_MODEL, Model, Section
 from sofc.container.walker import bytes_of, walk
 from sofc.imagefiles import ImageSource, each
+from sofc.stream.settings import EncoderSettings
 from sofc.transforms.components import CHAIN, LATTICE, TRANSFORMS
 
 LEAST_SHARE = 0.2
@@ -121,9 +122,10 @@ class Usage:
         return cls(round(times * total), Counter({use: round(times * size) for use, size in uses.items()}))
 
 
-def builtin_usage(sources: Iterable[ImageSource]) -> Usage:
-    """That of one file of all the images."""
-    data = b"".join(encode_collection(each(sources), codebook=builtin_codebook, verify=False, digest=False))
+def builtin_usage(sources: Iterable[ImageSource], effort: int) -> Usage:
+    """That of one file of all the images, coded at an effort."""
+    settings = EncoderSettings(codebook=builtin_codebook, effort=effort, verify=False, digest=False)
+    data = b"".join(encode_collection(each(sources), **settings))
     uses: Counter[Use] = Counter()
     for kind, body, _, size in walk(bytes_of(data), FILE_HEAD_SIZE, len(data)):
         if kind in (schema.BAND, schema.GROUP):

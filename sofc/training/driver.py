@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -110,7 +111,7 @@ def train(
     times = Fraction(images_to_come, len(images))
     outlooks: dict[Kind, Outlook] = {}
     if settings.coder is None:
-        usages = {kind: _usage(kind, found, crew) for kind, found in members.items()}
+        usages = {kind: _usage(kind, found, settings.judged_at, crew) for kind, found in members.items()}
         expected = sum(usage.size for usage in usages.values()) * images_to_come // len(images)
         if (settings.efforts is None or adapt) and expected // WORTH < COUNTER_BYTES:
             outlooks = {kind: Outlook.of(usage, len(members[kind]), times) for kind, usage in usages.items()}
@@ -156,11 +157,14 @@ def _surveyed(
     return usable, facts
 
 
-def _usage(kind: Kind, members: Sequence[Member], crew: Crew) -> Usage:
-    """About what the images of a kind take with the built-in codebook, and a sample of them by its models."""
+def _usage(kind: Kind, members: Sequence[Member], effort: int, crew: Crew) -> Usage:
+    """About what the images of a kind take with the built-in codebook, and a sample of them by its models for an
+    effort."""
     sample = list(runs(members, EXPECTED_FROM, EXPECTED_SAMPLES))
     stage = f"{kind}: what the built-in codebook does"
-    usages = list(crew.map(stage, builtin_usage, [[image for image, _ in run] for run in sample]))
+    usages = list(
+        crew.map(stage, partial(builtin_usage, effort=effort), [[image for image, _ in run] for run in sample])
+    )
     pixels = sum(facts.pixels for run in sample for _, facts in run)
     return Usage.of(usages, sum(facts.pixels for _, facts in members) / pixels)
 

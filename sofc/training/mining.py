@@ -266,14 +266,15 @@ def mine(collection: Collection, settings: Settings, outlook: Outlook | None, cr
     if models:
         return Mined([], adapt(collection, outlook.images * OTHERS_WORTH, models, crew))
     if outlook.size < FASTEST_FROM:
-        settings = replace(settings, efforts=(DEFAULT_EFFORT,))
+        efforts = tuple(effort for effort in settings.efforts or () if effort not in FASTEST)
+        settings = replace(settings, efforts=efforts or settings.efforts)
     return Mined(train_kind(collection, settings, crew) if outlook.size >= NEW_FROM else [])
 
 
 def mine_fastest(collection: Collection, settings: Settings, outlook: Outlook | None, crew: Crew) -> list[Trained]:
-    """Models for effort 1, which are small, beside changes of the base's; none where few images come, or these cannot
-    be changed."""
-    if outlook is None or outlook.size < FASTEST_FROM:
+    """Models for effort 1, which are small, beside changes of the base's; none where few images come, these cannot be
+    changed, or models are for other efforts."""
+    if outlook is None or outlook.size < FASTEST_FROM or not {*FASTEST}.issubset(settings.efforts or FASTEST):
         return []
     if not adaptable(base_of(collection.kind), collection.kind, outlook.usage):
         return []
