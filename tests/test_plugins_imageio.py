@@ -170,6 +170,7 @@ print(*config.known_plugins, *config.known_extensions, len(config.extension_list
 print(type(config.__loader__).__name__, type(config.__spec__.loader).__name__)
 """
     environment = os.environ | ({"SOFC_NO_AUTOLOAD": "1"} if state == "unwanted" else {})
+    environment.pop("PYTHONPATH", None)  # which may lead to sofc
     done = subprocess.run(
         [sys.executable, "-S", "-c", program], cwd=package, env=environment, capture_output=True, text=True, check=False
     )
