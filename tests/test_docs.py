@@ -29,6 +29,19 @@ def test_tools_run_as_the_pages_say() -> None:
         assert (ROOT / tool).is_dir() or (ROOT / tool).read_bytes().startswith(b"#!"), tool
 
 
+def test_modules_that_the_architecture_names_are_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = {
+        f"{folder}{name}.py"
+        for folder, several, one in re.findall(r"`((?:\w+/)+)(?:\{([\w,]+)\}|(\w+))\.py`", text)
+        for name in (several or one).split(",")
+        if "/X/" not in folder
+    }
+    assert {"band/overlay.py", "training/judging.py"} <= named
+    found = {path.relative_to(base).as_posix() for base in (ROOT, ROOT / "sofc") for path in base.glob("**/*.py")}
+    assert named <= found
+
+
 def test_pages(tmp_path: Path) -> None:
     for module in ("pdoc", "zarr", "numcodecs"):
         pytest.importorskip(module, reason='needs the extra "docs": pip install "sofc[docs]"')
