@@ -705,9 +705,11 @@ def test_codebook_for_other_images(run: Run, trained: Outcome, more: list[str]) 
     """An image that the codebook has no model for is coded with a built-in one: said, and decoded without the other."""
     image = np.random.default_rng(5).integers(0, 40, (20, 24, 5)).astype(np.uint16)
     np.save("five.npy", image)
-    outcome = run("encode", "-D", "c.sofcb", *more, "five.npy", "-o", "five.sofc")
+    Path("out").mkdir()
+    outcome = run("encode", "-D", "c.sofcb", *more, "five.npy", "-o", "out/five.sofc")
+    assert (outcome.err, [*Path("out").iterdir()]) == ("", [Path("out/five.sofc")])
     assert outcome.out.endswith("  built-in codebooks common, deep (codebook c has no model for such images)\n")
-    np.testing.assert_array_equal(sofc.decode(Path("five.sofc").read_bytes()), image)
+    np.testing.assert_array_equal(sofc.decode(Path("out/five.sofc").read_bytes()), image)
 
 
 def test_embedded_codebook(run: Run, trained: Outcome) -> None:

@@ -180,7 +180,9 @@ class Encoding:
         return why_different(output.place, self.codebook, images=each(sources(paths, axes=self.args.axes)))
 
     def _needing(self, output: Output | None) -> set[Path]:
-        return {output.path.parent} if output is not None and self.codebook is not None else set()
+        """The folder of an output that needs the codebook to be decoded."""
+        is_needed = self.codebook is not None and (not self.named or self.codebook.name in self.named)
+        return {output.path.parent} if output is not None and is_needed else set()
 
     @contextlib.contextmanager
     def _open_output(self, path: Path | None, files: OutputFiles) -> Iterator[tuple[BinaryIO, Output | None]]:
