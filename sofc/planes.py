@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,10 +15,9 @@ NarrowPlane = npt.NDArray[np.int16] | Plane
 """The same of decoders, which may give samples of few bits in fewer bits."""
 
 
-@lru_cache(maxsize=16)
 def zeros(rows: int, width: int) -> Plane:
     """A plane of zeros, for reading only, that takes no memory: all samples are one."""
-    return np.broadcast_to(np.int32(0), (rows, width))
+    return np.ndarray((rows, width), np.int32, bytes(4), strides=(0, 0))
 
 
 def has_any(plane: NarrowPlane) -> bool:

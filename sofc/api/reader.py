@@ -200,10 +200,10 @@ class Reader(Closing):
         """One image, or the images of a slice; what ``read_image`` raises, and IndexError where there is no such."""
         if isinstance(place, slice):
             return [self.read_image(image) for image in range(*place.indices(len(self)))]
-        image = index(place)
-        if not -len(self) <= image < len(self):
-            raise IndexError(f"there is no image {image}: the file has {len(self)}, counted from 0")
-        return self.read_image(image % len(self))
+        image, images = index(place), len(self)
+        if not -images <= image < images:
+            raise IndexError(f"there is no image {image}: the file has {images}, counted from 0")
+        return self.read_image(image % images)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._again is None:
@@ -231,14 +231,15 @@ class Reader(Closing):
         return self._of_kept
 
     def _run_of(self, image: int) -> Run:
-        if image >= len(self) and not self.complete:
+        images = len(self)
+        if image >= images and not self.complete:
             raise TruncatedError(f"the file is cut off before image {image}")
-        if len(self) == 0:
+        if images == 0:
             raise UsageError(
                 "the file has no images of its own, and the file that it keeps is no image: sofc decode restores it"
             )
-        if not 0 <= image < len(self):
-            raise UsageError(f"there is no image {image}: the file has {len(self)}, counted from 0")
+        if not 0 <= image < images:
+            raise UsageError(f"there is no image {image}: the file has {images}, counted from 0")
         return self._directory.run_of(image)
 
     def _head_of(self, run: Run) -> ImageHead:

@@ -241,10 +241,9 @@ class _Reader:
         lanes = [(head >> (start + lane * SCALE_BITS)) % FIRST_STATE + FIRST_STATE for lane in range(LANES)]
         self.states = np.array([*lanes, start + LANES * SCALE_BITS], np.int64)
         self.size = len(data)
-        words = np.zeros(len(data) // 4 + kernel.SPAN_PAIRS + 3, "<u4")
-        words.view(np.uint8)[: len(data)] = np.frombuffer(data, np.uint8)
-        halves = np.stack([words[:-1], words[1:]], axis=1)
-        self.pairs = halves.view("<i8").reshape(-1).astype(np.int64, copy=False)
+        pairs = len(data) // 4 + kernel.SPAN_PAIRS + 2
+        words = data.ljust(4 * (pairs + 1), b"\0")
+        self.pairs = np.ndarray(pairs, "<i8", words, strides=(4,)).astype(np.int64)  # of each word and the next one
 
     def finish(self) -> None:
         """The states must be back where encoding began, and all bits taken. Raises FormatError."""

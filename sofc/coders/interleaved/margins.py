@@ -83,7 +83,7 @@ def unpack_margins(tables: bytes, ranges: Sequence[PlaneRange], rows: int, width
     """Inverse of pack_margins, without the size. Raises FormatError."""
     if width > CHUNK:
         raise FormatError(f"rows of {width} columns have no margins: those of at most {CHUNK} may")
-    table, columns = decode_tables(tables, [Field((len(ranges),), 0), Field((rows, 2), 0, width)])
+    table, columns = decode_tables(tables, [Field((len(ranges),), 0), Field((rows, 2), 0)])
     values = table.tolist()
     is_within = all(value <= span.size for value, span in zip(values, ranges, strict=True))
     if not is_within or (columns[:, 0] + columns[:, 1]).max() > width:
