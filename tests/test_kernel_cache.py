@@ -97,6 +97,32 @@ def test_arguments_of_every_kind() -> None:
     assert pair.values.tolist() == [[3, 4, 5], [6, 7, 8]]
 
 
+@kernel
+def weighed(cube):
+    total = 0
+    for z in range(cube.shape[0]):
+        for y in range(cube.shape[1]):
+            for x in range(cube.shape[2]):
+                total += cube[z, y, x] * (100 * z + 10 * y + x)
+    return total + 1000 * cube.shape[0] * cube.shape[1] * cube.shape[2]
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_arrays_however_they_came_about(tmp_path: Path) -> None:
+    """Entries read samples and shapes from the arrays themselves: views, mapped files, those that changed since."""
+    base = np.arange(60, dtype=np.int32)
+    mapped = np.memmap(tmp_path / "samples", np.int32, "w+", shape=(3, 4, 5))
+    mapped[:] = base.reshape(3, 4, 5)
+    resized = np.empty(7, np.int32)
+    resized.resize((3, 4, 5), refcheck=False)
+    resized[:] = mapped
+    for array in (base.reshape(3, 4, 5), base.reshape(3, 4, 5)[1:], base[2:8].reshape(1, 6, 1), mapped, resized):
+        place = 100 * np.arange(array.shape[0])[:, None, None] + 10 * np.arange(array.shape[1])[:, None]
+        expected = (array * (place + np.arange(array.shape[2]))).sum() + 1000 * array.size
+        assert weighed(array) == expected
+    assert weighed(np.empty((2, 0, 3), np.int32)) == 0
+
+
 @pytest.mark.parametrize("argument", ["text", None, np.zeros((4, 4))[:, ::2], np.frombuffer(b"ab", np.uint8), [1]])
 def test_what_kernels_do_not_take(argument: object) -> None:
     with pytest.raises(TypeError, match="kernels take"):

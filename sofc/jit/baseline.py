@@ -24,7 +24,8 @@ BASELINES = {
 
 def baseline() -> Baseline | None:
     """That of this machine; None where wheels have no machine code for it."""
-    if sys.platform != "linux" or sys.maxsize < 1 << 32:
+    # Kernels read the fields of arrays where CPython has them.
+    if sys.platform != "linux" or sys.maxsize < 1 << 32 or sys.implementation.name != "cpython":
         return None
     return BASELINES.get(os.uname().machine)
 

@@ -18,7 +18,7 @@ from numba.extending import intrinsic, models, overload, register_model, typeof_
 from sofc.jit.arithmetic import leading_zeros
 from sofc.jit.decorators import Kernel
 from sofc.jit.library import symbol
-from sofc.jit.native import BOOLEAN, INTEGER, NOTHING, REAL, Code, Kinds, layout
+from sofc.jit.native import BOOLEAN, INTEGER, NOTHING, REAL, SHAPE_FIELD, Code, Kinds, layout
 
 TYPES = {BOOLEAN: numba.types.boolean, INTEGER: numba.types.int64, REAL: numba.types.float64}
 RESULTS = {
@@ -167,6 +167,10 @@ class _Entry:
         self._loaded += 1
         return self._new(f"load i64, {self._pointer} {at}")
 
+    def _read(self, address: str) -> str:
+        """The word at an address."""
+        return self._new(f"load i64, {self._pointer} {self._new(f'inttoptr i64 {address} to {self._pointer}')}")
+
     def _give(self, word: str) -> None:
         """The next argument, as the function takes it."""
         wanted = self._types[len(self._given)]
@@ -184,7 +188,9 @@ class _Entry:
                 self._give_all(kind[1])
 
     def _give_array(self, item: int, dimensions: int) -> None:
-        address, *shape = (self._load() for _ in range(1 + dimensions))
+        fields = self._load()
+        address, sizes = self._read(fields), self._read(self._new(f"add i64 {fields}, {SHAPE_FIELD}"))
+        shape = [self._read(self._new(f"add i64 {sizes}, {8 * number}")) for number in range(dimensions)]
         strides = [str(item)]
         for size in reversed(shape[1:]):
             strides.insert(0, self._new(f"mul i64 {strides[0]}, {size}"))
