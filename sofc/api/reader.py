@@ -282,8 +282,8 @@ class Reader(Closing):
         first = coded.image if isinstance(coded, CodedGroup) else coded.first_row
         if first != run.places[number] or not (run.is_group or coded.image == run.first):
             raise FormatError(f"the index leads to another {kind}", offset=offset)
-        ends = [*run.places[1:], run.first + run.images if run.is_group else coded.end]
-        if coded.end != ends[number]:
+        last_end = run.first + run.images if run.is_group else coded.end
+        if [coded.end] != (run.places[number + 1 : number + 2] or [last_end]):
             raise FormatError(f"the next {kind} does not follow this one", offset=offset)
         return coded
 

@@ -101,9 +101,10 @@ def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat)
                 f"model {index} of codebook {codebook.name!r} is a chain of coder {CODERS[model.coder].name}"
             )
         return transform, chain(trained)
-    wanted = len(transform.ranges(model.components, pixel_format.coded_bits)) - transform.corrections
-    if trained.planes not in (None, wanted):
-        raise FormatError(f"model {index} of codebook {codebook.name!r} has {trained.planes} planes, not {wanted}")
+    if trained.planes not in (None, model.components):
+        raise FormatError(
+            f"model {index} of codebook {codebook.name!r} has {trained.planes} planes, not {model.components}"
+        )
     descriptor = CODERS[model.coder]
     if not descriptor.goes_with(transform, model.components, pixel_format.coded_bits):
         raise FormatError(

@@ -66,13 +66,17 @@ class Directory:
         """Where all bands and groups begin."""
         return [offset for run in self.runs for offset in run.offsets]
 
+    @cached_property
+    def _first_images(self) -> list[int]:
+        return [run.first for run in self.runs]
+
     def steps_between(self, first: int, last: int) -> int:
         """Steps from a band or group to the next, from the one that begins at ``first`` to that at ``last``."""
         return bisect_right(self._offsets, last) - bisect_right(self._offsets, first)
 
     def run_of(self, image: int) -> Run:
         """The run that holds an image."""
-        return self.runs[bisect_right(self.runs, image, key=lambda run: run.first) - 1]
+        return self.runs[bisect_right(self._first_images, image) - 1]
 
 
 def read_directory(read: ReadAt, size: int, limits: Limits) -> Directory:
