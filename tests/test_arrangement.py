@@ -555,6 +555,27 @@ def test_so_it_is_at_other_qualities(name: str, quality: int, subsampling: int |
     assert len(data) <= 1.02 * len(encode(image)) + 40
 
 
+def clouds(random: np.random.Generator, steepness: float, deviation: float) -> Image:
+    """Noise (192, 192) whose amplitudes fall with such a power of the frequency."""
+    frequencies = np.hypot(np.fft.fftfreq(192)[:, None], np.fft.rfftfreq(192))
+    frequencies[0, 0] = 1
+    noise = np.fft.irfft2(np.fft.rfft2(random.normal(size=(192, 192))) / frequencies**steepness, s=(192, 192))
+    return deviation * noise / noise.std()
+
+
+def test_inverted_colours_that_were_not_made_larger_are_found() -> None:
+    # The means of quality 75 come out of inverted luminance, too, and soft colours seem to have been made larger.
+    random = np.random.default_rng(2)
+    light, blue, red = clouds(random, 1.7, 45), clouds(random, 2, 8), clouds(random, 2, 8)
+    pixels = 128 + np.stack([light + red, light - red / 2 - blue / 3, light + blue], axis=-1)
+    stream = io.BytesIO()
+    PIL.Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(stream, "JPEG", quality=75, subsampling=0)
+    image = np.array(PIL.Image.open(stream))
+    data = encode(255 - image)
+    assert np.array_equal(sofc.decode(data), 255 - image)
+    assert len(data) <= len(encode(image)) + 40
+
+
 # Samples that JPEG data never has as black: what black stands for is known all the same.
 WITHOUT_BLACK: dict[str, Callable[[Image], Image]] = {
     "128 taken off": lambda image: image.astype(np.int16) - 128,

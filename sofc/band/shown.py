@@ -188,8 +188,10 @@ def _unlike(piece: View, shown: Shown, transform: Transform) -> list[tuple[Step,
     # Means of what was inverted are no multiples of a step that does not divide 8.
     means = [] if origin is None else [int(one.origins[0].table[0]) for one in origin.origins]
     tried = (Orient(2), FALLS) if all(8 % mean == 0 for mean in means) else (Orient(2),)
-    found = {(step,): share(step) for step in tried}
-    return [steps for steps, one in found.items() if one >= LEAST_ENLARGED and one > now + CLEAR_GAIN]
+    found: dict[tuple[Step, ...], float] = {(step,): share(step) for step in tried}
+    clear = [steps for steps, one in found.items() if one >= LEAST_ENLARGED and one > now + CLEAR_GAIN]
+    # Colours that were not made larger tell nothing here. Of finer steps, inverted ones take 0.7 % more at most.
+    return clear or ([(FALLS,)] if set(means) == {8} and shown.whole >= UPRIGHT else [])
 
 
 def _is_sideways(piece: View, shown: Shown, transform: Transform) -> bool:
