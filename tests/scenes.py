@@ -189,3 +189,11 @@ def enlarged(rng, rows, columns):
     wide = np.empty((rows, columns))
     wide[:, ::2], wide[:, 1::2] = tall[:, :-1], (tall[:, :-1] + tall[:, 1:]) / 2
     return np.rint(wide).astype(np.int32)
+
+
+def clouds(random, steepness, deviation, side=192):
+    """Noise (side, side) whose amplitudes fall with such a power of the frequency."""
+    frequencies = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side))
+    frequencies[0, 0] = 1
+    noise = np.fft.irfft2(np.fft.rfft2(random.normal(size=(side, side))) / frequencies**steepness, s=(side, side))
+    return deviation * noise / noise.std()

@@ -21,6 +21,7 @@ from minidec.arrangement import Arrangement as SmallDecoder
 from minidec.arrangement import Form as SmallForm
 from minidec.coding_tools import Area
 from minidec.notation import FormatError as SmallFormatError
+from scenes import clouds
 
 import sofc
 from sofc.band.arrangement import (
@@ -553,14 +554,6 @@ def test_so_it_is_at_other_qualities(name: str, quality: int, subsampling: int |
     data = encode(arranged)
     assert np.array_equal(sofc.decode(data), arranged)
     assert len(data) <= 1.02 * len(encode(image)) + 40
-
-
-def clouds(random: np.random.Generator, steepness: float, deviation: float) -> Image:
-    """Noise (192, 192) whose amplitudes fall with such a power of the frequency."""
-    frequencies = np.hypot(np.fft.fftfreq(192)[:, None], np.fft.rfftfreq(192))
-    frequencies[0, 0] = 1
-    noise = np.fft.irfft2(np.fft.rfft2(random.normal(size=(192, 192))) / frequencies**steepness, s=(192, 192))
-    return deviation * noise / noise.std()
 
 
 def test_inverted_colours_that_were_not_made_larger_are_found() -> None:

@@ -16,7 +16,7 @@ from helpers import chunks_of, encode_rows, models_of, run_decoder, with_streams
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from scenes import collected, packed_weights, random_network, train
+from scenes import clouds, collected, packed_weights, random_network, train
 
 import sofc
 from sofc.band.coding import decode_band
@@ -1029,6 +1029,20 @@ def test_coefficients_are_found(subsampling, quality, place):
     if image.ndim == 3:
         samples = np.stack(reached(planes), axis=2)
         np.testing.assert_array_equal(samples, image)
+
+
+@COMPILED
+@pytest.mark.parametrize(("inverse", "seed", "deviation"), [(dct.SHORT, 2, 45), (dct.FAST, 3, 20)])
+def test_inverse_transforms_are_found_by_coarse_steps(inverse, seed, deviation):
+    """Most blocks come out by the accurate one, too, or steps seem finer than they are by it."""
+    soft = np.clip(128 + clouds(np.random.default_rng(seed), 1.7, deviation), 0, 255).astype(np.uint8)
+    ((usual,), _, share, _) = recover_planes(planes_of(through_jpeg(soft[:, :, None], 32, None)[0]), 1)
+    assert share == 1 and usual.decoder.inverse == dct.ACCURATE
+    decoder = Decoder(inverse)
+    plane = replace(usual, decoder=decoder).draw(soft.shape)[0]
+    found = recover_planes([plane], 1)
+    assert found.origins[0].decoder == decoder and found.share == 1
+    np.testing.assert_array_equal(found.origins[0].coefficients, usual.coefficients)
 
 
 @COMPILED
