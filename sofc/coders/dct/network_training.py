@@ -30,7 +30,7 @@ CHUNK = 1 << 18
 """Coefficients, zeros counted, of images of which the network learns in random order."""
 ROOM = 1 << 17
 """Of an image no more is learned from at a time."""
-COEFFICIENTS, MOST_EPOCHS = 1 << 22, 8
+COEFFICIENTS, MOST_EPOCHS = 1 << 24, 8
 """About so many that are not zero are learned from, in at most so many rounds over all images."""
 
 
