@@ -73,7 +73,7 @@ def test_another_process_reads_zarr(tmp_path: Path, codebook: sofc.Codebook) -> 
     root = tmp_path / "store"
     for number, (shape, chunks, dtype, component_axis) in enumerate(CASES):
         array = samples(shape, dtype)
-        codec: dict[str, Any] = {"codebook": codebook, "effort": 3, "component_axis": component_axis}
+        codec: dict[str, Any] = {"codebook": codebook, "effort": 1, "component_axis": component_axis}
         common: dict[str, Any] = {"store": root, "shape": shape, "chunks": chunks, "dtype": dtype}
         three = zarr.create_array(name=f"three{number}", **common, serializer=SofcCodec(**codec), compressors=None)
         shards = zarr.create_array(
