@@ -186,6 +186,8 @@ def test_goes_on_after_an_error_and_the_worst_status_wins(run: Run) -> None:
         (["encode", "empty"], 2, "hold no image files"),
         (["decode", "empty"], 2, "hold no .sofc files"),
         (["decode", "a.png"], 3, "a.png is not a sofc file but a PNG file"),
+        (["decode", "a.tif"], 3, "a.tif is not a sofc file but a TIFF file"),
+        (["archive", "none-such", "-o", "x"], 1, "none-such: no such file or directory"),
         (["decode", "--raw", "--format", "png", "a.sofc"], 2, "exclude each other"),
         (["decode", "a.sofc", "b.sofc", "-o", "x.png"], 2, "use --out-dir"),
         (["info", "a.png", "fake.sofc"], 3, "fake.sofc is a TIFF file: imageio writes one"),

@@ -100,7 +100,8 @@ def archive(
     if is_within(folder, root):
         raise UsageError(f"{folder} is in the tree that is to be archived: name a folder outside of {root}")
     if not root.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root))
+        number = errno.ENOTDIR if root.exists() else errno.ENOENT
+        raise OSError(number, os.strerror(number), str(root))
     _check_target(folder, settings)
     make_folder(folder / DRAFT)
     if not is_archive(folder):

@@ -35,7 +35,7 @@ def open_input(path: Path | None) -> Iterator[BinaryIO]:
 
 def not_sofc(head: bytes, name: str) -> NotSofcError:
     """The error for a file that is none of ours, with what is known about how that comes about."""
-    if head.startswith(TIFF):
+    if head.startswith(TIFF) and name.endswith(".sofc"):
         return NotSofcError(
             f"{name} is a TIFF file: imageio writes one under the name .sofc where it does not know sofc (install sofc "
             f"with pip there, or import sofc.plugins.imageio). To make it what its name says: sofc encode -f {name}"
