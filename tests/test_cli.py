@@ -868,7 +868,8 @@ def test_every_verb_has_an_example(run: Run) -> None:
         assert f"\n  sofc {name}" in outcome.out.partition("examples:")[2]
 
 
-def test_demo_on_a_folder(run: Run) -> None:
+def test_demo_on_a_folder(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Encoder.__init__.__kwdefaults__, "codebook", builtin_codebook)
     Path("in").mkdir()
     for number, image in enumerate(patches(8)):
         save(Path("in") / f"{number}.png", image)
@@ -878,6 +879,8 @@ def test_demo_on_a_folder(run: Run) -> None:
     assert outcome.out.splitlines()[1].startswith(f"{'in':<24}{6:>12}{2:>12}{'1.15 kB':>12}")
     assert outcome.out.endswith("every sample the same\n")
     assert sorted(Path().rglob("*")) == before
+    (row,) = json.loads(run("demo", "in", "--json").out)
+    assert (row["codebook"], row["with it"]) == (0, row["built-in"])  # so few do not pay for one
 
 
 @pytest.mark.skipif("SOFC_TEST_DATA" not in os.environ, reason="needs real images")

@@ -18,7 +18,8 @@ EXAMPLES = """\
   sofc demo scans     on your own images: three of four are mined, each fourth is coded
 
 Trains, encodes, decodes, compares every sample, and shows the sizes: of the samples, as PNG, with the codebook that is
-built in, of the codebook that was trained, and with it. Writes nothing."""
+built in, of the codebook that was trained, and with it. A codebook that does not pay, as far as images held out say, is
+not used: then there is a dash. Writes nothing."""
 
 MAX_SAMPLES = 12_000_000
 """The demonstration takes images of a folder up to this many samples, to be done in a minute or two."""
@@ -105,6 +106,7 @@ def _show(
 
     from sofc.api.oneshot import decode_images
     from sofc.codebook import Codebook
+    from sofc.codebook.builtin import builtin_codebook
     from sofc.collection import encode_collection, sample_size
     from sofc.imagefiles import each
     from sofc.training import train
@@ -112,13 +114,13 @@ def _show(
     coded = images[3::4]
     mined = [image for number, image in enumerate(images) if number % 4 != 3]
     with console.progress(None, "shard", name) as advance:
-        codebook = train(
-            mined, name="demo", coder=coder, held_out=0, progress=lambda stage, done, total: advance(1)
-        ).codebook
-    data = b"".join(encode_collection(each(coded), codebook=codebook))
+        trained = train(mined, name="demo", coder=coder, progress=lambda stage, done, total: advance(1))
+    is_kept = coder is not None or trained.report.is_worthwhile
+    codebook = trained.codebook.to_bytes() if is_kept else b""
     # As another machine would: from nothing but the bytes of the file and of the codebook.
-    received = Codebook.from_bytes(codebook.to_bytes())
-    decoded = decode_images(data, codebooks={received.id: received})
+    received = [Codebook.from_bytes(codebook)] if is_kept else []
+    data = b"".join(encode_collection(each(coded), codebook=received[0] if is_kept else builtin_codebook))
+    decoded = decode_images(data, codebooks={one.id: one for one in received})
     originals = [samples.array for samples in each(coded)]
     same = len(decoded) == len(originals) and all(
         one.dtype == other.dtype and np.array_equal(one, other) for one, other in zip(decoded, originals, strict=True)
@@ -126,7 +128,7 @@ def _show(
     before = sum(map(sample_size, originals))
     png = sum(_png_size(samples) for samples in each(coded))
     alone = sum(map(len, encode_collection(each(coded))))
-    columns = (len(mined), len(coded), before, png, alone, len(codebook.to_bytes()), len(data))
+    columns = (len(mined), len(coded), before, png, alone, len(codebook), len(data))
     if not as_json:
         counts, bytes_ = columns[:2], columns[2:]
         figures = [*map(str, counts), *(size(one) if one else "-" for one in bytes_), f"{before / len(data):.2f}"]
