@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.planes import Plane
+from sofc.prediction.grid import PERIOD
+from sofc.prediction.grid import PIECE as GRID_PIECE
 
 PIECE, PIECE_SHARE = 1 << 14, 16
 """Models are compared on so many samples of one plane, or, where that is more, on this part of them."""
@@ -73,6 +75,13 @@ def cut_rows(planes: Sequence[Plane], image_rows: int) -> tuple[list[Plane], int
         places.append(image * image_rows + (min(max(0, within - height // 2), image_rows - height) & ~7))
     cut = [np.concatenate([plane[top : top + height, left : left + breadth] for top in places]) for plane in planes]
     return cut, height
+
+
+def cut_middle(planes: Sequence[Plane], image_rows: int) -> list[Plane]:
+    """The part in the middle of the first image in which its place in the grid is looked for."""
+    top, left = (max(0, (side - GRID_PIECE) // 2) // PERIOD * PERIOD for side in (image_rows, planes[0].shape[1]))
+    rows, columns = slice(top, min(image_rows, top + GRID_PIECE)), slice(left, left + GRID_PIECE)
+    return [np.ascontiguousarray(plane[rows, columns]) for plane in planes]
 
 
 def telling_place(plane: Plane, side: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sofc.band.mapping import Mapped
-from sofc.band.pieces import cut_piece, cut_rows
+from sofc.band.pieces import cut_middle, cut_piece, cut_rows
 from sofc.coders.base import Coder, Found
 from sofc.planes import Plane, PlaneRange
 from sofc.transforms.components import Transform
@@ -74,10 +74,16 @@ class Way:
         return self._sizes[image_rows, 0]
 
     def _judged_size(self, image_rows: int, piece: list[Plane], piece_rows: int) -> float:
-        coder = self.coder.for_tiles_of(image_rows, self.view.planes[0].shape[1])
-        streams = coder.encode(self.transform.forward(piece), self._ranges, piece_rows)
+        streams = self._tile_coder(image_rows).encode(self.transform.forward(piece), self._ranges, piece_rows)
         share = piece[0].size / self.view.planes[0].size
         return sum(map(len, self.view.table)) + sum(map(len, streams)) / share
+
+    def _tile_coder(self, image_rows: int) -> Coder:
+        """The coder for tiles of the images."""
+        planes = self.view.planes
+        return self.coder.for_tiles_of(
+            image_rows, planes[0].shape[1], lambda: self.transform.forward(cut_middle(planes, image_rows))
+        )
 
     @property
     def _ranges(self) -> list[PlaneRange]:

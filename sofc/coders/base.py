@@ -71,8 +71,9 @@ class Coder(ABC):
         """One for planes of which it is known how they came to be: what ``Descriptor.trace`` found of each image."""
         return self
 
-    def for_tiles_of(self, image_rows: int, width: int) -> Coder:
-        """One that codes tiles of images of so many rows and columns as these would be coded."""
+    def for_tiles_of(self, image_rows: int, width: int, middle: Callable[[], Sequence[Plane]]) -> Coder:
+        """One that codes tiles of images of so many rows and columns as these would be coded, where tiles begin at
+        multiples of eight of either. ``middle``: gives what of the first image's planes tells its place in the grid."""
         return self
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Self
 
 from sofc.coders.base import Model, ModelCoder
 from sofc.entropy.sparse import decode_corrections, encode_sparse
@@ -35,6 +37,9 @@ class GridCoder(ModelCoder[Model]):
     first sample in it (row * 8 + column).
     """
 
+    place: int | None = None
+    """That of the first sample in the grid, where it is known before."""
+
     @property
     @abstractmethod
     def uses_grid(self) -> bool:
@@ -52,15 +57,28 @@ class GridCoder(ModelCoder[Model]):
     ) -> list[Plane]:
         """These planes again, each of ``shape``. Raises FormatError where a stream breaks the rules."""
 
+    def for_tiles_of(self, image_rows: int, width: int, middle: Callable[[], Sequence[Plane]]) -> Self:
+        """Tiles are at the place in the grid where the image is, which they are too small to tell."""
+        if not self.uses_grid:
+            return self
+        coder = copy(self)
+        coder.place = find_grid(middle()[: len(self.models)])
+        return coder
+
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:
         """One stream for each plane; that of plane 0 begins with the place of its first sample in the grid, if any."""
         count = len(self.models)
         own, spans = planes[:count], ranges[:count]
-        grid = find_grid([plane[:image_rows] for plane in own]) if self.uses_grid else 0
+        grid = self._grid_of([plane[:image_rows] for plane in own])
         streams = self.encode_planes(own, spans, image_rows, grid)
         if self.uses_grid:
             streams[0] = bytes([grid]) + streams[0] if grid or streams[0] else b""
         return streams + [encode_sparse(plane) for plane in planes[count:]]
+
+    def _grid_of(self, planes: Sequence[Plane]) -> int:
+        if not self.uses_grid:
+            return 0
+        return find_grid(planes) if self.place is None else self.place
 
     def decode(
         self, streams: Sequence[bytes], ranges: Sequence[PlaneRange], rows: int, width: int, image_rows: int

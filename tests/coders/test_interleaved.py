@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from dataclasses import replace
 from functools import cache
@@ -271,10 +272,25 @@ def test_margins_are_no_part_of_large_images():
     # Nor where tiles of them tell what they would take.
     coder, span = InterleavedCoder([random_model(np.random.default_rng(2), 0)]), PlaneRange(0, 255)
     tile = plane[40:72, 40:72]
-    of_small, of_large = (coder.for_tiles_of(*shape).encode([tile], [span], 32) for shape in ((100, 200), (200, 200)))
+    of_small, of_large = (
+        coder.for_tiles_of(*shape, lambda: [tile]).encode([tile], [span], 32) for shape in ((100, 200), (200, 200))
+    )
     assert of_small == coder.encode([tile], [span], 32) != of_large
     with patch.object(interleaved_coder, "find_margins", lambda *_: None):
         assert coder.encode([tile], [span], 32) == of_large
+
+
+def test_tiles_stand_in_the_grid_where_their_image_does():
+    """A few rows do not tell it, and by another place those models seem large that know most of it."""
+    rng = np.random.default_rng(4)
+    models = (random_model(rng, 0) for _ in itertools.count())
+    coder = InterleavedCoder([next(one for one in models if one.prediction.class_map == kernel.GRID)])
+    blocks = np.kron(rng.integers(0, 200, (12, 12)), np.ones((8, 8), int)) + rng.integers(0, 5, (96, 96))
+    plane, span = blocks[3:, 6:].astype(np.int32), PlaneRange(0, 255)
+    (whole,) = coder.encode([plane], [span], 93)
+    (tile,) = coder.for_tiles_of(93, 90, lambda: [plane]).encode([plane[40:56]], [span], 16)
+    assert (whole[0], tile[0], coder.encode([plane[40:56]], [span], 16)[0][0] // 8) == (3 * 8 + 6, 3 * 8 + 6, 0)
+    assert (coder.decode([tile], [span], 16, 90, 16)[0] == plane[40:56]).all()
 
 
 @given(st.lists(st.integers(-(1 << 17), 1 << 17), min_size=1, max_size=30))

@@ -8,7 +8,8 @@ has the grid map; then the margins, which all planes share: their size and so ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from functools import cached_property
 from typing import Any
 
@@ -47,12 +48,10 @@ class InterleavedCoder(GridCoder[PlaneModel]):
             raise FormatError("an interleaved model has at least one section")
         return cls([unpack_plan(section, plane) for plane, section in enumerate(sections)])
 
-    def for_tiles_of(self, image_rows: int, width: int) -> InterleavedCoder:
+    def for_tiles_of(self, image_rows: int, width: int, middle: Callable[[], Sequence[Plane]]) -> InterleavedCoder:
         """Large images have no margins, though tiles of one colour look as if."""
-        if may_have_margins(image_rows, width):
-            return self
-        coder = InterleavedCoder(self.models)
-        coder.finds_margins = False
+        coder = copy(super().for_tiles_of(image_rows, width, middle))
+        coder.finds_margins = may_have_margins(image_rows, width)
         return coder
 
     @property
