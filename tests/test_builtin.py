@@ -6,6 +6,7 @@ import io
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ from sofc.image import PixelFormat
 from sofc.keepfile import keep_coefficients
 from sofc.planes import Plane
 from sofc.training.general import EFFORTS, base_of, companions
-from sofc.transforms.components import CHAIN, LATTICE
+from sofc.transforms.components import CHAIN, LATTICE, PAPERS
 
 SPEC = Path(__file__).resolve().parent.parent / "spec"
 RANDOM = np.random.default_rng(9)
@@ -276,6 +277,29 @@ def test_at_effort_1_what_learns_has_to_lead(side: int, lead: float, monkeypatch
     assert fast[0] in next_one
     if side == 200:  # of smaller ones both are tried
         assert any(model < FIRST_CODEBOOK_MODEL for model in next_one) == (lead > 1)
+
+
+@pytest.mark.parametrize("lead", [0.9, 1.01, 1.03])
+def test_at_effort_1_a_few_rows_have_to_tell_built_in_models_clearly(
+    lead: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the model is taken that a codebook has beside them."""
+    pixel_format = PixelFormat(3, 8, 8)
+    base = builtin_codebook(pixel_format)
+    known = next(one for one in base.models if one.effort == 1 and one.components == 3 and one.transform == PAPERS.id)
+    own = replace(known, sections=tuple(len(base.sections) + number for number in range(len(known.sections))))
+    sections = (*base.sections, *(base.sections[number] for number in known.sections))
+    codebook = Codebook("both", (own, *base.models), sections, bases=(base,))
+
+    def size(way: Way, _: int) -> float:
+        return 5000 * lead if way.model == FIRST_CODEBOOK_MODEL else 5000
+
+    monkeypatch.setattr("sofc.band.fastest.neutral_size", lambda view, image_rows: 5000)
+    monkeypatch.setattr("sofc.band.ways.Way.glimpsed_size", size)
+    monkeypatch.setattr("sofc.band.ways.Way.streams", lambda way, image_rows: (bytes(5000),))
+    planes = list(RANDOM.integers(0, 256, (3, 200, 200)).astype(np.int32))
+    (way,) = Selection(codebook, None, 1).ways(planes, pixel_format, 200)
+    assert (way.model == FIRST_CODEBOOK_MODEL) == (lead < 1.02)
 
 
 @pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="codes whole images")
