@@ -809,7 +809,8 @@ def test_what_does_not_pay_is_left_out_of_a_codebook(monkeypatch: pytest.MonkeyP
         if mined != everything:
             assert judge.with_fastest(changed, everything.trained) == mined
         assert judge.with_fastest(changed, []) == changed.mined
-        assert changed.leaves_room == (changed.saved is not None and changed.saved > 2 * (changed.size + 1500))
+        assert changed.saved is not None
+        assert changed.leaves_room == (not changed.size or changed.saved > 2 * (changed.size + 1500))
         names = [("first", "second")[number] for one in mined.adapted.models for number in one.changes]
         return names + ["fastest"] * len(mined.trained)
 
@@ -819,7 +820,8 @@ def test_what_does_not_pay_is_left_out_of_a_codebook(monkeypatch: pytest.MonkeyP
     assert kept(first=939, second=920, fastest=980) == ["first"]
     assert kept(first=940, second=919, fastest=979) == ["second"]  # 810 is twice 400, and not twice 500
     assert kept(first=940, second=890, fastest=979) == ["second", "fastest"]
-    assert kept(first=940, second=920, fastest=900) == ["first", "second", "fastest"]  # as none is better
+    assert kept(first=940, second=920, fastest=979) == ["fastest"]  # which is for those who ask for effort 1
+    assert kept(first=940, second=920, fastest=980) == ["first", "second", "fastest"]  # as none is better
     named = Judge(collection, replace(settings, coder=coder), 10, crew)
     for unknown in (named, Judge(replace(collection, held_out=[]), settings, 10, crew)):
         assert unknown.paying(everything) == (everything, None, 0)

@@ -166,8 +166,8 @@ def run(args: argparse.Namespace) -> int:
         if result.report.saved > 0:
             why = "the images held out are too few to be sure of so little"
         console.result(
-            f"{args.output}: not written, as {why}: encode without -D (--for N says that there will be more, --always "
-            "writes it)"
+            f"{args.output}: not written, as {why}: encode without -D (--for N says that there will be more, "
+            "--efforts 1 that only effort 1 will be asked for, --always writes it)"
         )
     return status
 

@@ -32,8 +32,8 @@ class Kept(NamedTuple):
 
     @property
     def leaves_room(self) -> bool:
-        """Whether it may be worth all bytes with models for effort 1, too."""
-        return self.saved is None or pays(self.saved, self.size + LEAST_FASTEST)
+        """Whether it may be worth all bytes with models for effort 1, too; and where nothing pays, these still may."""
+        return self.saved is None or not self.size or pays(self.saved, self.size + LEAST_FASTEST)
 
 
 class Judge:
@@ -71,21 +71,25 @@ class Judge:
         return kept if kept.size else Kept(mined, 0.0)
 
     def with_fastest(self, kept: Kept, fastest: Sequence[Trained]) -> Mined:
-        """What is kept, and models for effort 1 if these pay, too."""
+        """What is kept, and models for effort 1 if these pay, too: they alone where nothing else does."""
         if not fastest:
             return kept.mined
         adapted = kept.mined.adapted
         part = Mined([*fastest], None if adapted is None else replace(adapted, models=()))
-        return Mined.joined([kept.mined, part]) if kept.saved is None else self._with_part(kept, part).mined
+        if kept.saved is None:
+            return Mined.joined([kept.mined, part])
+        found = self._with_part(kept if kept.size else Kept(Mined.joined([]), 0.0), part)
+        return found.mined if found.size else kept.mined
 
     def _with_part(self, kept: Kept, part: Mined) -> Kept:
-        """And a part if it pays at its effort; one for effort 1 must leave what others save worth all bytes."""
+        """And a part if it pays at its effort; one for effort 1 must leave what others save, if any do, worth all
+        bytes."""
         effort = FASTEST[0] if part.is_fastest else self._settings.judged_at
         codebook = self.codebook(part)
         size = len(codebook.to_bytes())
         gain = (self._builtin(effort) - self.coded(codebook, effort)) * self.times
         saved = (kept.saved or 0.0) + (gain if effort == self._settings.judged_at else 0.0)
-        if not pays(gain, size) or not pays(saved, kept.size + size):
+        if not pays(gain, size) or (kept.size and not pays(saved, kept.size + size)):
             return kept
         return Kept(Mined.joined([kept.mined, part]), saved, kept.size + size)
 
