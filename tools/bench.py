@@ -8,7 +8,9 @@ How it counts:
 * Raw size: one byte a sample where the source has at most 8 bits, two above, one bit where it is binary.
 * Total ratio: raw size of all images / coded size of all; mean ratio: mean over the images of raw / coded.
 * Coded size: whole files in memory, with heads, checks and digests. sofc files refer to their codebook, which
-  both sides must have; "with codebook" adds the size of the codebook file once to all images together.
+  both sides must have; "with codebook" adds the size of the codebook file once to all images together. The codebook
+  is of all training images and made for as many, or for --for N: none is held out, so that nothing is left out that
+  would turn out not to pay; `sofc train` says what does, and "with codebook" against --builtin-efforts.
 * Speed: library calls from array to bytes and back, in memory, one thread (for sofc: --threads), warm. A MB is 10^6
   bytes of raw size. "encode, checked" is with sofc's check by decoding, which is the default and which others lack;
   "encode" is without it.
@@ -371,6 +373,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threshold", type=int, metavar="T", help="make gray images binary: 1 where a sample is > T")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N test images")
     parser.add_argument("--train-limit", type=int, metavar="N", help="only the first N training images")
+    parser.add_argument(
+        "--for", dest="for_images", type=int, metavar="N", help="train for so many images (default: those trained on)"
+    )
     parser.add_argument("--band-rows", type=int, metavar="N", help="height of sofc's bands (default: sofc's own)")
     parser.add_argument("--threads", type=_numbers, default=[1], metavar="LIST", help="threads for sofc (default: 1)")
     parser.add_argument(
@@ -393,6 +398,7 @@ def _codebook(options: argparse.Namespace, coder: str | None) -> tuple[Codebook,
             name=f"bench-{coder or 'efforts'}",
             coder=coder,
             held_out=0,
+            for_images=options.for_images,
             executor=executor,
         )
     return trained.codebook, time.perf_counter() - start
