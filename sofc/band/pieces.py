@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sofc.planes import Plane
-from sofc.prediction.grid import PERIOD
+from sofc.prediction.grid import PERIOD, find_grid
 from sofc.prediction.grid import PIECE as GRID_PIECE
+from sofc.transforms.components import Transform
 
 PIECE, PIECE_SHARE = 1 << 14, 16
 """Models are compared on so many samples of one plane, or, where that is more, on this part of them."""
@@ -77,11 +80,47 @@ def cut_rows(planes: Sequence[Plane], image_rows: int) -> tuple[list[Plane], int
     return cut, height
 
 
-def cut_middle(planes: Sequence[Plane], image_rows: int) -> list[Plane]:
-    """The part in the middle of the first image in which its place in the grid is looked for."""
-    top, left = (max(0, (side - GRID_PIECE) // 2) // PERIOD * PERIOD for side in (image_rows, planes[0].shape[1]))
-    rows, columns = slice(top, min(image_rows, top + GRID_PIECE)), slice(left, left + GRID_PIECE)
-    return [np.ascontiguousarray(plane[rows, columns]) for plane in planes]
+class Piece(NamedTuple):
+    """Transformed tiles or bands, one below the other, their height, and which share of all samples they have."""
+
+    planes: list[Plane]
+    rows: int
+    share: float
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """Pieces of planes under a transform, each made once, however many models are judged by it."""
+
+    planes: Sequence[Plane]
+    transform: Transform
+    _pieces: dict[tuple[int, int], Piece] = field(default_factory=dict, repr=False)
+    _places: dict[int, int] = field(default_factory=dict, repr=False)
+
+    def tiles(self, image_rows: int, parts: int = 1) -> Piece:
+        """Those of ``cut_piece``."""
+        if (image_rows, parts) not in self._pieces:
+            self._pieces[image_rows, parts] = self._transformed(*cut_piece(self.planes, image_rows, parts))
+        return self._pieces[image_rows, parts]
+
+    def bands(self, image_rows: int) -> Piece:
+        """Those of ``cut_rows``."""
+        if (image_rows, 0) not in self._pieces:
+            self._pieces[image_rows, 0] = self._transformed(*cut_rows(self.planes, image_rows))
+        return self._pieces[image_rows, 0]
+
+    def place(self, image_rows: int) -> int:
+        """That of the first image in the grid, which pieces have, too, and are too small to tell."""
+        if image_rows not in self._places:
+            sides = image_rows, self.planes[0].shape[1]
+            top, left = (max(0, (side - GRID_PIECE) // 2) // PERIOD * PERIOD for side in sides)
+            rows, columns = slice(top, min(image_rows, top + GRID_PIECE)), slice(left, left + GRID_PIECE)
+            middle = self.transform.forward([np.ascontiguousarray(plane[rows, columns]) for plane in self.planes])
+            self._places[image_rows] = find_grid(middle[: len(middle) - self.transform.corrections])
+        return self._places[image_rows]
+
+    def _transformed(self, piece: list[Plane], rows: int) -> Piece:
+        return Piece(self.transform.forward(piece), rows, piece[0].size / self.planes[0].size)
 
 
 def telling_place(plane: Plane, side: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sofc.band.candidates import Candidates
 from sofc.band.mapping import Mapped, Mapping, mapped
-from sofc.band.pieces import PIECE, SMALL, SMALL_PIECE, cut_piece
+from sofc.band.pieces import PIECE, SMALL, SMALL_PIECE, Pieces
 from sofc.band.ways import Way
 from sofc.coders.labels import looks_labelled
 from sofc.coders.registry import CODERS, LABELS_MODEL, NEUTRAL_MODELS
@@ -164,9 +164,9 @@ class Rivals:
         Without a codebook with the first such model; with another codebook, with its own, and where one with a narrow
         transform suits, not with wide ones. The last model suits anything.
         """
-        piece, _ = cut_piece(view.planes, image_rows)
         found: list[Way] = []
-        suits: dict[int, bool] = {}  # by transforms, which several models share
+        pieces: dict[int, Pieces] = {}  # by transforms, which several models share
+        suits: dict[int, bool] = {}
         images, are_small = len(view.planes[0]) // image_rows, view.planes[0].size <= SMALL
         for one in self._candidates.of(view.format, images, are_small=are_small):
             if one.trace is not None:
@@ -176,9 +176,11 @@ class Rivals:
                 if not one.is_trained or (narrow and one.transform.bits is None):
                     continue
             if one.transform.id not in suits:
-                suits[one.transform.id] = one.transform.suits(one.transform.forward(piece))
+                pieces[one.transform.id] = Pieces(view.planes, one.transform)
+                suits[one.transform.id] = one.transform.suits(pieces[one.transform.id].tiles(image_rows).planes)
             if suits[one.transform.id]:
-                found.append(_way(Way(view, one.number, one.transform, one.coder), known))
+                way = Way(view, one.number, one.transform, one.coder, pieces=pieces[one.transform.id])
+                found.append(_way(way, known))
         return found
 
 

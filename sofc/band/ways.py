@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from sofc.band.mapping import Mapped
-from sofc.band.pieces import cut_middle, cut_piece, cut_rows
+from sofc.band.pieces import Piece, Pieces
 from sofc.coders.base import Coder, Found
 from sofc.planes import Plane, PlaneRange
 from sofc.transforms.components import Transform
@@ -22,7 +23,8 @@ FEW_VALUES = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """A way to code planes: a view of them, a model for it, and what was found of the planes' origin."""
+    """A way to code planes: a view of them, a model for it, what was found of the planes' origin, and pieces of the
+    view that ways of the same transform share."""
 
     view: Mapped
     model: int
@@ -30,6 +32,7 @@ class Way:
     coder: Coder
     transformed: list[Plane] | None = None
     found: Found | None = None
+    pieces: Pieces | None = None
     _coded: dict[int, tuple[bytes, ...]] = field(default_factory=dict, repr=False)
     _sizes: dict[tuple[int, int], float] = field(default_factory=dict, repr=False)
 
@@ -50,7 +53,8 @@ class Way:
         """The streams of the table, if any, and of all planes. They are kept: their size may be asked for first."""
         if image_rows not in self._coded:
             planes = self.transform.forward(self.view.planes) if self.transformed is None else self.transformed
-            self._coded[image_rows] = (*self.view.table, *self.coder.encode(planes, self._ranges, image_rows))
+            coder = self._placed(image_rows) if self._sizes else self.coder  # as the place is then known
+            self._coded[image_rows] = (*self.view.table, *coder.encode(planes, self._ranges, image_rows))
         return self._coded[image_rows]
 
     def size(self, image_rows: int, parts: int = 1) -> float:
@@ -59,8 +63,7 @@ class Way:
         if self.transformed is not None:
             return self.full_size(image_rows)
         if (image_rows, parts) not in self._sizes:
-            piece = cut_piece(self.view.planes, image_rows, parts)
-            self._sizes[image_rows, parts] = self._judged_size(image_rows, *piece)
+            self._sizes[image_rows, parts] = self._judged_size(image_rows, self._pieces.tiles(image_rows, parts))
         return self._sizes[image_rows, parts]
 
     def full_size(self, image_rows: int) -> int:
@@ -70,20 +73,20 @@ class Way:
     def glimpsed_size(self, image_rows: int) -> float:
         """The same, judged by a few rows."""
         if (image_rows, 0) not in self._sizes:
-            self._sizes[image_rows, 0] = self._judged_size(image_rows, *cut_rows(self.view.planes, image_rows))
+            self._sizes[image_rows, 0] = self._judged_size(image_rows, self._pieces.bands(image_rows))
         return self._sizes[image_rows, 0]
 
-    def _judged_size(self, image_rows: int, piece: list[Plane], piece_rows: int) -> float:
-        streams = self._tile_coder(image_rows).encode(self.transform.forward(piece), self._ranges, piece_rows)
-        share = piece[0].size / self.view.planes[0].size
-        return sum(map(len, self.view.table)) + sum(map(len, streams)) / share
+    def _judged_size(self, image_rows: int, piece: Piece) -> float:
+        coder = self._placed(image_rows).for_tiles_of(image_rows, self.view.planes[0].shape[1])
+        streams = coder.encode(piece.planes, self._ranges, piece.rows)
+        return sum(map(len, self.view.table)) + sum(map(len, streams)) / piece.share
 
-    def _tile_coder(self, image_rows: int) -> Coder:
-        """The coder for tiles of the images."""
-        planes = self.view.planes
-        return self.coder.for_tiles_of(
-            image_rows, planes[0].shape[1], lambda: self.transform.forward(cut_middle(planes, image_rows))
-        )
+    def _placed(self, image_rows: int) -> Coder:
+        return self.coder.placed(partial(self._pieces.place, image_rows))
+
+    @property
+    def _pieces(self) -> Pieces:
+        return self.pieces or Pieces(self.view.planes, self.transform)
 
     @property
     def _ranges(self) -> list[PlaneRange]:

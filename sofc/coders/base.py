@@ -71,9 +71,13 @@ class Coder(ABC):
         """One for planes of which it is known how they came to be: what ``Descriptor.trace`` found of each image."""
         return self
 
-    def for_tiles_of(self, image_rows: int, width: int, middle: Callable[[], Sequence[Plane]]) -> Coder:
-        """One that codes tiles of images of so many rows and columns as these would be coded, where tiles begin at
-        multiples of eight of either. ``middle``: gives what of the first image's planes tells its place in the grid."""
+    def placed(self, place: Callable[[], int]) -> Coder:
+        """One for images whose place in the grid of JPEG's blocks is known to ``place``, which is asked where it
+        matters, or for pieces of these that begin at multiples of eight rows and columns."""
+        return self
+
+    def for_tiles_of(self, image_rows: int, width: int) -> Coder:
+        """One that codes tiles of images of so many rows and columns as these would be coded."""
         return self
 
 

@@ -57,12 +57,12 @@ class GridCoder(ModelCoder[Model]):
     ) -> list[Plane]:
         """These planes again, each of ``shape``. Raises FormatError where a stream breaks the rules."""
 
-    def for_tiles_of(self, image_rows: int, width: int, middle: Callable[[], Sequence[Plane]]) -> Self:
-        """Tiles are at the place in the grid where the image is, which they are too small to tell."""
+    def placed(self, place: Callable[[], int]) -> Self:
+        """One that does not look for the place in the grid, which a few rows are too small to tell."""
         if not self.uses_grid:
             return self
         coder = copy(self)
-        coder.place = find_grid(middle()[: len(self.models)])
+        coder.place = place()
         return coder
 
     def encode(self, planes: Sequence[Plane], ranges: Sequence[PlaneRange], image_rows: int) -> list[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from unittest.mock import patch
 
 import naive_interleaved
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from scenes import assert_same, enlarged, random_planes, related_images, train
 
 import sofc
+from sofc.band.pieces import Pieces
 from sofc.coders.interleaved import InterleavedCoder, kernel
 from sofc.coders.interleaved import coder as interleaved_coder
 from sofc.coders.interleaved.coder import frame_of, stream_of, trace_plane
@@ -42,6 +43,7 @@ from sofc.coders.interleaved.section import (
 from sofc.coders.interleaved.training import InterleavedTraining, fit_error_weights, fit_placed_error_weights
 from sofc.errors import FormatError, SofcError
 from sofc.planes import PlaneRange
+from sofc.transforms.components import NONE
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 STRIDE = 23 if INTERPRETED else 1
@@ -272,9 +274,7 @@ def test_margins_are_no_part_of_large_images():
     # Nor where tiles of them tell what they would take.
     coder, span = InterleavedCoder([random_model(np.random.default_rng(2), 0)]), PlaneRange(0, 255)
     tile = plane[40:72, 40:72]
-    of_small, of_large = (
-        coder.for_tiles_of(*shape, lambda: [tile]).encode([tile], [span], 32) for shape in ((100, 200), (200, 200))
-    )
+    of_small, of_large = (coder.for_tiles_of(*shape).encode([tile], [span], 32) for shape in ((100, 200), (200, 200)))
     assert of_small == coder.encode([tile], [span], 32) != of_large
     with patch.object(interleaved_coder, "find_margins", lambda *_: None):
         assert coder.encode([tile], [span], 32) == of_large
@@ -288,7 +288,7 @@ def test_tiles_stand_in_the_grid_where_their_image_does():
     blocks = np.kron(rng.integers(0, 200, (12, 12)), np.ones((8, 8), int)) + rng.integers(0, 5, (96, 96))
     plane, span = blocks[3:, 6:].astype(np.int32), PlaneRange(0, 255)
     (whole,) = coder.encode([plane], [span], 93)
-    (tile,) = coder.for_tiles_of(93, 90, lambda: [plane]).encode([plane[40:56]], [span], 16)
+    (tile,) = coder.placed(partial(Pieces([plane], NONE).place, 93)).encode([plane[40:56]], [span], 16)
     assert (whole[0], tile[0], coder.encode([plane[40:56]], [span], 16)[0][0] // 8) == (3 * 8 + 6, 3 * 8 + 6, 0)
     assert (coder.decode([tile], [span], 16, 90, 16)[0] == plane[40:56]).all()
 

@@ -8,7 +8,7 @@ has the grid map; then the margins, which all planes share: their size and so ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from functools import cached_property
 from typing import Any
@@ -48,10 +48,12 @@ class InterleavedCoder(GridCoder[PlaneModel]):
             raise FormatError("an interleaved model has at least one section")
         return cls([unpack_plan(section, plane) for plane, section in enumerate(sections)])
 
-    def for_tiles_of(self, image_rows: int, width: int, middle: Callable[[], Sequence[Plane]]) -> InterleavedCoder:
+    def for_tiles_of(self, image_rows: int, width: int) -> InterleavedCoder:
         """Large images have no margins, though tiles of one colour look as if."""
-        coder = copy(super().for_tiles_of(image_rows, width, middle))
-        coder.finds_margins = may_have_margins(image_rows, width)
+        if may_have_margins(image_rows, width):
+            return self
+        coder = copy(self)
+        coder.finds_margins = False
         return coder
 
     @property
