@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from scenes import assert_same, enlarged, random_planes, related_images, train
 
 import sofc
+from sofc.band.mapping import Mapped, Mapping
 from sofc.band.pieces import Pieces
+from sofc.band.ways import Way
 from sofc.coders.interleaved import InterleavedCoder, kernel
 from sofc.coders.interleaved import coder as interleaved_coder
 from sofc.coders.interleaved.coder import frame_of, stream_of, trace_plane
@@ -41,7 +43,9 @@ from sofc.coders.interleaved.section import (
     unpack_plan,
 )
 from sofc.coders.interleaved.training import InterleavedTraining, fit_error_weights, fit_placed_error_weights
+from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.errors import FormatError, SofcError
+from sofc.image import PixelFormat
 from sofc.planes import PlaneRange
 from sofc.transforms.components import NONE
 
@@ -291,6 +295,17 @@ def test_tiles_stand_in_the_grid_where_their_image_does():
     (tile,) = coder.placed(partial(Pieces([plane], NONE).place, 93)).encode([plane[40:56]], [span], 16)
     assert (whole[0], tile[0], coder.encode([plane[40:56]], [span], 16)[0][0] // 8) == (3 * 8 + 6, 3 * 8 + 6, 0)
     assert (coder.decode([tile], [span], 16, 90, 16)[0] == plane[40:56]).all()
+    # So are those by which ways to code an image are judged, and the image itself then.
+    view = Mapped(Mapping.NONE, PixelFormat(1, 8, 8), [plane], ())
+    way = Way(view, FIRST_CODEBOOK_MODEL, NONE, coder, pieces=Pieces([plane], NONE))
+    with patch.object(InterleavedCoder, "encode_planes", return_value=[b""]) as encode_planes:
+        for judge in (way.glimpsed_size, way.size, way.streams):
+            judge(93)
+    assert [(call.args[0][0].shape, call.args[3]) for call in encode_planes.mock_calls] == [
+        ((48, 90), 3 * 8 + 6),
+        ((4 * 32, 32), 3 * 8 + 6),
+        ((93, 90), 3 * 8 + 6),
+    ]
 
 
 @given(st.lists(st.integers(-(1 << 17), 1 << 17), min_size=1, max_size=30))
