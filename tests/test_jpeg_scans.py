@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import test_keepfile_jpeg as files
 
-from sofc.entropy.binary import BROKEN, TOO_LONG
+from sofc.entropy.binary import BROKEN
 from sofc.errors import FormatError
 from sofc.jpeg import scan
 from sofc.jpeg.dct import ZIGZAG
@@ -82,7 +82,7 @@ def test_sequential_scans_are_as_by_the_plain_twin(members: list[int], restart: 
     assert code(False, found, data, layout, codes, 0) == units
     assert np.array_equal(found, own)
     # Too little room, no code for a size, and data that is cut off.
-    assert code(True, own, np.zeros(500, np.uint8), layout, codes, 0) == TOO_LONG
+    assert code(True, own, np.zeros(500, np.uint8), layout, codes, 0) == scan.TOO_LONG
     for place in (0, 5):
         large = own.copy()
         large[0, place] = 1 << 16

@@ -2,7 +2,10 @@
 
 A carry-less binary arithmetic coder with 32-bit ends and 16-bit probabilities, as in PAQ's lpaq (Mahoney): its ends'
 equal leading bytes are shifted out. Every kernel that codes takes ``encode`` first; one function serves both
-directions, so that they cannot drift apart. Kernels return what was coded, or a negative status.
+directions, so that they cannot drift apart. Kernels return what was coded, or BROKEN.
+
+What is written goes on behind the end of a buffer that is too short, where it leaves no bytes: only their number grows,
+by which who made the buffer sees in the end that it was.
 """
 
 from __future__ import annotations
@@ -16,10 +19,8 @@ from sofc.jit.decorators import kernel
 from sofc.jit.types import Vector
 
 OK = 0
-TOO_LONG = -1
-"""Encoding: the output does not fit into the buffer."""
 BROKEN = -2
-"""Decoding: the stream leads to a value outside its range."""
+"""The stream leads to a value outside its range."""
 
 WORD = 0xFFFFFFFF
 EVEN = 32768
@@ -27,9 +28,8 @@ EVEN = 32768
 
 
 class Stream(NamedTuple):
-    """A stream being coded. ``coder`` (4,): low end, high end, code word when decoding, position in ``buffer``.
-
-    Decoding reads zeros past the buffer's end.
+    """A stream being coded. ``coder`` (4,): low end, high end, code word when decoding, position in ``buffer``, maybe
+    past its end, where decoding reads zeros.
     """
 
     coder: Vector[np.int64]
@@ -38,8 +38,7 @@ class Stream(NamedTuple):
 
 @kernel
 def code_bit(encode: bool, bit: int, p: int, stream: Stream) -> int:
-    """Spec coding-tools/binary-range-coder. Code a decision whose probability to be 1 is p / 65536. Returns the bit,
-    or TOO_LONG."""
+    """Spec coding-tools/binary-range-coder. Code a decision whose probability to be 1 is p / 65536. Returns the bit."""
     coder, buffer = stream.coder, stream.buffer
     low, high = coder[0], coder[1]
     split = low + (((high - low) * p) >> 16)
@@ -50,9 +49,8 @@ def code_bit(encode: bool, bit: int, p: int, stream: Stream) -> int:
     while ((coder[0] ^ coder[1]) & 0xFF000000) == 0:
         position = coder[3]
         if encode:
-            if position >= buffer.shape[0]:
-                return TOO_LONG
-            buffer[position] = coder[1] >> 24
+            if position < buffer.shape[0]:
+                buffer[position] = coder[1] >> 24
         else:
             coder[2] = (coder[2] << 8) & WORD
             if position < buffer.shape[0]:
@@ -65,14 +63,10 @@ def code_bit(encode: bool, bit: int, p: int, stream: Stream) -> int:
 
 @kernel
 def code_bypass(encode: bool, value: int, bits: int, stream: Stream) -> int:
-    """Spec coding-tools/binary-range-coder. Code a number of so many bypass bits, the highest first. The number, or
-    TOO_LONG."""
+    """Spec coding-tools/binary-range-coder. Code a number of so many bypass bits, the highest first. Returns it."""
     number = 0
     for shift in range(bits - 1, -1, -1):
-        bit = code_bit(encode, value >> shift & 1, EVEN, stream)
-        if bit < 0:
-            return bit
-        number = 2 * number + bit
+        number = 2 * number + code_bit(encode, value >> shift & 1, EVEN, stream)
     return number
 
 
@@ -88,16 +82,16 @@ class Writer:
         """The fewest bytes that decode, zeros after them implied; None where they do not fit."""
         coder, buffer = self.stream
         low, high, position = int(coder[0]), int(coder[1]), int(coder[3])
+        end = b""
         if low > 0:
             kept = 24
             while kept > 0 and ((((low >> kept) + 1) << kept) > high):
                 kept -= 8
             value = ((low >> kept) + 1) << kept if kept > 0 else low
-            if position + 4 > buffer.shape[0]:
-                return None
-            buffer[position : position + 4] = np.frombuffer(value.to_bytes(4, "big"), np.uint8)
-            position += 4
-        return buffer[:position].tobytes().rstrip(b"\0")
+            end = value.to_bytes(4, "big")
+        if position + len(end) > buffer.shape[0]:
+            return None
+        return (buffer[:position].tobytes() + end).rstrip(b"\0")
 
     def written(self) -> bytes:
         """As ``finish``, where the size was chosen to hold any stream."""
@@ -120,13 +114,12 @@ Coding = Writer | Reader
 """Either end of a stream, for code that serves both directions."""
 
 
-def written(size: int, count: int, code: Callable[[list[Writer]], bool]) -> list[bytes]:
-    """So many streams that ``code`` writes, which says whether they were long enough: of ``size`` bytes each, and begun
-    anew with more where they were not."""
+def written(size: int, count: int, code: Callable[[list[Writer]], object]) -> list[bytes]:
+    """So many streams that ``code`` writes, of ``size`` bytes each; begun anew with more where these are too few."""
     while True:
         writers = [Writer(size) for _ in range(count)]
-        if code(writers):
-            streams = [stream for stream in (writer.finish() for writer in writers) if stream is not None]
-            if len(streams) == count:
-                return streams
+        code(writers)
+        streams = [stream for stream in (writer.finish() for writer in writers) if stream is not None]
+        if len(streams) == count:
+            return streams
         size *= 4

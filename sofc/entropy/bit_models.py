@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sofc.entropy.binary import BROKEN, OK, Coding, Reader, Stream, Writer, code_bit, code_bypass
+from sofc.entropy.binary import BROKEN, Coding, Reader, Stream, Writer, code_bit, code_bypass
 from sofc.errors import FormatError
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
@@ -45,11 +45,10 @@ def learned(word: int, bit: int) -> int:
 @inlined
 def code_within(encode: bool, bit: int, slot: int, least: int, models: Vector[np.uint32], stream: Stream) -> int:
     """Code a decision by the one bit model ``models[slot]``, which learns, as if neither bit were rarer than ``least``
-    in 65536. The bit, or TOO_LONG."""
+    in 65536. Returns the bit."""
     word = np.int64(models[slot])
     bit = code_bit(encode, bit, max(least, min(65536 - least, int(word >> (SEEN_BITS + 6)))), stream)
-    if bit >= 0:
-        models[slot] = learned(int(word), bit)
+    models[slot] = learned(int(word), bit)
     return bit
 
 
@@ -59,40 +58,34 @@ USUAL, RARE = 32, 2
 
 @inlined
 def code_by_model(encode: bool, bit: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
-    """The same with the usual bound. The bit, or TOO_LONG."""
+    """The same with the usual bound."""
     return int(code_within(encode, bit, slot, USUAL, models, stream))
 
 
 @kernel
 def code_digits(encode: bool, value: int, bits: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
     """A number of so many bits, the highest first, each in the context of those before it, by ``models[slot + 1]`` ..
-    ``models[slot + 2**bits - 1]``. The number, or TOO_LONG."""
+    ``models[slot + 2**bits - 1]``. Returns the number."""
     number = 1
     for shift in range(bits - 1, -1, -1):
-        bit = code_by_model(encode, (value >> shift) & 1, slot + number, models, stream)
-        if bit < 0:
-            return bit
-        number = 2 * number + bit
+        number = 2 * number + code_by_model(encode, (value >> shift) & 1, slot + number, models, stream)
     return number - (1 << bits)
 
 
 @inlined
 def code_graded(encode: bool, value: int, bits: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
     """Spec coding-tools/graded-numbers. A number of at most so many bits: how many it has, then those behind the
-    highest, each in the context of all before; by ``models[slot]`` .. ``models[slot + 2**bits - 1]``. The number, or
-    TOO_LONG."""
+    highest, each in the context of all before; by ``models[slot]`` .. ``models[slot + 2**bits - 1]``. Returns the
+    number."""
     length = 0
     while length < bits:
-        more = code_by_model(encode, 1 if value >> length > 0 else 0, slot + (1 << length >> 1), models, stream)
-        if more <= 0:
-            length = more if more < 0 else length
+        if code_by_model(encode, 1 if value >> length > 0 else 0, slot + (1 << length >> 1), models, stream) == 0:
             break
         length += 1
     if length < 2:
         return length
     highest = 1 << (length - 1)
-    low = code_digits(encode, value, length - 1, slot + highest, models, stream)
-    return highest + low if low >= 0 else low
+    return highest + code_digits(encode, value, length - 1, slot + highest, models, stream)
 
 
 @kernel
@@ -109,15 +102,10 @@ def code_size(
     """Spec coding-tools/sizes. A number from 1 up, of at most ``longest`` bits: how many bits it has by ``longest``
     models from ``slot`` on, then the one behind the highest by as many from ``highest`` on, then the others in bypass.
 
-    ``least``: as for ``code_within``. Returns the number, or TOO_LONG or BROKEN.
+    ``least``: as for ``code_within``. Returns the number, or BROKEN.
     """
     length = 0
-    while True:
-        more = code_within(encode, 1 if size >> (length + 1) > 0 else 0, slot + length, least, models, stream)
-        if more < 0:
-            return more
-        if more == 0:
-            break
+    while code_within(encode, 1 if size >> (length + 1) > 0 else 0, slot + length, least, models, stream):
         length += 1
         if length == longest:
             return BROKEN
@@ -125,8 +113,7 @@ def code_size(
         return 1
     length -= 1
     bit = code_within(encode, size >> length & 1, highest + length + 1, least, models, stream)
-    low = code_bypass(encode, size, length, stream) if bit >= 0 else bit
-    return ((2 + bit) << length) + low if low >= 0 else low
+    return ((2 + bit) << length) + code_bypass(encode, size, length, stream)
 
 
 INTEGER_BITS = 31
@@ -136,8 +123,8 @@ INTEGER_MODELS = 2 * INTEGER_BITS
 
 @inlined
 def code_integer(encode: bool, value: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
-    """Spec coding-tools/integers. A number from 0 up, by INTEGER_MODELS models from ``slot`` on. The number, or
-    TOO_LONG or BROKEN."""
+    """Spec coding-tools/integers. A number from 0 up, by INTEGER_MODELS models from ``slot`` on. Returns it, or
+    BROKEN."""
     size = code_size(encode, value + 1, slot, slot + INTEGER_BITS, INTEGER_BITS, USUAL, models, stream)
     return size - 1 if size > 0 else size
 
@@ -159,12 +146,10 @@ has seen."""
 
 @kernel
 def _code_symbol(encode: bool, symbol: int, before: int, models: Vector[np.uint32], stream: Stream) -> int:
-    """One model's symbol, in the context of whether the one before it is trained. The symbol, or TOO_LONG."""
-    bit = code_by_model(encode, 1 if symbol > 0 else 0, before, models, stream)
-    if bit <= 0:
-        return bit
-    digits = code_digits(encode, symbol - 1, PROBABILITY_BITS + EVIDENCE_BITS, _TREE, models, stream)
-    return digits + 1 if digits >= 0 else digits
+    """One model's symbol, in the context of whether the one before it is trained. Returns it."""
+    if code_by_model(encode, 1 if symbol > 0 else 0, before, models, stream) == 0:
+        return 0
+    return 1 + code_digits(encode, symbol - 1, PROBABILITY_BITS + EVIDENCE_BITS, _TREE, models, stream)
 
 
 @kernel
@@ -174,7 +159,7 @@ def code_symbols(encode: bool, symbols: Vector[np.uint8], block: int, models: Ta
 
     Models come in blocks of ``block``, one for each bin; a block of more than one begins with whether any of it is
     trained, in the context of whether any of the block before was. ``models`` (block + 1, _TRAINED_MODELS): by bin,
-    and for blocks. Returns OK or TOO_LONG.
+    and for blocks. Returns 0.
     """
     before = 0
     trained = 1
@@ -185,17 +170,12 @@ def code_symbols(encode: bool, symbols: Vector[np.uint8], block: int, models: Ta
                 if symbols[j] > 0:
                     bit = 1
             trained = code_by_model(encode, bit, trained, models[block], stream)
-            if trained < 0:
-                return trained
         if trained == 0:
             before = 0
             continue
-        symbol = _code_symbol(encode, int(symbols[i]), before, models[i % block], stream)
-        if symbol < 0:
-            return symbol
-        symbols[i] = symbol
-        before = 1 if symbol > 0 else 0
-    return OK
+        symbols[i] = _code_symbol(encode, int(symbols[i]), before, models[i % block], stream)
+        before = 1 if symbols[i] > 0 else 0
+    return 0
 
 
 class TrainedModels:

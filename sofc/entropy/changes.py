@@ -44,7 +44,7 @@ def unpack_table_changes(data: bytes, shapes: Sequence[tuple[int, int]]) -> list
         plane, shift = np.zeros(shape, np.int32), 0
         if data:
             shift = code_bypass(False, 0, _SHIFT_BITS, stream)
-            if shift < 0 or code_sparse(False, plane, fresh_models(), stream) != OK:
+            if code_sparse(False, plane, fresh_models(), stream) != OK:
                 raise FormatError("the change of a section is damaged")
         change = np.where(plane == 0, 0, plane - np.int64(_MIDDLE))
         if np.abs(change).max(initial=0) >= _LIMIT:

@@ -69,13 +69,13 @@ def fresh_state() -> State:
 
 @kernel
 def code_flag(encode: bool, bit: int, slot: int, state: State, stream: Stream) -> int:
-    """Code one decision. The bit, or TOO_LONG."""
+    """Code one decision. Returns the bit."""
     return code_within(encode, bit, slot, RARE, state.models, stream)
 
 
 @inlined
 def _code_number(encode: bool, value: int, slot: int, models: Vector[np.uint32], stream: Stream) -> int:
-    """A number from 0 up, as the size of the next one. The number, or TOO_LONG or BROKEN."""
+    """A number from 0 up, as the size of the next one. The number, or BROKEN."""
     size = code_size(encode, value + 1, slot, HIGHEST, LONGEST, RARE, models, stream)
     return size - 1 if size > 0 else size
 
@@ -86,7 +86,7 @@ def code_table(
 ) -> int:
     """Spec likeness/value-tables. Code what the values that are ``used`` (1, else 0) become, 0 to ``top``.
 
-    ``table`` and ``used`` (values,); entries that are not used are left alone. Returns OK, TOO_LONG or BROKEN.
+    ``table`` and ``used`` (values,); entries that are not used are left alone. Returns OK or BROKEN.
     """
     value = 0
     context = 0
@@ -96,7 +96,7 @@ def code_table(
         zigzag = to_zigzag(int(table[entry]) - value)
         zigzag = _code_number(encode, zigzag, STEP + context * LONGEST, state.models, stream)
         if zigzag < 0:
-            return zigzag
+            return BROKEN
         value += from_zigzag(zigzag)
         if not 0 <= value <= top:
             return BROKEN
@@ -116,7 +116,7 @@ def _departs(field: Field, plane: int, y: int, x: int) -> int:
 
 @kernel
 def _code_departing(encode: bool, field: Field, plane: int, y: int, x: int, state: State, stream: Stream) -> int:
-    """The value of a sample that departs. The value, or TOO_LONG or BROKEN."""
+    """The value of a sample that departs. The value, or BROKEN."""
     samples, expected = field.samples, field.expected
     own = int(expected[plane, y, x])
     west = int(samples[plane, y, x - 1]) if x > 0 else int(samples[plane, y - 1, x]) if y > 0 else own
@@ -133,14 +133,14 @@ def _code_departing(encode: bool, field: Field, plane: int, y: int, x: int, stat
     slot = SIZE + (trusts * SIZES + min(SIZES - 1, bit_length(min(far, rough)))) * LONGEST
     zigzag = _code_number(encode, zigzag, slot, state.models, stream)
     if zigzag < 0:
-        return zigzag
+        return BROKEN
     value = prediction + from_zigzag(zigzag + trusts)
     return value if 0 <= value <= field.top else BROKEN
 
 
 @inlined
 def _code_row(encode: bool, field: Field, y: int, state: State, stream: Stream) -> int:
-    """A row of which at least one sample is said to depart. Returns OK, TOO_LONG or BROKEN."""
+    """A row of which at least one sample is said to depart. Returns OK or BROKEN."""
     planes, _, width = field.samples.shape
     for x in range(width):
         before = 0
@@ -155,23 +155,20 @@ def _code_row(encode: bool, field: Field, y: int, state: State, stream: Stream) 
             around += 16 * _departs(field, plane, y, x - 2) + 32 * before + (64 if plane > 0 else 0)
             bit = _departs(field, plane, y, x) if encode else 0
             bit = code_within(encode, bit, DEPARTS + around * LEVELS + level, RARE, state.models, stream)
-            if bit < 0:
-                return bit
             state.rates[rate] += (65535 * bit - state.rates[rate]) >> 5
             before = bit
             value = expected
             if bit:
                 value = _code_departing(encode, field, plane, y, x, state, stream)
                 if value < 0:
-                    return value
+                    return BROKEN
             field.samples[plane, y, x] = value
     return OK
 
 
 @kernel
 def code_departures(encode: bool, field: Field, state: State, stream: Stream) -> int:
-    """Spec likeness/departures. Code the samples of one image of a group, or of a band. Returns OK, TOO_LONG or
-    BROKEN."""
+    """Spec likeness/departures. Code the samples of one image of a group, or of a band. Returns OK or BROKEN."""
     planes, rows, width = field.samples.shape
     above = 0
     for y in range(rows):
@@ -183,15 +180,12 @@ def code_departures(encode: bool, field: Field, state: State, stream: Stream) ->
                         some = 1
                         break
         some = code_within(encode, some, ROW + above, RARE, state.models, stream)
-        if some < 0:
-            return some
         above = (2 * above + some) & 3
         if some == 0:
             for plane in range(planes):
                 for x in range(width):
                     field.samples[plane, y, x] = field.expected[plane, y, x]
             continue
-        status = _code_row(encode, field, y, state, stream)
-        if status < 0:
-            return status
+        if _code_row(encode, field, y, state, stream) != OK:
+            return BROKEN
     return OK

@@ -185,15 +185,12 @@ def decide(encode: bool, bit: int, decision: int, apm_row: int, mixture: Mixture
     """Spec coding-tools/logistic-mixing. Code one decision; ``votes.first`` and ``votes.rows`` say which models and
     weights have a say.
 
-    ``apm_row``: (bin * LEVELS + level) * QUARTERS + quarter. Returns the bit, or TOO_LONG.
+    ``apm_row``: (bin * LEVELS + level) * QUARTERS + quarter. Returns the bit.
     """
     mean = _mix(decision, mixture, votes)
     row = mixture.apm[apm_row]
     refined = refine(row, mean)
-    p = max(4, min(65532, refined.p))
-    bit = code_bit(encode, bit, p, stream)
-    if bit < 0:
-        return bit
+    bit = code_bit(encode, bit, max(4, min(65532, refined.p)), stream)
     learn_refined(bit, row, refined)
     _learn(bit, decision, mixture, votes)
     return bit
@@ -201,9 +198,8 @@ def decide(encode: bool, bit: int, decision: int, apm_row: int, mixture: Mixture
 
 @inlined
 def decide_unrefined(encode: bool, bit: int, decision: int, mixture: Mixture, votes: Votes, stream: Stream) -> int:
-    """Spec coding-tools/logistic-mixing. The same without an adaptive probability map. Returns the bit, or TOO_LONG."""
+    """Spec coding-tools/logistic-mixing. The same without an adaptive probability map."""
     mean = _mix(decision, mixture, votes)
     bit = code_bit(encode, bit, int(SQUASH[mean + STRETCH_LIMIT]), stream)
-    if bit >= 0:
-        _learn(bit, decision, mixture, votes)
+    _learn(bit, decision, mixture, votes)
     return bit

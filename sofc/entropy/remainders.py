@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.entropy.binary import OK, TOO_LONG, Reader, Stream, Writer
+from sofc.entropy.binary import Reader, Stream, Writer
 from sofc.entropy.bit_models import NEUTRAL, code_by_model
 from sofc.errors import FormatError
 from sofc.jit.decorators import kernel
@@ -39,7 +39,7 @@ class Remainders(NamedTuple):
 @kernel
 def code_modelled(encode: bool, remainders: Remainders, models: Vector[np.uint32], stream: Stream) -> int:
     """Spec wide-samples/remainders. Code the modelled bits of each value, the highest first; when decoding, they are
-    added to the values. Returns OK or TOO_LONG."""
+    added to the values. Returns 0."""
     values, bits, masks = remainders
     for i in range(values.shape[0]):
         size = int(bits[i])
@@ -51,13 +51,11 @@ def code_modelled(encode: bool, remainders: Remainders, models: Vector[np.uint32
                 continue
             slot = (size * MAX_BITS + position) * HISTORY + history
             bit = code_by_model(encode, (value >> position) & 1, slot, models, stream)
-            if bit < 0:
-                return TOO_LONG
             if not encode:
                 value |= bit << position
             history = 2 * history + bit if history < 4 else (2 * history + bit) & 3 | 4
         values[i] = value
-    return OK
+    return 0
 
 
 @kernel

@@ -29,15 +29,13 @@ MOST_KINDS = 16
 
 @kernel
 def _code_value(encode: bool, value: int, models: Vector[np.uint32], stream: Stream) -> int:
-    """The digits of a value but zero, each zigzag-coded. The value, or TOO_LONG or BROKEN."""
+    """The digits of a value but zero, each zigzag-coded. The value, or BROKEN."""
     total = 0
     place = BASE * BASE
     for channel in range(CHANNELS):
         difference = ((value - 1) // place) % BASE - BASE // 2
         zigzag = code_integer(encode, to_zigzag(difference), _AROUND + channel * INTEGER_MODELS, models, stream)
-        if zigzag < 0:
-            return zigzag
-        if zigzag >= BASE:
+        if not 0 <= zigzag < BASE:
             return BROKEN
         total += (from_zigzag(zigzag) + BASE // 2) * place
         place //= BASE
@@ -47,7 +45,7 @@ def _code_value(encode: bool, value: int, models: Vector[np.uint32], stream: Str
 @kernel
 def code_sparse(encode: bool, plane: Table[np.int32], models: Vector[np.uint32], stream: Stream) -> int:
     """Spec coding-tools/correction-planes. Code a plane of 0 .. BASE**CHANNELS; when decoding it is filled. Returns
-    OK, TOO_LONG or BROKEN."""
+    OK or BROKEN."""
     rows, width = plane.shape
     for y in range(rows):
         for x in range(width):
@@ -61,10 +59,7 @@ def code_sparse(encode: bool, plane: Table[np.int32], models: Vector[np.uint32],
             if y > 0 and x + 1 < width and plane[y - 1, x + 1] != 0:
                 around += 8
             value = int(plane[y, x]) if encode else 0
-            bit = code_within(encode, 1 if value > 0 else 0, around, RARE, models, stream)
-            if bit < 0:
-                return bit
-            if bit:
+            if code_within(encode, 1 if value > 0 else 0, around, RARE, models, stream):
                 value = _code_value(encode, value, models, stream)
                 if value < 0:
                     return value

@@ -29,23 +29,18 @@ def code_table(encode: bool, table: Table[np.int32], models: Table[np.uint32], s
     """Spec coding-tools/tables. Code a table (rows, columns), each entry as its difference from the one above.
 
     ``models`` (columns, 2 + INTEGER_MODELS): per column whether there is a difference, its sign, its size.
-    Returns OK, TOO_LONG or BROKEN.
+    Returns OK or BROKEN.
     """
     for row in range(table.shape[0]):
         for column in range(table.shape[1]):
             above = int(table[row - 1, column]) if row > 0 else 0
             difference = int(table[row, column]) - above if encode else 0
             own = models[column]
-            changed = code_by_model(encode, 1 if difference != 0 else 0, _CHANGED, own, stream)
-            if changed < 0:
-                return changed
-            if changed:
+            if code_by_model(encode, 1 if difference != 0 else 0, _CHANGED, own, stream):
                 sign = code_by_model(encode, 1 if difference < 0 else 0, _SIGN, own, stream)
-                if sign < 0:
-                    return sign
                 size = code_integer(encode, abs(difference) - 1, _SIZE, own, stream)
                 if size < 0:
-                    return size
+                    return BROKEN
                 difference = -(size + 1) if sign else size + 1
             if not encode:
                 if abs(above + difference) > LARGEST:

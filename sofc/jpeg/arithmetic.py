@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.entropy.binary import BROKEN, OK, TOO_LONG
+from sofc.entropy.binary import BROKEN, OK
 from sofc.entropy.digits import bit_length
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
@@ -24,6 +24,7 @@ from sofc.jpeg.scan import (
     RESTARTS,
     SEQUENTIAL,
     TABLES,
+    TOO_LONG,
     Layout,
     block_at,
     enter_first,

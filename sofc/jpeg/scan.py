@@ -13,12 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.entropy.binary import BROKEN, OK, TOO_LONG
+from sofc.entropy.binary import BROKEN, OK
 from sofc.entropy.digits import bit_length
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
 from sofc.jpeg.dct import SIZE, ZIGZAG
 
+TOO_LONG = -1
+"""What is written does not fit into the buffer."""
 TABLES, SYMBOLS = 8, 256
 OTHERS = TABLES // 2
 """The first table of other than first coefficients."""

@@ -68,7 +68,7 @@ class CoefficientCoder:
         self._lent.close()
 
     def code(self, picture: Picture) -> int:
-        """Code the coefficients of a picture; when decoding they are filled. Returns OK, TOO_LONG or BROKEN."""
+        """Code the coefficients of a picture; when decoding they are filled. Returns OK or BROKEN."""
         before: list[tuple[Coefficients, Origin]] = []
         seen: dict[tuple[int, Grid], Coefficients] = {}  # both chrominances usually have one grid
         for number, origin in enumerate(origins_of(picture)):

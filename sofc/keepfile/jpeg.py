@@ -165,8 +165,8 @@ def _record(one: Coded) -> CodedScan:
     return CodedScan(len(one.head), one.said.flags, units, one.said.ends, one.said.notes)
 
 
-class _TooLongError(Exception):
-    """Coefficients take more bytes than the file."""
+class _UnlikelyError(Exception):
+    """Coefficients are larger than the coder takes them."""
 
 
 def may_hold_stream(data: Data) -> bool:
@@ -191,12 +191,12 @@ def take_apart(data: bytes, codebook: Codebook, number: int) -> Found | None:
 
         def code(picture: Picture) -> None:
             if coder.code(picture) != OK:
-                raise _TooLongError
+                raise _UnlikelyError
 
         search = Search(data, code)
         try:
             parts = search.parts()
-        except _TooLongError:
+        except _UnlikelyError:
             return None
     coded = writer.finish()
     if not search.pictures or coded is None:

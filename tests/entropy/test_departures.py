@@ -99,4 +99,6 @@ def test_broken_streams() -> None:
 
 def test_no_room() -> None:
     expected, samples = departing(6, 16, 1.0)
-    assert code_departures(True, Field(samples, expected, 65535, 4), fresh_state(), Writer(8).stream) < 0
+    writer = Writer(8)
+    assert code_departures(True, Field(samples, expected, 65535, 4), fresh_state(), writer.stream) == OK
+    assert writer.finish() is None

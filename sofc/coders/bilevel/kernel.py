@@ -13,7 +13,7 @@ from sofc.coders.bilevel.kernel_guide import BLANK, Guide, learn_guided, mix_gui
 from sofc.coders.bilevel.kernel_network import ask_network
 from sofc.coders.bilevel.terms import COUNT, MOST_TERMS, SMALL_SIDE, Term
 from sofc.coders.bilevel.window import WORDS, Image, Window, adjacent, open_row, slide
-from sofc.entropy.binary import OK, TOO_LONG, WORD, Stream, code_bit
+from sofc.entropy.binary import WORD, Stream, code_bit
 from sofc.entropy.bit_models import SEEN_MASK, learned
 from sofc.entropy.contexts import MIX_A, set_starts
 from sofc.entropy.mixing import CONSTANT, SQUASH, STRETCH, STRETCH_LIMIT
@@ -265,12 +265,10 @@ def _learn_contexts(bit: int, state: State, scratch: Scratch) -> None:
 
 @inlined
 def _code_guided(encode: bool, bit: int, sample: Sample, around: int, forecast: int, row: int, coding: Coding) -> int:
-    """Spec likeness/guide. Code a bit of which something is forecast without the guide. Returns the bit, or
-    TOO_LONG."""
+    """Spec likeness/guide. Code a bit of which something is forecast without the guide. Returns the bit."""
     output = mix_guided(sample.y, sample.x, around, forecast, row, coding.guide)
     bit = code_bit(encode, bit, int(SQUASH[output + STRETCH_LIMIT]), coding.stream)
-    if bit >= 0:
-        learn_guided(bit, output, row, coding.guide)
+    learn_guided(bit, output, row, coding.guide)
     return bit
 
 
@@ -278,8 +276,7 @@ def _code_guided(encode: bool, bit: int, sample: Sample, around: int, forecast: 
 def _code_mixed(
     encode: bool, bit: int, sample: Sample, around: int, rate: int, coding: Coding, scratch: Scratch
 ) -> int:
-    """Spec bilevel/samples. Code a bit by what was looked up for it; everything learns. Returns the bit, or
-    TOO_LONG."""
+    """Spec bilevel/samples. Code a bit by what was looked up for it; everything learns. Returns the bit."""
     state = coding.state
     blend = state.blend[around & (BLENDS - 1)]
     mean = _mix(blend, state.weights, scratch)
@@ -287,15 +284,14 @@ def _code_mixed(
         bit = _code_guided(encode, bit, sample, around, mean, around, coding)
     else:
         bit = code_bit(encode, bit, int(SQUASH[mean + STRETCH_LIMIT]), coding.stream)
-    if bit >= 0:
-        _learn_weights(bit, mean, rate, blend, state.weights, scratch)
-        _learn_contexts(bit, state, scratch)
+    _learn_weights(bit, mean, rate, blend, state.weights, scratch)
+    _learn_contexts(bit, state, scratch)
     return bit
 
 
 @inlined
 def _code_blank(encode: bool, bit: int, sample: Sample, above: int, coding: Coding) -> int:
-    """Spec bilevel/samples. Code a sample with nothing around. Returns the bit, or TOO_LONG."""
+    """Spec bilevel/samples. Code a sample with nothing around. Returns the bit."""
     blank, cell = coding.state.blank, (min(sample.run, 127) >> 3) << 4 | min(above, 127) >> 3
     p = np.int64(blank[cell])
     if coding.guide.features.shape[0] > 0:
@@ -303,8 +299,7 @@ def _code_blank(encode: bool, bit: int, sample: Sample, above: int, coding: Codi
         bit = _code_guided(encode, bit, sample, 0, forecast, BLANK, coding)
     else:
         bit = code_bit(encode, bit, max(1, min(65535, int(p >> (BLANK_BITS - 16)))), coding.stream)
-    if bit >= 0:
-        blank[cell] = p + (((BLANK_MOST if bit else 0) - p) >> 9)
+    blank[cell] = p + (((BLANK_MOST if bit else 0) - p) >> 9)
     return bit
 
 
@@ -312,7 +307,7 @@ def _code_blank(encode: bool, bit: int, sample: Sample, above: int, coding: Codi
 def _code_sample(
     encode: bool, image: Image, sample: Sample, window: Window, model: PlaneModel, coding: Coding, scratch: Scratch
 ) -> int:
-    """Spec bilevel/samples. Code a sample. Returns the bit, or TOO_LONG."""
+    """Spec bilevel/samples. Code a sample. Returns the bit."""
     plan = model.plan
     bit = int(np.int64(image[sample.y, sample.x]))
     if plan.skips_blank and (window.near | window.middle | window.distant) == 0:
@@ -328,7 +323,7 @@ def _code_sample(
 def code_images(encode: bool, images: Cube[np.uint8], model: PlaneModel, coding: Coding, scratch: Scratch) -> int:
     """Spec bilevel/neighbours. Code images of one shape, (images, rows, width); the state learns from one to the next.
 
-    When decoding they are filled. Returns OK or TOO_LONG.
+    When decoding they are filled. Returns 0.
     """
     above = scratch.above
     for number in range(images.shape[0]):
@@ -344,8 +339,6 @@ def code_images(encode: bool, images: Cube[np.uint8], model: PlaneModel, coding:
                 window = slide(window, west, image, y, x)
                 sample = Sample(y, x, west, x - start, first, left, right)
                 bit = _code_sample(encode, image, sample, window, model, coding, scratch)
-                if bit < 0:
-                    return TOO_LONG
                 if not encode:
                     image[y, x] = bit
                 if bit != west:
@@ -354,4 +347,4 @@ def code_images(encode: bool, images: Cube[np.uint8], model: PlaneModel, coding:
                 if bit:
                     first, left, right = min(first, y), min(left, x), max(right, x)
                 west = bit
-    return OK
+    return 0

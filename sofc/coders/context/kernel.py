@@ -26,7 +26,7 @@ from sofc.coders.context.kernel_network import (
     stretched,
 )
 from sofc.coders.context.terms import CLAMP, COUNT, LAST_NEAR, LAST_NEAR_ALONE, LAST_VALUE, LAST_VALUE_ALONE, Term
-from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream, code_bypass
+from sofc.entropy.binary import BROKEN, OK, Stream, code_bypass
 from sofc.entropy.bit_models import INTEGER_MODELS, code_by_model, code_digits, code_integer
 from sofc.entropy.contexts import BLOCK, Contexts, select_further_models, select_models
 from sofc.entropy.mixing import LEVELS, QUARTERS, Mixture, Votes, decide, select_weights, votes_for
@@ -243,10 +243,9 @@ def _fill_all_terms(found: _Predicted, references: int, shift: int, scratch: Scr
 
 
 class _Bins(NamedTuple):
-    """What mixed decisions say of a residual: a ``status``, then whether it ``is_zero``, its sign, the steps of its
-    magnitude, and how many it could have."""
+    """What mixed decisions say of a residual: whether it ``is_zero``, its sign, the steps of its magnitude, and how
+    many it could have."""
 
-    status: int
     is_zero: bool
     sign: int
     step: int
@@ -294,11 +293,9 @@ def _code_bins(
             votes.stretched[votes.first.shape[0]] = stretched(chance(part, rest))
         apm_row = (decision * LEVELS + found.level) * QUARTERS + found.quarter
         bit = decide(encode, bit, decision, apm_row, coding.mixture, votes, coding.stream)
-        if bit < 0:
-            return _Bins(bit, False, 0, 0, 0)
         if decision == ZERO:
             if bit == 0:
-                return _Bins(OK, True, 0, 0, 0)
+                return _Bins(True, 0, 0, 0)
             if 0 < mu < maximum:
                 decision, rest = SIGN, part
                 continue
@@ -320,19 +317,17 @@ def _code_bins(
         decision = MAGNITUDE + sign + 2 * min(step, MAGNITUDE_BINS - 1)
         if before < BLOCK <= decision:
             select_further_models(coding.contexts, votes.hashes, votes.first)
-    return _Bins(OK, False, sign, step, most)
+    return _Bins(False, sign, step, most)
 
 
 @inlined
 def _code_residual(
     encode: bool, sample: int, low_bits: int, found: _Predicted, spread: Spread, coding: Coding, scratch: Scratch
 ) -> int:
-    """Spec context/residual. Code a sample by what it differs from mu. Returns the sample, or TOO_LONG or BROKEN."""
+    """Spec context/residual. Code a sample by what it differs from mu. Returns the sample, or BROKEN."""
     mu = found.mu
     residual = sample - mu if encode else 0
     bins = _code_bins(encode, residual, low_bits, found, spread, coding, scratch)
-    if bins.status < 0:
-        return bins.status
     if bins.is_zero:
         return mu
     magnitude, step = abs(residual) - 1, bins.step
@@ -340,15 +335,13 @@ def _code_residual(
         rest = (magnitude >> low_bits) - UNARY_STEPS
         rest = code_integer(encode, rest, FIRST_INTEGER, coding.plain, coding.stream)
         if rest < 0:
-            return rest
+            return BROKEN
         step = min(UNARY_STEPS + rest, bins.most + 1)
     if spread.is_known:
         low = code_forecast_bits(encode, magnitude, low_bits, step << low_bits, bins.sign, spread, coding.stream)
     else:
         slot = ((found.level * 8 + min(step, 7)) * 2 + bins.sign) << LEARNED_LOW
         low = _code_low_bits(encode, magnitude, low_bits, slot, coding)
-    if low < 0:
-        return low
     size = ((step << low_bits) | low) + 1
     sample = mu + size if bins.sign else mu - size
     return sample if 0 <= sample <= spread.maximum else BROKEN
@@ -356,26 +349,22 @@ def _code_residual(
 
 @inlined
 def _code_low_bits(encode: bool, value: int, bits: int, slot: int, coding: Coding) -> int:
-    """The lowest bits of a magnitude, the highest of them by bit models, further ones as they are; or TOO_LONG."""
+    """The lowest bits of a magnitude, the highest of them by bit models, further ones as they are."""
     further = max(0, bits - LEARNED_LOW)
     high = code_digits(encode, value >> further, bits - further, slot, coding.plain, coding.stream)
-    low = code_bypass(encode, value, further, coding.stream)
-    return (high << further) | low if high >= 0 and low >= 0 else TOO_LONG
+    return (high << further) | code_bypass(encode, value, further, coding.stream)
 
 
 @inlined
 def _code_match(
     encode: bool, sample: int, key: int, found: _Predicted, memory: Vector[np.int64], coding: Coding
 ) -> int:
-    """Spec context/match-model. Say whether the sample is what followed the same neighbours before. It, NOTHING, or
-    TOO_LONG - 1."""
+    """Spec context/match-model. Say whether the sample is what followed the same neighbours before. It, or NOTHING."""
     known = match.look_up(memory, key)
     if known == match.NOTHING or found.expected < match.FIRST_EXPECTED:
         return match.NOTHING
     slot = FIRST_MATCH + match.slot_of(memory, key, found.level, abs(known - found.mu))
     right = code_by_model(encode, 1 if sample == known else 0, slot, coding.plain, coding.stream)
-    if right < 0:
-        return TOO_LONG - 1
     return known if right else match.NOTHING
 
 
@@ -387,7 +376,7 @@ def code_plane(
     call to call.
 
     When decoding, the plane of ``around`` is filled, as are its log errors either way. ``scratch`` is fresh. Returns
-    OK, TOO_LONG or BROKEN.
+    OK or BROKEN.
     """
     plane, values, votes, forecast = around.plane, scratch.values, scratch.votes, scratch.forecast
     rows, width = plane.shape[0] - 2 * PAD, plane.shape[1] - 2 * PAD
@@ -410,8 +399,6 @@ def code_plane(
                 reference = int(values[FIRST]) if around.references > 0 else 0
                 key = match.key_of(int(values[0]), int(values[1]), reference)
                 known = _code_match(encode, sample, key, found, scratch.memory, coding)
-                if known < match.NOTHING:
-                    return TOO_LONG
             if known != match.NOTHING:
                 sample = known
             elif bank.maximum > 0:
@@ -419,7 +406,7 @@ def code_plane(
                 spread = Spread(found.mu, bank.maximum, settings.shift, forecast.logistics, asks)
                 sample = _code_residual(encode, sample, low_bits, found, spread, coding, scratch)
                 if sample < 0:
-                    return sample
+                    return BROKEN
             else:
                 sample = found.mu
             plane[y, x] = sample

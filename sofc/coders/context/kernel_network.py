@@ -133,17 +133,14 @@ def code_forecast_bits(
     encode: bool, value: int, bits: int, start: int, sign: int, spread: Spread, stream: Stream
 ) -> int:
     """Spec context/network. The lowest bits of a magnitude, the highest first, of which it is known that it is
-    ``start`` or more. The bits as a number, or TOO_LONG."""
+    ``start`` or more. Returns the bits as a number."""
     low = 0
     for shift in range(bits - 1, -1, -1):
         first = start + low
         above = mass_beyond(spread, sign, first + (2 << shift))
         part = mass_beyond(spread, sign, first + (1 << shift)) - above
         p = chance(part, mass_beyond(spread, sign, first) - above)
-        bit = code_bit(encode, (value >> shift) & 1, max(32, min(65504, p)), stream)
-        if bit < 0:
-            return bit
-        low |= bit << shift
+        low |= code_bit(encode, (value >> shift) & 1, max(32, min(65504, p)), stream) << shift
     return low
 
 

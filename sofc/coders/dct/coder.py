@@ -26,7 +26,7 @@ from sofc.coders.dct.model import ComponentModel
 from sofc.coders.dct.section import unpack_model, unpack_plan
 from sofc.coders.dct.terms import CONTEXTS
 from sofc.coders.plane_sections import by_plane
-from sofc.entropy.binary import BROKEN, OK, Coding, Reader, Writer, written
+from sofc.entropy.binary import OK, Coding, Reader, Writer, written
 from sofc.entropy.bit_models import NEUTRAL
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import MOST_SETS, MixingState
@@ -103,15 +103,12 @@ class DctCoder(ModelCoder[ComponentModel]):
     def _written(self, images: Sequence[_Image], samples: int) -> list[bytes]:
         """The streams of images that have so many samples together, without those of corrections."""
 
-        def code(writers: Sequence[Writer]) -> bool:
-            models_of_pixels, status = self._models_of_pixels(), OK
+        def code(writers: Sequence[Writer]) -> None:
+            models_of_pixels = self._models_of_pixels()
             with self._states() as states:
                 for image in images:
                     status = _code_image(writers, self.models, states, models_of_pixels, *image)
-                    if status != OK:
-                        break
-            assert status != BROKEN, "coefficients and samples lie in their ranges"
-            return status == OK
+                    assert status == OK, "coefficients and samples lie in their ranges"
 
         coded = written(4 * samples + 1024, len(self.models), code)
         coded[0] = (pack_heads([origins for origins, _ in images], self._heads_before) + coded[0]).rstrip(b"\0")
@@ -239,7 +236,7 @@ def _code_image(
 ) -> int:
     """Code one image by states that go on learning; decoding fills coefficients and planes. ``likely``: origins that
     were drawn before, which those to be decoded will probably be: what follows from any that is so is taken from there.
-    Returns OK, TOO_LONG or BROKEN."""
+    Returns OK or BROKEN."""
     rows, width = planes[0].shape
     before: list[tuple[Origin, Coefficients]] = []
     corrections, columns = np.zeros((rows + 1, width + 2), np.int32), np.empty((2, width), np.int32)
@@ -311,7 +308,7 @@ def code_component(
     questions: kernel_network.Questions | None = None,
 ) -> int:
     """Code a component's coefficients by a state that goes on learning; ``questions``: what its network is asked is
-    noted there. Returns OK, TOO_LONG or BROKEN."""
+    noted there. Returns OK or BROKEN."""
     coding = kernel.Coding(state.mixture, state.plain, stream.stream, state.changed)
     votes = state.contexts, state.mixture.weights.shape[1], model.sets
     scratch = kernel.scratch_for(votes, kernel_network.forecast_of(model.network, questions))

@@ -11,12 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.coders.dct.kernel_network import Forecast, Known, consult, fill_inputs, said
-from sofc.coders.dct.kernel_plain import (
-    MOST_PLAIN,
-    Coded,
-    code_low_bits,
-    code_plain_category,
-)
+from sofc.coders.dct.kernel_plain import MOST_PLAIN, code_low_bits, code_plain_category
 from sofc.coders.dct.kernel_prediction import (
     DIAGONALS,
     ENDS,
@@ -43,7 +38,7 @@ from sofc.coders.dct.kernel_prediction import (
 )
 from sofc.coders.dct.kernel_sizes import Ahead, expected_size, look_ahead, size_around, size_beside, turn_weights
 from sofc.coders.dct.terms import CLAMP, COUNT, FURTHER, BlockTerm, Term
-from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream, code_bypass
+from sofc.entropy.binary import BROKEN, OK, Stream, code_bypass
 from sofc.entropy.bit_models import code_integer
 from sofc.entropy.contexts import BLOCK, Contexts, select_further_models, select_models
 from sofc.entropy.digits import bit_length
@@ -79,6 +74,8 @@ ENDS_TOLD = 16
 NUMBER_BITS, DIAGONAL_BITS, LEVEL_BITS = 3, 4, 4
 """Bits of the number of a predictor, of that of the diagonals it serves, and of the level from which coefficients are
 plain."""
+BEYOND = 1 << 40
+"""A residual that is none: it leads beyond all coefficients."""
 STEP_LIMIT = 31
 """Steps of quantisation from here on are one to contexts."""
 LOWEST_AC, MIDDLE = 1, 17
@@ -200,7 +197,7 @@ def _code_end(
 ) -> int:
     """Spec dct/coded-diagonals. Code how many diagonals of a block are coded, the highest bit first.
 
-    Returns that number, or TOO_LONG.
+    Returns that number.
     """
     block, votes, term = component.coefficients[row - 1, column - 1], scratch.votes, scratch.term
     _fill_block_terms(component, row, column, scratch)
@@ -221,10 +218,7 @@ def _code_end(
         votes.rows[1] = PLACE_ROWS + BLOCK_BIN * PLACES + depth * ENDS_TOLD + around
         votes.rows[2] = COLUMN_ROWS + BLOCK_BIN * COLUMNS + depth * ENDS_TOLD + reached
         bit = (end >> (END_BITS - 1 - depth)) & 1
-        bit = decide_unrefined(encode, bit, node, coding.mixture, votes, coding.stream)
-        if bit < 0:
-            return bit
-        node = 2 * node + bit
+        node = 2 * node + decide_unrefined(encode, bit, node, coding.mixture, votes, coding.stream)
     end = node - (1 << END_BITS)
     component.around.ends[row & 1, column] = end
     if not encode:
@@ -267,7 +261,7 @@ def _fill_terms(
 @inlined
 def _code_mixed_category(
     encode: bool, residual: int, index: int, found: Predicted, nonzero: int, coding: Coding, scratch: Scratch
-) -> Coded:
+) -> int:
     """Spec dct/coefficients. The category of a residual, with its sign, by mixed decisions."""
     votes, forecast = scratch.votes, scratch.forecast
     forecasts = is_there(forecast.network)
@@ -280,11 +274,9 @@ def _code_mixed_category(
             votes.stretched[votes.first.shape[0]] = said(forecast, decision)
         bit = 1 if (residual > 0 if decision == SIGN else wanted > category) else 0
         bit = decide_unrefined(encode, bit, decision, coding.mixture, votes, coding.stream)
-        if bit < 0:
-            return Coded(bit, 0)
         if decision == ZERO:
             if bit == 0:
-                return Coded(OK, 0)
+                return 0
             decision = SIGN
             continue
         if decision == SIGN:
@@ -295,29 +287,27 @@ def _code_mixed_category(
         if category == MOST_MIXED:
             break
         decision = CATEGORY * category + positive if category < SIGNED else SIGNED + category
-    return Coded(OK, category if positive else -category)
+    return category if positive else -category
 
 
 @inlined
-def _code_residual(encode: bool, residual: int, coded: Coded, plain: bool, mu: int, coding: Coding) -> Coded:
-    """Spec dct/coefficients. Code the rest of a residual of which the category and the sign were ``coded``."""
-    if coded.status != OK or coded.value == 0:
-        return coded
-    category, size = abs(coded.value), abs(residual)
+def _code_residual(encode: bool, residual: int, coded: int, plain: bool, mu: int, coding: Coding) -> int:
+    """Spec dct/coefficients. Code the rest of a residual of which the category, with the sign, was ``coded``. Returns
+    the residual, of size BEYOND where the stream says none."""
+    if coded == 0:
+        return 0
+    category, size = abs(coded), abs(residual)
     if category == 1:
         size = 1
     most = MOST_PLAIN if plain else MOST_MIXED
     if category == most:
         least = 1 << (most - 1)
         size = code_integer(encode, size - least, 0, coding.plain, coding.stream)
-        if size >= 0:
-            size += least
+        size = size + least if size >= 0 else BEYOND
     elif category > 1:
-        towards = -mu if coded.value > 0 else mu
+        towards = -mu if coded > 0 else mu
         size = code_low_bits(encode, size, category, towards, coding.mixture.models, coding.stream)
-    if size < 0:
-        return Coded(size, 0)
-    return Coded(OK, size if coded.value > 0 else -size)
+    return size if coded > 0 else -size
 
 
 @kernel
@@ -333,14 +323,12 @@ def code_blocks(
     """Spec dct/coefficients. Code what an encoder chose for a component, and its coefficients; when decoding they are
     filled.
 
-    ``values`` and ``around`` of ``component`` are zeros and are filled, too. Returns OK, TOO_LONG or BROKEN.
+    ``values`` and ``around`` of ``component`` are zeros and are filled, too. Returns OK or BROKEN.
     """
     predictors = predictor.means.shape[0] // ROWS
     number = code_bypass(encode, choices.number, NUMBER_BITS, coding.stream)
     diagonals = code_bypass(encode, choices.diagonals, DIAGONAL_BITS, coding.stream)
     level = code_bypass(encode, choices.level, LEVEL_BITS, coding.stream)
-    if number < 0 or diagonals < 0 or level < 0:
-        return TOO_LONG
     if number >= predictors:
         return BROKEN
     for index in range(SIZE):
@@ -355,8 +343,6 @@ def code_blocks(
             if forecasts:
                 votes.stretched[votes.first.shape[0]] = 0
             end = _code_end(encode, component, row, column, contexts.blocks, coding, scratch)
-            if end < 0:
-                return TOO_LONG
             extent = extent_of(ENDS[end])
             of_sizes = ahead.weights[extent]
             look_ahead(component, row, column, min(SIDE, end), of_sizes, ahead)
@@ -384,10 +370,7 @@ def code_blocks(
                         fill_inputs(scratch.forecast, component, row, column, index, found, known, inverse)
                         consult(scratch.forecast, index, residual)
                     coded = _code_mixed_category(encode, residual, index, found, known.nonzero, coding, scratch)
-                coded = _code_residual(encode, residual, coded, plain, found.mu, coding)
-                if coded.status != OK:
-                    return coded.status
-                value = found.mu + coded.value
+                value = found.mu + _code_residual(encode, residual, coded, plain, found.mu, coding)
                 if abs(value) > LARGEST:
                     return BROKEN
                 block[index] = value

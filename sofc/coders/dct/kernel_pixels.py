@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream
+from sofc.entropy.binary import BROKEN, OK, Stream
 from sofc.entropy.bit_models import USUAL, code_by_model, code_size
 from sofc.entropy.contexts import set_starts
 from sofc.jit.decorators import inlined, kernel
@@ -56,7 +56,7 @@ def _third(value: int) -> int:
 def _code_same(encode: bool, pixels: Pixels, y: int, x: int, models: Vector[np.uint32], stream: Stream) -> int:
     """Whether a corrected pixel has the value of one beside it that is corrected, too: what was painted over often has.
 
-    Returns 1 and sets the pixel, 0 or TOO_LONG.
+    Returns 1 and sets the pixel, or 0.
     """
     plane, corrections = pixels.plane, pixels.corrections
     west, north = corrections[y + 1, x] != 0, corrections[y, x + 1] != 0
@@ -67,14 +67,14 @@ def _code_same(encode: bool, pixels: Pixels, y: int, x: int, models: Vector[np.u
         return 0
     agree = 0 if not (west and north) else (2 if plane[y - 1, x] == value else 1)
     same = code_by_model(encode, 1 if plane[y, x] == value else 0, FIRST_SAME + agree, models, stream)
-    if same > 0:
+    if same:
         plane[y, x] = value
     return same
 
 
 @inlined
 def _code_pixel(encode: bool, pixels: Pixels, y: int, x: int, models: Vector[np.uint32], stream: Stream) -> int:
-    """Spec dct/pixel-corrections. Code the correction of one pixel. Returns OK, TOO_LONG or BROKEN."""
+    """Spec dct/pixel-corrections. Code the correction of one pixel. Returns OK or BROKEN."""
     plane, corrections = pixels.plane, pixels.corrections
     drawn, fraction = int(pixels.drawn[y, x]), int(pixels.fractions[y, x])
     west, north = int(corrections[y + 1, x]), int(corrections[y, x + 1])
@@ -83,25 +83,17 @@ def _code_pixel(encode: bool, pixels: Pixels, y: int, x: int, models: Vector[np.
     other = 1 if pixels.others[y + 1, x + 1] != 0 else 0
     # What was nearly rounded the other way is where another decoder differs.
     slot = FIRST_FLAG + (around * (FRACTIONS // 2) + min(fraction, FRACTIONS - 1 - fraction)) * 2 + other
-    bit = code_by_model(encode, 1 if plane[y, x] != drawn else 0, slot, models, stream)
-    if bit < 0:
-        return bit
-    if bit == 0:
+    if code_by_model(encode, 1 if plane[y, x] != drawn else 0, slot, models, stream) == 0:
         plane[y, x] = drawn
         return OK
-    same = _code_same(encode, pixels, y, x, models, stream)
-    if same < 0:
-        return same
-    if same == 0:
+    if _code_same(encode, pixels, y, x, models, stream) == 0:
         correction = int(plane[y, x]) - drawn if encode else 0
         slot = FIRST_SIGN + (1 if 2 * fraction >= FRACTIONS else 0) + 2 * (3 * _third(west) + _third(north))
         negative = code_by_model(encode, 1 if correction < 0 else 0, slot, models, stream)
-        if negative < 0:
-            return negative
         slot = FIRST_SIZE + (2 * LONGEST if max(abs(west), abs(north)) > 1 else 0)
         size = code_size(encode, abs(correction), slot, slot + LONGEST, LONGEST, USUAL, models, stream)
         if size < 0:
-            return size
+            return BROKEN
         plane[y, x] = drawn - size if negative else drawn + size
     corrections[y + 1, x + 1] = plane[y, x] - drawn
     return OK if 0 <= plane[y, x] <= LARGEST else BROKEN
@@ -131,7 +123,7 @@ def code_pixels(encode: bool, pixels: Pixels, models: Vector[np.uint32], stream:
     """Spec dct/pixel-corrections. Code a plane by what was drawn, tile by tile; when decoding it is filled,
     ``corrections`` always.
 
-    ``models`` (MODELS,). Returns OK, TOO_LONG or BROKEN.
+    ``models`` (MODELS,). Returns OK or BROKEN.
     """
     plane, corrections = pixels.plane, pixels.corrections
     rows, width = plane.shape
@@ -148,11 +140,8 @@ def code_pixels(encode: bool, pixels: Pixels, models: Vector[np.uint32], stream:
                 above |= corrections[first_row, x + 1]
             slot = FIRST_TILE + (1 if above != 0 else 0) + 2 * before + (4 if other != 0 else 0)
             before = code_by_model(encode, 1 if corrected != 0 else 0, slot, models, stream)
-            if before < 0:
-                return TOO_LONG
             for y in range(first_row, end_row if before else first_row):
                 for x in range(first, end):
-                    status = _code_pixel(encode, pixels, y, x, models, stream)
-                    if status != OK:
-                        return status
+                    if _code_pixel(encode, pixels, y, x, models, stream) != OK:
+                        return BROKEN
     return OK

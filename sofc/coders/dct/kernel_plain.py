@@ -7,12 +7,10 @@ nothing there, and take nearly all of the time.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from sofc.coders.dct.kernel_prediction import LOG_STEPS, Predicted
-from sofc.entropy.binary import EVEN, OK, Stream, code_bit
+from sofc.entropy.binary import EVEN, Stream, code_bit
 from sofc.entropy.bit_models import SEEN_BITS, USUAL, code_by_model, learned
 from sofc.entropy.contexts import BLOCK, set_starts
 from sofc.entropy.digits import bit_length
@@ -38,29 +36,21 @@ ERROR_SLOTS, PLACE_SLOTS, SIGN_SLOTS, LOW_SLOTS, SLOTS = set_starts(
 bits; and how many there are. All come before those of contexts."""
 
 
-class Coded(NamedTuple):
-    """A number that was coded, or a ``status`` that is not OK."""
-
-    status: int
-    value: int
-
-
 @inlined
 def _code_by_two(encode: bool, bit: int, one: int, other: int, models: Vector[np.uint32], stream: Stream) -> int:
-    """Code a decision by the mean of two models' probabilities. The bit, or TOO_LONG."""
+    """Code a decision by the mean of two models' probabilities. Returns the bit."""
     first, second = np.int64(models[one]), np.int64(models[other])
     mean = int((first >> (SEEN_BITS + 6)) + (second >> (SEEN_BITS + 6))) >> 1
     bit = code_bit(encode, bit, max(USUAL, min(65536 - USUAL, mean)), stream)
-    if bit >= 0:
-        models[one] = learned(int(first), bit)
-        models[other] = learned(int(second), bit)
+    models[one] = learned(int(first), bit)
+    models[other] = learned(int(second), bit)
     return bit
 
 
 @inlined
 def code_plain_category(
     encode: bool, residual: int, index: int, found: Predicted, models: Vector[np.uint32], stream: Stream
-) -> Coded:
+) -> int:
     """Spec dct/plain-coefficients. The category of the residual of coefficient ``index``, with its sign."""
     category = bit_length(abs(residual))
     by_error = (found.expected * NEAR_MEANS + min(NEAR_MEANS - 1, abs(found.mu))) * OFFSETS + abs(found.quarter - 2)
@@ -68,22 +58,17 @@ def code_plain_category(
     low, high = 0, MOST_PLAIN
     at = max(0, min(MOST_FIRST, (2 * found.level - 11) // 3))
     while low < high:
-        bit = _code_by_two(encode, 1 if category > at else 0, one + at, other + at, models, stream)
-        if bit < 0:
-            return Coded(bit, 0)
-        if bit:
+        if _code_by_two(encode, 1 if category > at else 0, one + at, other + at, models, stream):
             low = at = at + 1
         else:
             high = at
             at -= 1
     if low == 0:
-        return Coded(OK, 0)
+        return 0
     slot = SIGN_SLOTS + found.quarter * SIGN_CATEGORIES + min(low, SIGN_CATEGORIES) - 1
     model = slot * BLOCK + SIGN_MEANS + max(-SIGN_MEANS, min(SIGN_MEANS, found.mu))
     positive = code_by_model(encode, 1 if residual > 0 else 0, model, models, stream)
-    if positive < 0:
-        return Coded(positive, 0)
-    return Coded(OK, low if positive else -low)
+    return low if positive else -low
 
 
 @inlined
@@ -92,7 +77,7 @@ def code_low_bits(
 ) -> int:
     """Spec dct/coefficients. The bits of a size below the highest, which its category says.
 
-    ``towards``: the size at which the coefficient is 0, where the sign leads there. Returns the size, or TOO_LONG.
+    ``towards``: the size at which the coefficient is 0, where the sign leads there. Returns the size.
     """
     slot = (LOW_SLOTS + category * BLOCK + max(0, min(BLOCK - 1, towards))) * BLOCK
     known = 1
@@ -102,7 +87,5 @@ def code_low_bits(
             bit = code_by_model(encode, bit, slot + known, models, stream)
         else:
             bit = code_bit(encode, bit, EVEN, stream)
-        if bit < 0:
-            return bit
         known = 2 * known + bit
     return known

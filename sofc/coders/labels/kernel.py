@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.coders.labels.terms import MATES, NEW, PAD, PAD_ROWS, QUESTIONS, Term
-from sofc.entropy.binary import BROKEN, OK, TOO_LONG, Stream, code_bypass
+from sofc.entropy.binary import BROKEN, OK, Stream, code_bypass
 from sofc.entropy.bit_models import code_by_model
 from sofc.entropy.contexts import Contexts, select_models
 from sofc.entropy.digits import bit_length
@@ -134,7 +134,7 @@ def _code_other(encode: bool, label: int, top: int, stream: Stream) -> int:
 
 @inlined
 def _code_label(encode: bool, label: int, top: int, learned: Learned, scratch: Scratch, stream: Stream) -> int:
-    """Spec labels/questions. A label, by questions whether it is one that is likely. It, TOO_LONG or BROKEN."""
+    """Spec labels/questions. A label, by questions whether it is one that is likely. It, or BROKEN."""
     mates, most = scratch.mates, int(learned.most[0])
     for question in range(QUESTIONS):
         likely = int(mates[question]) if question < MATES else most + 1 if question == NEW else 0
@@ -144,10 +144,7 @@ def _code_label(encode: bool, label: int, top: int, learned: Learned, scratch: S
                 is_out = True
         if is_out:
             continue
-        bit = _ask(encode, label == likely, question, learned.mixture, scratch, stream)
-        if bit < 0:
-            return TOO_LONG
-        if bit:
+        if _ask(encode, label == likely, question, learned.mixture, scratch, stream):
             return likely
     return _code_other(encode, label, top, stream)
 
@@ -169,21 +166,18 @@ def _close_row(frame: Frame, y: int) -> None:
 
 @kernel
 def code_image(encode: bool, frame: Frame, top: int, learned: Learned, scratch: Scratch, stream: Stream) -> int:
-    """Spec labels/samples. Code one image of labels 0 .. ``top``; when decoding, it is filled. Returns OK, TOO_LONG or
-    BROKEN."""
+    """Spec labels/samples. Code one image of labels 0 .. ``top``; when decoding, it is filled. Returns OK or BROKEN."""
     image = frame.image
     for y in range(PAD_ROWS, image.shape[0]):
         run = 0
         for x in range(PAD, image.shape[1] - PAD):
             label = int(image[y, x])
             west = int(image[y, x - 1])
-            bit = 0
+            goes_on = 0
             if _is_still(frame, y, x):
                 slot = 2 * min(15, run) + (1 if west == 0 else 0)
-                bit = code_by_model(encode, 1 if label == west else 0, slot, learned.still, stream)
-                if bit < 0:
-                    return TOO_LONG
-            if bit:
+                goes_on = code_by_model(encode, 1 if label == west else 0, slot, learned.still, stream)
+            if goes_on:
                 label = west
             else:
                 _find_mates(frame, y, x, scratch.mates)
@@ -191,7 +185,7 @@ def code_image(encode: bool, frame: Frame, top: int, learned: Learned, scratch: 
                 select_models(learned.contexts, scratch.term, scratch.votes.hashes, scratch.votes.first)
                 label = _code_label(encode, label, top, learned, scratch, stream)
                 if label < 0:
-                    return label
+                    return BROKEN
             run = run + 1 if label == west else 0
             image[y, x] = label
             learned.most[0] = max(int(learned.most[0]), label)

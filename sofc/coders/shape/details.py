@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.shape import kernel_details as kernel
-from sofc.entropy.binary import OK, Coding
-from sofc.errors import FormatError
+from sofc.entropy.binary import Coding
 from sofc.planes import Plane
 
 OWN_PLACES = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))
@@ -113,7 +112,7 @@ def moved(magnitudes: Plane, down: int, right: int) -> Plane:
 
 def code_details(coding: Coding, zigzag: Plane, detail: DetailModel, references: Sequence[Plane]) -> Plane:
     """Write the low parts, or add them to ``zigzag``, which then holds the high parts in their place. Returns the
-    plane's padded magnitudes; ``references``: those of planes coded before, the nearest first. Raises FormatError."""
+    plane's padded magnitudes; ``references``: those of planes coded before, the nearest first."""
     activity = np.zeros(zigzag.shape, np.int32)
     others = detail.weights[len(OWN_PLACES) :].reshape(-1, len(REFERENCE_PLACES))
     for weights, reference in zip(others, references[: detail.references], strict=True):
@@ -122,6 +121,5 @@ def code_details(coding: Coding, zigzag: Plane, detail: DetailModel, references:
     magnitudes = np.zeros((len(zigzag) + kernel.TOP + kernel.BOTTOM, zigzag.shape[1] + 2 * kernel.SIDE), np.int32)
     around = kernel.Neighbourhood(magnitudes, detail.weights, activity, detail.thresholds)
     layer = kernel.Layer(around, magnitude_scale(), detail.split, starts_of(detail.split).copy())
-    if kernel.code_details(coding.encodes, zigzag, layer, coding.stream) != OK:
-        raise FormatError("the detail layer of a shape stream is damaged")
+    kernel.code_details(coding.encodes, zigzag, layer, coding.stream)
     return magnitudes

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.entropy.binary import OK, Stream
+from sofc.entropy.binary import Stream
 from sofc.entropy.bit_models import code_graded
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
@@ -67,16 +67,13 @@ def _level(neighbourhood: Neighbourhood, y: int, x: int) -> int:
 @kernel
 def code_details(encode: bool, zigzag: Table[np.int32], layer: Layer, stream: Stream) -> int:
     """Spec shape/detail-layer. Code the low parts of ``zigzag``; when decoding, they are added to it, which holds high
-    parts in place. The last table is for samples whose high part is not zero. Returns OK or TOO_LONG."""
+    parts in place. The last table is for samples whose high part is not zero. Returns 0."""
     split, models, magnitudes = layer.split, layer.models, layer.neighbourhood.magnitudes
     largest, last = (1 << split) - 1, layer.neighbourhood.thresholds.size + 1
     for y in range(zigzag.shape[0]):
         for x in range(zigzag.shape[1]):
             residual = int(zigzag[y, x])
             table = _level(layer.neighbourhood, y, x) if residual <= largest else last
-            low = code_graded(encode, residual & largest, split, table << split, models, stream)
-            if low < 0:
-                return low
-            zigzag[y, x] = residual | low
+            zigzag[y, x] = residual | code_graded(encode, residual & largest, split, table << split, models, stream)
             magnitudes[y + TOP, x + SIDE] = layer.scale[zigzag[y, x]]
-    return OK
+    return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sofc.entropy.binary import OK, Coding, Stream, Writer
+from sofc.entropy.binary import BROKEN, OK, Coding, Stream, Writer
 from sofc.entropy.bit_models import NEUTRAL, USUAL, code_size
 from sofc.entropy.digits import bit_length
 from sofc.errors import FormatError
@@ -28,14 +28,14 @@ def code_numbers(
     """Spec shape/numbers. Code numbers from 0 up, each in the context of how many bits the one ``above`` has, whose
     place this is; less than 0: none.
 
-    ``models`` (MODELS,) learn. When decoding, ``numbers`` are filled. Returns OK, TOO_LONG or BROKEN.
+    ``models`` (MODELS,) learn. When decoding, ``numbers`` are filled. Returns OK or BROKEN.
     """
     for index in range(numbers.size):
         kind = min(KINDS - 1, bit_length(int(numbers[above[index]]))) if above[index] >= 0 else 0
         slot = kind * 2 * LONGEST
         size = code_size(encode, int(numbers[index]) + 1, slot, slot + LONGEST, LONGEST, USUAL, models, stream)
         if size < 0:
-            return size
+            return BROKEN
         numbers[index] = size - 1
     return OK
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sofc.entropy.binary import BROKEN, OK, TOO_LONG
+from sofc.entropy.binary import BROKEN, OK
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Vector
 from sofc.keepfile.tokens.alphabet import (
@@ -42,6 +42,8 @@ from sofc.keepfile.tokens.heads import (
     Head,
 )
 
+TOO_LONG = -1
+"""What is written does not fit into the buffer."""
 DECODING = 1 << MOST_BITS
 
 

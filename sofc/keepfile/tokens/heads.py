@@ -83,21 +83,21 @@ def ideal_length(count: int, total: int) -> int:
 
 @kernel
 def code_head(encode: bool, head: Head, models: Models) -> int:
-    """Code the fields of a block but for its code lengths, and the padding. OK, TOO_LONG or BROKEN."""
+    """Code the fields of a block but for its code lengths, and the padding. OK or BROKEN."""
     fields = head.fields
     set_contexts(0, 0, 0, 0, models)
     last = code_decision(encode, int(fields[LAST]), ENDS, 0, models)
     kind = code_number(encode, int(fields[TYPE]), 2, TYPES, 0, models)
     size = code_size(encode, int(fields[SIZE]), SIZES, models)
     fields[LAST], fields[TYPE], fields[SIZE] = last, kind, size
-    if last < 0 or kind < 0 or size < 0 or kind > DYNAMIC:
+    if size < 0 or kind > DYNAMIC:
         return BROKEN
     padding = 0
     if last or kind == STORED:
         set_contexts(0, 0, 0, 0, models)
         padding = code_number(encode, int(fields[PADDING]), 7, PADDINGS, 0, models)
     fields[PADDING] = padding
-    return min(padding, OK)
+    return OK
 
 
 @kernel
@@ -108,7 +108,7 @@ def code_lengths(encode: bool, head: Head, models: Models) -> int:
     literals = code_number(encode, int(fields[LITERAL_LENGTHS]) - 257, 5, COUNTS, 0, models) + 257
     set_contexts(32, 32, 32, 32, models)
     distances = code_number(encode, int(fields[DISTANCE_LENGTHS]) - 1, 5, COUNTS, 1, models) + 1
-    if literals < 257 or distances < 1 or literals > LENGTH_CODES:
+    if literals > LENGTH_CODES:
         return BROKEN
     fields[LITERAL_LENGTHS], fields[DISTANCE_LENGTHS] = literals, distances
     total = 0
@@ -117,13 +117,9 @@ def code_lengths(encode: bool, head: Head, models: Models) -> int:
     for i in range(literals + distances):
         _set_length_contexts(i, total, head, models)
         group = 0 if i < END else 1 if i < literals else 2
-        length = code_number(encode, int(head.lengths[i]), 4, LENGTHS, group, models)
-        if length < 0:
-            return length
-        head.lengths[i] = length
-    status = _code_runs(encode, head, models)
-    if status < 0:
-        return status
+        head.lengths[i] = code_number(encode, int(head.lengths[i]), 4, LENGTHS, group, models)
+    if _code_runs(encode, head, models) != OK:
+        return BROKEN
     return _code_run_lengths(encode, head, models)
 
 
@@ -170,10 +166,7 @@ def _code_runs(encode: bool, head: Head, models: Models) -> int:
         context = 8 * min(run, 31) + 2 * way + crosses
         set_contexts(way, context, 256 + length, 0, models)
         exact = symbol == head.symbols[number] and repeat == head.repeats[number]
-        as_rule = code_decision(encode, 1 if exact else 0, RULES, 0, models)
-        if as_rule < 0:
-            return as_rule
-        if not as_rule:
+        if not code_decision(encode, 1 if exact else 0, RULES, 0, models):
             chosen = max(0, int(head.symbols[number]) - COPY + 1)
             set_contexts(0, 4 + 4 * way, 20 + 4 * min(run, 31), 200, models)
             chosen = code_number(encode, chosen, 2, RUNS, 0, models)
@@ -202,7 +195,7 @@ def _code_run_lengths(encode: bool, head: Head, models: Models) -> int:
     set_contexts(64, 64, 64, 64, models)
     least = _LEAST_RUN_LENGTHS
     count = code_number(encode, int(head.fields[RUN_LENGTHS]) - least, 4, COUNTS, 2, models) + least
-    if count < least or count > RUN_CODES:
+    if count > RUN_CODES:
         return BROKEN
     head.fields[RUN_LENGTHS] = count
     number, last = int(head.fields[RUN_COUNT]), 0
@@ -216,7 +209,5 @@ def _code_run_lengths(encode: bool, head: Head, models: Models) -> int:
             ideal = ideal_length(used, number)
             set_contexts(8 * ideal, 8 * symbol, 8 * last, 8 * (8 * ideal + last), models)
             length = code_number(encode, int(head.run_lengths[symbol]), 3, RUN_CODE_LENGTHS, 0, models)
-            if length < 0:
-                return length
         head.run_lengths[symbol] = last = length
     return OK

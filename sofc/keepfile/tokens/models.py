@@ -66,7 +66,7 @@ def nothing_learned() -> Learned:
 
 @kernel
 def code_decision(encode: bool, bit: int, kind: int, row: int, models: Models) -> int:
-    """Code a decision in the contexts that ``votes.hashes`` name, each below CONTEXTS. The bit, or TOO_LONG."""
+    """Code a decision in the contexts that ``votes.hashes`` name, each below CONTEXTS. Returns the bit."""
     votes = models.votes
     for k in range(INPUTS):
         votes.first[k] = (kind * INPUTS + k) * CONTEXTS + votes.hashes[k]
@@ -77,7 +77,7 @@ def code_decision(encode: bool, bit: int, kind: int, row: int, models: Models) -
 @kernel
 def code_number(encode: bool, value: int, bits: int, kind: int, row: int, models: Models) -> int:
     """Code a number of so many bits, the highest first. Each of the contexts in ``votes.hashes`` is followed by
-    2**bits - 1 more for the bits so far. The number, or TOO_LONG."""
+    2**bits - 1 more for the bits so far. Returns the number."""
     hashes = models.votes.hashes
     number = 1
     for shift in range(bits - 1, -1, -1):
@@ -86,15 +86,13 @@ def code_number(encode: bool, value: int, bits: int, kind: int, row: int, models
         bit = code_decision(encode, (value >> shift) & 1, kind, row, models)
         for k in range(INPUTS):
             hashes[k] -= number
-        if bit < 0:
-            return bit
         number = 2 * number + bit
     return number - (1 << bits)
 
 
 @kernel
 def code_size(encode: bool, value: int, kind: int, models: Models) -> int:
-    """Code a number from 0 up. The number, or TOO_LONG or BROKEN."""
+    """Code a number from 0 up. Returns it, or BROKEN."""
     return code_integer(encode, value, kind * INTEGER_MODELS, models.integers, models.stream)
 
 

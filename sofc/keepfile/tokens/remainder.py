@@ -197,14 +197,21 @@ class _Encoder(_Coding):
         self._encode(0, len(self.data) + 1)
         if self.place != len(self.data) or self.bits.position[0] != 8 * len(self.bits.buffer):
             raise FormatError("deflate data does not end where it should")
-        return self.writer.written()
+        return self._written()
 
     def sample(self, size: int) -> int:
         """Bytes that the tokens of so many bytes of the data take, with the heads up to there: in its middle, but of
         long data not far from its beginning, as all tokens before them have to be read."""
         first = min(_FURTHEST, max(0, len(self.data) - size) // 2)
         self._encode(first, first + size)
-        return len(self.writer.written())
+        return len(self._written())
+
+    def _written(self) -> bytes:
+        """The stream. Raises FormatError where it is much longer than what was to become less."""
+        data = self.writer.finish()
+        if data is None:
+            raise FormatError("deflate data takes more than twice as much by what encoders usually choose")
+        return data
 
     def _encode(self, first: int, end_of_sample: int) -> None:
         """Code all heads up to a place, and tokens from another one on."""

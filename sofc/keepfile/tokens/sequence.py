@@ -91,20 +91,17 @@ def _regret(place: int, run: Run) -> int:
 def code_tokens(encode: bool, start: int, stop: int, end: int, after: int, run: Run) -> int:
     """Code the tokens from ``start`` on that begin before ``stop``, in a block that ends at ``end``.
 
-    ``after``: what stands before them. Returns ``4 * (where the next begins) + after``, or TOO_LONG or BROKEN; the
-    number of tokens stands in the last place of ``run.tokens``.
+    ``after``: what stands before them. Returns ``4 * (where the next begins) + after``, or BROKEN; the number of
+    tokens stands in the last place of ``run.tokens``.
     """
     tokens = run.tokens
     place, number = start, 0
     while place < stop:
         token = int(tokens[number]) if encode else 0
-        is_match = _code_kind(encode, 1 if token > 0 else 0, place, after, run)
-        if is_match < 0:
-            return is_match
-        if is_match:
+        if _code_kind(encode, 1 if token > 0 else 0, place, after, run):
             token = _code_match(encode, token, place, _expected(place, after, run), run)
             if token < 0:
-                return token
+                return BROKEN
             length = min(LONGEST, token >> 15)
             if length < SHORTEST or length > end - place or (token & 0x7FFF) >= place:
                 return BROKEN
@@ -137,7 +134,7 @@ def _score(length: int, near: int, other: int) -> int:
 
 @kernel
 def _code_kind(encode: bool, bit: int, place: int, after: int, run: Run) -> int:
-    """Code whether a token is a match. The bit, or TOO_LONG."""
+    """Code whether a token is a match. Returns the bit."""
     here = _expected(place, after, run)
     if here == 0:
         set_contexts(after, 3, 3, 3, run.models)
@@ -164,16 +161,13 @@ def _code_kind(encode: bool, bit: int, place: int, after: int, run: Run) -> int:
 
 @kernel
 def _code_match(encode: bool, token: int, place: int, expected: int, run: Run) -> int:
-    """Code length and distance of a match. The token, or a status."""
+    """Code length and distance of a match. The token, or BROKEN."""
     length = _code_length(encode, token >> 15, place, expected, run)
     if length < 0:
-        return length
+        return BROKEN
     if length >= LONGEST:
         set_contexts(0, 0, 0, 0, run.models)
-        bit = code_decision(encode, length - LONGEST, BEST, 1, run.models)
-        if bit < 0:
-            return bit
-        length = LONGEST + bit
+        length = LONGEST + code_decision(encode, length - LONGEST, BEST, 1, run.models)
     distance = _code_distance(encode, token & 0x7FFF, place, min(LONGEST, length), run)
     return distance if distance < 0 else length << 15 | distance
 
@@ -202,19 +196,15 @@ def _code_length(encode: bool, length: int, place: int, expected: int, run: Run)
             ((near * 12 + excess) * 3 + top) * 4 + min(size, 3),
             models,
         )
-        found = code_decision(encode, 1 if first <= wanted <= most else 0, STAIRS, 3 * relation + top, models)
-        if found < 0:
-            return found
-        if found:
+        if code_decision(encode, 1 if first <= wanted <= most else 0, STAIRS, 3 * relation + top, models):
             return max(length, most) if most == first else _code_shortfall(encode, length, stair, best, place, run)
     set_contexts(0, 0, 0, 0, models)
-    found = code_number(encode, wanted - SHORTEST, 8, BEST, 2, models)
-    return found if found < 0 else max(length, found + SHORTEST)
+    return max(length, code_number(encode, wanted - SHORTEST, 8, BEST, 2, models) + SHORTEST)
 
 
 @kernel
 def _code_shortfall(encode: bool, length: int, stair: int, best: int, place: int, run: Run) -> int:
-    """Code a length up to that of a match, of which ``best`` is best. The length, or a status."""
+    """Code a length up to that of a match, of which ``best`` is best. The length, or BROKEN."""
     models, costs, token = run.models, run.costs, int(run.matches.stairs[slot(place), stair])
     most, distance = token >> 15, token & 0x7FFF
     wanted, size, excess = min(LONGEST, length), _size_class(most), MOST_EXCESS
@@ -223,34 +213,31 @@ def _code_shortfall(encode: bool, length: int, stair: int, best: int, place: int
         excess = _excess_class(full_cost - match_cost(place, best, distance, costs))
     short = max(0, min(15, most - best))
     set_contexts(excess, 16 * size + excess, 64 * short + size, size, models)
-    full = code_decision(encode, 1 if wanted == most else 0, FULL, 0 if best == most else 1, models)
-    if full < 0 or full:
-        return full if full < 0 else max(length, most)
+    if code_decision(encode, 1 if wanted == most else 0, FULL, 0 if best == most else 1, models):
+        return max(length, most)
     if 0 < best < most:
         set_contexts(2 + size, 16 + excess, 32 + short, 2 + size, models)
-        chosen = code_decision(encode, 1 if wanted == best else 0, BEST, 0, models)
-        if chosen < 0 or chosen:
-            return chosen if chosen < 0 else best
+        if code_decision(encode, 1 if wanted == best else 0, BEST, 0, models):
+            return best
     shortfall = code_size(encode, most - wanted - 1, SHORTFALLS, models)
-    return shortfall if shortfall < 0 else most - 1 - shortfall
+    return BROKEN if shortfall < 0 else most - 1 - shortfall
 
 
 @kernel
 def _code_distance(encode: bool, distance: int, place: int, length: int, run: Run) -> int:
-    """Code a distance less one: the nearest with such a match, one further away, or any. The distance, or a status."""
+    """Code a distance less one: the nearest with such a match, one further away, or any. The distance, or BROKEN."""
     models, matches = run.models, run.matches
     nearest = nearest_distance(length, place, matches)
     if nearest >= 0:
         size, near = _size_class(length), distance_code(nearest) >> 1
         set_contexts(size, 16 * size + near, near, size, models)
-        found = code_decision(encode, 1 if distance == nearest else 0, DISTANCES, 0, models)
-        if found < 0 or found:
-            return found if found < 0 else nearest
+        if code_decision(encode, 1 if distance == nearest else 0, DISTANCES, 0, models):
+            return nearest
     earlier = place - nearest - 1
     rank = _walk(True, distance, place, earlier, length, matches) if encode else 0
     rank = code_size(encode, rank, RANKS, models)
     if rank < 0:
-        return rank
+        return BROKEN
     if rank > 0:
         return _walk(False, rank, place, earlier, length, matches)
     return code_bypass(encode, distance, 15, models.stream)
