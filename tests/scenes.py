@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, starmap
 
 import naive_context as naive
 import numpy as np
@@ -142,10 +142,7 @@ def random_network(rng, architecture=NETWORKS):
         limit = network.BIAS_LIMIT // 256
         biases = rng.integers(-limit, limit, (kinds, after), endpoint=True) // int(rng.choice([1, 60])) * 256
         layers.append((weights, biases))
-    first, *others = layers
-    return network.Network(
-        network.first_layer_of(*first), *(network.layer_of(weights, biases[0]) for weights, biases in others)
-    )
+    return network.Network(*starmap(network.layer_of, layers))
 
 
 @dataclass

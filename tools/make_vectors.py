@@ -15,7 +15,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise, product
+from itertools import pairwise, product, starmap
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -101,7 +101,7 @@ from sofc.jpeg.recover import recover_planes
 from sofc.keepfile import keep, keep_coefficients
 from sofc.planes import Plane
 from sofc.prediction import bank
-from sofc.prediction.network import Network, first_layer_of, layer_of
+from sofc.prediction.network import Network, layer_of
 from sofc.training.recipes import trainable
 from sofc.transforms.components import CHAIN, GREEN_FIRST, LATTICE, PAPERS, SUBTRACT_GREEN, YCOCG, Transform
 from sofc.transforms.filters import CUT, MIRROR, NEAREST, RECURSIVE, REFLECT, filtered
@@ -755,7 +755,7 @@ def with_networks(codebook: Codebook) -> Codebook:
             pairwise([architecture.inputs, 9, 5, outputs]), (architecture.kinds, 1, 1), strict=True
         )
     ]
-    network = Network(first_layer_of(*layers[0]), *(layer_of(weights, biases[0]) for weights, biases in layers[1:]))
+    network = Network(*starmap(layer_of, layers))
     codebook = only_at_9(codebook)
     sections = list(codebook.sections)
     for number in (number for model in codebook.models for number in model.sections):

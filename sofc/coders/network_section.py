@@ -15,7 +15,7 @@ from sofc.entropy.mixture import MOST_CONTEXTS, MOST_SETS, WEIGHT_LIMIT, WEIGHT_
 from sofc.entropy.tables import Field, code_tables, decode_tables
 from sofc.errors import FormatError
 from sofc.prediction import network as networks
-from sofc.prediction.network import BIAS_LIMIT, MOST_UNITS, NO_NETWORK, Network, first_layer_of, layer_of
+from sofc.prediction.network import BIAS_LIMIT, MOST_UNITS, NO_NETWORK, Network, layer_of
 
 BIAS_STEP = 8
 """Biases are kept in units of 2**BIAS_STEP."""
@@ -60,14 +60,13 @@ def pack_mixers(mixers: Mixers, architecture: Architecture) -> bytes:
 
 def network_sizes(network: Network, architecture: Architecture) -> list[int]:
     """Units of its layers, and components of what it says."""
-    return [len(network.first.weights), len(network.second.biases), len(network.last.biases) // architecture.outputs]
+    first, second, last = (len(layer.weights) for layer in network)
+    return [first, second, last // architecture.outputs]
 
 
 def network_tables(network: Network) -> list[Integers]:
     """The weights and the biases of each layer, as sections keep them."""
-    first, *others = network
-    pairs = [(first.weights, first.biases.T), *((weights, biases[:, np.newaxis]) for weights, biases in others)]
-    tables = [table for weights, biases in pairs for table in (weights, biases >> BIAS_STEP)]
+    tables = [table for weights, biases in network for table in (weights, biases.T >> BIAS_STEP)]
     return [np.ascontiguousarray(table, np.int64) for table in tables]
 
 
@@ -96,9 +95,8 @@ def network_fields(sizes: Sequence[int], architecture: Architecture) -> list[Fie
 
 def network_of(tables: Sequence[Integers]) -> Network:
     """Inverse of network_tables."""
-    weights, biases = tables[::2], [one << BIAS_STEP for one in tables[1::2]]
-    others = (layer_of(each, own[:, 0]) for each, own in zip(weights[1:], biases[1:], strict=True))
-    return Network(first_layer_of(weights[0], biases[0].T), *others)
+    layers = zip(tables[::2], tables[1::2], strict=True)
+    return Network(*(layer_of(weights, biases.T << BIAS_STEP) for weights, biases in layers))
 
 
 def unpack_mixers(data: bytes, architecture: Architecture, change: bytes = b"") -> Mixers:

@@ -28,31 +28,25 @@ BIAS_LIMIT = 1 << 24
 """Of biases, in 1 / 2**WEIGHT_BITS of an activity's step."""
 
 
-class FirstLayer(NamedTuple):
-    """``weights`` (units, inputs) and ``biases`` (kinds, units): what is asked is of one of so many kinds."""
+class Layer(NamedTuple):
+    """``weights`` (units, inputs) and ``biases`` (kinds, units): what is asked is of one of so many kinds, which the
+    first layer of a network alone tells apart."""
 
     weights: Table[np.int16]
     biases: Table[np.int32]
 
 
-class Layer(NamedTuple):
-    """One of the others: ``weights`` (units, inputs) and ``biases`` (units,)."""
-
-    weights: Table[np.int16]
-    biases: Vector[np.int32]
-
-
 class Network(NamedTuple):
     """Three layers; of none where ``last`` has no units."""
 
-    first: FirstLayer
+    first: Layer
     second: Layer
     last: Layer
 
     @property
     def is_asked(self) -> bool:
         """Whether it has units."""
-        return len(self.last.biases) > 0
+        return len(self.last.weights) > 0
 
 
 class Activities(NamedTuple):
@@ -84,35 +78,24 @@ class Scale(NamedTuple):
     maximum: int
 
 
-def first_layer_of(
-    weights: npt.NDArray[np.floating | np.integer], biases: npt.NDArray[np.floating | np.integer]
-) -> FirstLayer:
-    """A first layer as kernels take it."""
-    return FirstLayer(np.ascontiguousarray(weights, np.int16), np.ascontiguousarray(biases, np.int32))
-
-
 def layer_of(weights: Numbers, biases: Numbers) -> Layer:
     """A layer as kernels take it."""
     return Layer(np.ascontiguousarray(weights, np.int16), np.ascontiguousarray(biases, np.int32))
 
 
-def _empty(units: int, inputs: int) -> Layer:
-    return Layer(np.zeros((units, inputs), np.int16), np.zeros(units, np.int32))
-
-
-NO_NETWORK = Network(FirstLayer(np.zeros((0, 0), np.int16), np.zeros((1, 0), np.int32)), _empty(0, 0), _empty(0, 0))
+NO_NETWORK = Network(*[layer_of(np.zeros((0, 0)), np.zeros((1, 0)))] * 3)
 
 
 def activities_of(network: Network) -> Activities:
     """Scratch for a network."""
     inputs, first, second = (np.zeros(layer.weights.shape[1], np.int16) for layer in network)
-    return Activities(inputs, first, second, np.zeros(len(network.last.biases), np.int32))
+    return Activities(inputs, first, second, np.zeros(len(network.last.weights), np.int32))
 
 
 @inlined
 def is_there(network: Network) -> bool:
     """What ``Network.is_asked`` says, in kernels."""
-    return int(network.last.biases.shape[0]) > 0
+    return int(network.last.weights.shape[0]) > 0
 
 
 @inlined
@@ -125,22 +108,23 @@ def _weighted(inputs: Vector[np.int16], weights: Vector[np.int16]) -> np.int32:
 
 
 @inlined
-def _rectified(
-    inputs: Vector[np.int16], weights: Table[np.int16], biases: Vector[np.int32], outputs: Vector[np.int16]
-) -> None:
-    """What the units of a layer say: not less than 0."""
-    for unit in range(biases.shape[0]):
-        total = (np.int64(_weighted(inputs, weights[unit])) + biases[unit]) >> WEIGHT_BITS
-        outputs[unit] = max(0, min(ACTIVITY_LIMIT, total))
+def _say(layer: Layer, kind: int, inputs: Vector[np.int16], unit: int) -> int:
+    """What a unit of a layer says of a question of this ``kind``."""
+    return int(np.int64(_weighted(inputs, layer.weights[unit])) + layer.biases[kind, unit]) >> WEIGHT_BITS
+
+
+@inlined
+def _rectified(layer: Layer, kind: int, inputs: Vector[np.int16], outputs: Vector[np.int16]) -> None:
+    """What all its units say, not less than 0."""
+    for unit in range(outputs.shape[0]):
+        outputs[unit] = max(0, min(ACTIVITY_LIMIT, _say(layer, kind, inputs, unit)))
 
 
 @inlined
 def ask(network: Network, activities: Activities, kind: int) -> None:
     """Spec context/network. Fill all activities from the inputs, which are within ACTIVITY_LIMIT, for a question of
     this ``kind``."""
-    first, second, last = network
-    _rectified(activities.inputs, first.weights, first.biases[kind], activities.first)
-    _rectified(activities.first, second.weights, second.biases, activities.second)
-    for unit in range(last.biases.shape[0]):
-        total = np.int64(_weighted(activities.second, last.weights[unit])) + last.biases[unit]
-        activities.outputs[unit] = total >> WEIGHT_BITS
+    _rectified(network.first, kind, activities.inputs, activities.first)
+    _rectified(network.second, 0, activities.first, activities.second)
+    for unit in range(activities.outputs.shape[0]):
+        activities.outputs[unit] = _say(network.last, 0, activities.second, unit)

@@ -22,7 +22,6 @@ from sofc.prediction.network import (
     WEIGHT_BITS,
     WEIGHT_LIMIT,
     Network,
-    first_layer_of,
     layer_of,
 )
 
@@ -196,10 +195,7 @@ class Fit:
         """The network, rounded to integers."""
         one = 1 << WEIGHT_BITS
         layers = (layer.parameters for layer in self._layers)
-        (weights, biases), *others = (
-            (np.rint(own.weights.T * one), np.rint(own.biases * one) * UNIT) for own in layers
-        )
-        return Network(first_layer_of(weights, biases), *(layer_of(each, of_one[0]) for each, of_one in others))
+        return Network(*(layer_of(np.rint(own.weights.T * one), np.rint(own.biases * one) * UNIT) for own in layers))
 
 
 Piece = TypeVar("Piece")

@@ -6,7 +6,7 @@ import itertools
 import os
 import pickle
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, starmap
 from pathlib import Path
 from unittest import mock
 
@@ -41,7 +41,7 @@ from sofc.entropy.binary import Writer, code_bit
 from sofc.entropy.priors import FOLDS, Starts
 from sofc.errors import FormatError, UsageError
 from sofc.planes import PlaneRange
-from sofc.prediction.network import BIAS_LIMIT, NO_NETWORK, WEIGHT_LIMIT, Network, first_layer_of, layer_of
+from sofc.prediction.network import BIAS_LIMIT, NO_NETWORK, WEIGHT_LIMIT, Network, layer_of
 from sofc.prediction.network_fit import Affine, Passed
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -134,8 +134,7 @@ def random_network(rng, units=3, deeper=2):
     for before, after in pairwise((INPUTS, units, deeper, 1)):
         weights = rng.integers(-reach, reach + 1, (after, before))
         layers.append((weights, rng.integers(-BIAS_LIMIT // 256, BIAS_LIMIT // 256 + 1, (1, after)) * 256 // 64))
-    (weights, biases), *others = layers
-    return Network(first_layer_of(weights, biases), *(layer_of(each, one) for each, (one,) in others))
+    return Network(*starmap(layer_of, layers))
 
 
 def plan_of(contexts, slot_bits=8, skips_blank=True, rate=2):

@@ -90,7 +90,7 @@ def outputs_of(fitted, inputs, kind=0):
     """What the last layer of a network says."""
     values = inputs.astype(np.int64)
     for weights, biases in fitted:
-        own = biases[kind] if biases.ndim > 1 else biases
+        own = biases[kind if len(biases) > 1 else 0]
         outputs = (weights.astype(np.int64) @ values + own) >> network.WEIGHT_BITS
         values = np.clip(outputs, 0, network.ACTIVITY_LIMIT)
     return outputs.astype(np.int32)
@@ -103,8 +103,8 @@ def test_the_largest_sums(weight, value):
     """As many units as there may be, all weights, biases and inputs at their limits: no sum leaves 32 bits."""
     units = network.MOST_UNITS
     bias = network.BIAS_LIMIT if weight * value > 0 else -network.BIAS_LIMIT
-    layer = network.layer_of(np.full((units, units), weight), np.full(units, bias))
-    first = network.first_layer_of(layer.weights, np.stack([layer.biases, abs(layer.biases)]))
+    layer = network.layer_of(np.full((units, units), weight), np.full((1, units), bias))
+    first = network.layer_of(layer.weights, np.concatenate([layer.biases, abs(layer.biases)]))
     largest = network.Network(first, layer, layer)
     activities = network.activities_of(largest)
     activities.inputs[:] = value

@@ -343,10 +343,10 @@ def layer_of(weights: Rows, biases: Sequence[int], inputs: Sequence[int]) -> lis
 
 def outputs_of(network: Any, inputs: Sequence[int], kind: int = 0) -> list[int]:
     """What a network says of a question of this kind."""
-    (first, biases), second, last = network
-    one = [clamp(value, 0, 2047) for value in layer_of(first.tolist(), biases[kind].tolist(), inputs)]
-    two = [clamp(value, 0, 2047) for value in layer_of(second.weights.tolist(), second.biases.tolist(), one)]
-    return layer_of(last.weights.tolist(), last.biases.tolist(), two)
+    first, second, last = ((weights.tolist(), biases.tolist()) for weights, biases in network)
+    one = [clamp(value, 0, 2047) for value in layer_of(first[0], first[1][kind], inputs)]
+    two = [clamp(value, 0, 2047) for value in layer_of(second[0], second[1][0], one)]
+    return layer_of(last[0], last[1][0], two)
 
 
 def network_inputs(image: Image, seen: Predicted, shift: int, maximum: int, at: tuple[int, int]) -> list[int] | None:

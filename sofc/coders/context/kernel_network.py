@@ -35,7 +35,7 @@ class Forecast(NamedTuple):
 
 def forecast_of(network: Network) -> Forecast:
     """A network with its scratch."""
-    return Forecast(network, activities_of(network), logistics_of(len(network.last.biases) // 3))
+    return Forecast(network, activities_of(network), logistics_of(len(network.last.weights) // 3))
 
 
 class Expected(NamedTuple):

@@ -20,7 +20,7 @@ from sofc.coders.dct.section import NETWORKS
 from sofc.coders.network_training import BATCH, batches, epochs_for, fitted_where_it_pays
 from sofc.coders.training import Decoded
 from sofc.jpeg.dct import SIZE
-from sofc.prediction.network import NO_NETWORK, Network, first_layer_of, layer_of
+from sofc.prediction.network import NO_NETWORK, Network, layer_of
 from sofc.prediction.network_fit import Fit, in_random_order
 
 LEAST_COEFFICIENTS = 1 << 16
@@ -95,8 +95,8 @@ class FitNetwork:
 
 def _silent() -> Network:
     """The smallest network: what it says is not heeded."""
-    first = first_layer_of(np.zeros((1, INPUTS), np.int16), np.zeros((SIZE, 1), np.int32))
-    return Network(first, *(layer_of(np.zeros((after, 1)), np.zeros(after)) for after in (1, DECISIONS)))
+    shapes = ((1, INPUTS, SIZE), (1, 1, 1), (DECISIONS, 1, 1))
+    return Network(*(layer_of(np.zeros((units, inputs)), np.zeros((kinds, units))) for units, inputs, kinds in shapes))
 
 
 ASKING = _silent()
