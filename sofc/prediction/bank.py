@@ -186,22 +186,15 @@ def _close(plane: Any, y: int) -> None:
 
 
 @inlined
-def open_row(around: Neighbourhood, y: int) -> None:
-    """Spec context/neighbours. Fill what stands left of row y, but for the first one."""
-    if y > PAD:
-        for i in range(PAD):
-            around.plane[y, i] = around.plane[y - 1, PAD]
-            around.errors[y, i] = around.errors[y - 1, PAD]
-
-
-@inlined
 def open_sample(around: Neighbourhood, y: int, x: int) -> None:
     """Spec context/neighbours. Fill the borders that sample (y, x) (padded indices) is the first to see."""
     if y == PAD:
         _open_first(around.plane, x)
         _open_first(around.errors, x)
     elif x == PAD:
-        open_row(around, y)
+        for i in range(PAD):
+            around.plane[y, i] = around.plane[y - 1, PAD]
+            around.errors[y, i] = around.errors[y - 1, PAD]
 
 
 @inlined

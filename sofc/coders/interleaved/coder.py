@@ -30,6 +30,7 @@ from sofc.coders.interleaved.margins import (
 )
 from sofc.coders.interleaved.model import PlaneModel, Prediction, largest_for, middle, type_of_sums
 from sofc.coders.interleaved.section import unpack_plan
+from sofc.entropy.binary import OK
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
 
@@ -103,7 +104,7 @@ class InterleavedCoder(GridCoder[PlaneModel]):
             frame = _empty_frame(span, image_rows, shape[1], largest, model.prediction, frames, margins, spent)
             plane = np.empty(shape, frame.samples.dtype)
             coded = model.tables, reader.pairs, reader.states
-            if _decode_plane(frame, plane.reshape(-1), predictor, scratch_for(frame), *coded) != kernel.OK:
+            if _decode_plane(frame, plane.reshape(-1), predictor, scratch_for(frame), *coded) != OK:
                 raise FormatError("a stream of the interleaved coder leads outside the plane's range or its own end")
             reader.finish()
             if predictor.middle != middle(span):  # what sums are of is too narrow for samples with it

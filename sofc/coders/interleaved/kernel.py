@@ -33,6 +33,7 @@ from sofc.coders.interleaved.kernel_tokens import (
     take_direct,
     take_residual,
 )
+from sofc.entropy.binary import BROKEN, OK
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Cube, Vector
 
@@ -64,7 +65,6 @@ FIRST_ROW = EXPECTED_ERRORS - 1
 """The expected error that stands for a stripe's first row; it is above any other."""
 FRACTIONS = 4
 """Parts of a sample that cells tell apart."""
-OK, BROKEN = 0, -2
 
 Lane = Vector[np.int16] | Vector[np.int32]
 """Of a type that holds samples, and in which sums wrap around."""
@@ -130,6 +130,13 @@ class Span(NamedTuple):
     columns: int
     first: int
     last: int
+
+
+@inlined
+def _in_stripe(span: Span, further: int, step: int) -> Span:
+    """A span of the first stripe as it is so many stripes of ``step`` rows further down."""
+    down = further * step
+    return Span(span.y + down, span.top + down, span.lane + further, span.column, span.columns, span.first, span.last)
 
 
 CHUNK = 1024
@@ -217,21 +224,45 @@ def _fill_texture(frame: Frame, predictor: Predictor, span: Span, scratch: Lane)
         _fill_classes(predictor, scratch, _in_blocks(span.columns))
 
 
-class _Near(NamedTuple):
-    """Rows that taps are in."""
+class _Rows(NamedTuple):
+    """Rows of samples or of errors around one of a stripe, from some column on."""
 
-    above: Lane
-    higher: Lane
-    first_above: Lane
-    first: Lane
-    first_below: Lane
-    second_above: Lane
-    second: Lane
+    higher: Lane | Vector[np.uint8]
+    above: Lane | Vector[np.uint8]
+    here: Lane | Vector[np.uint8]
+    below: Lane | Vector[np.uint8]
 
 
 @inlined
-def _dot_own(near: _Near, weights: Lane, k: int, step: int, i: int) -> int:
-    n, nn = near.above, near.higher
+def _rows_of(plane: Lane | Vector[np.uint8], frame: Frame, span: Span, column: int) -> _Rows:
+    """Those around that of a span, but for the first one of a stripe."""
+    y, last = span.y, span.last
+    return _Rows(
+        plane[_at(frame, max(y - 2, span.top)) + column :],
+        plane[_at(frame, y - 1) + column :],
+        plane[_at(frame, y) + column :],
+        plane[_at(frame, min(y + 1, last)) + column :],
+    )
+
+
+class _Near(NamedTuple):
+    """The rows that taps are in: of the plane itself and of its references."""
+
+    own: _Rows
+    first: _Rows
+    second: _Rows
+
+
+@inlined
+def _near_from(frame: Frame, span: Span, column: int) -> _Near:
+    """Those of a span from a column on."""
+    own, first = _rows_of(frame.samples, frame, span, column), _rows_of(frame.first, frame, span, column)
+    return _Near(own, first, _rows_of(frame.second, frame, span, column))
+
+
+@inlined
+def _dot_own(own: _Rows, weights: Lane, k: int, step: int, i: int) -> int:
+    n, nn = own.above, own.higher
     return int(
         n[i + 4] * weights[k + N * step]
         + n[i + 3] * weights[k + NW * step]
@@ -249,24 +280,24 @@ def _dot_own(near: _Near, weights: Lane, k: int, step: int, i: int) -> int:
 
 
 @inlined
-def _dot_first(near: _Near, weights: Lane, k: int, step: int, i: int) -> int:
-    p = near.first
+def _dot_first(first: _Rows, weights: Lane, k: int, step: int, i: int) -> int:
+    p = first.here
     return int(
         p[i + 4] * weights[k + P * step]
         + p[i + 3] * weights[k + P_W * step]
         + p[i + 5] * weights[k + P_E * step]
-        + near.first_above[i + 4] * weights[k + P_N * step]
-        + near.first_below[i + 4] * weights[k + P_S * step]
+        + first.above[i + 4] * weights[k + P_N * step]
+        + first.below[i + 4] * weights[k + P_S * step]
     )
 
 
 @inlined
-def _dot_second(near: _Near, weights: Lane, k: int, step: int, i: int) -> int:
-    q = near.second
+def _dot_second(second: _Rows, weights: Lane, k: int, step: int, i: int) -> int:
+    q = second.here
     return int(
         q[i + 4] * weights[k + Q * step]
         + q[i + 3] * weights[k + Q_W * step]
-        + near.second_above[i + 4] * weights[k + Q_N * step]
+        + second.above[i + 4] * weights[k + Q_N * step]
     )
 
 
@@ -274,16 +305,17 @@ def _dot_second(near: _Near, weights: Lane, k: int, step: int, i: int) -> int:
 def _sum_all(near: _Near, predictor: Predictor, scratch: Lane, lane: int, width: int) -> None:
     """Sums and weights of samples as if all were of the first class."""
     start, weights, references = lane * ROOM, predictor.weights, predictor.references
+    own, first, second = near
     ahead, west, far = scratch[SUMS + start :], scratch[WEST + start :], scratch[FAR_WEST + start :]
     w, ww = weights[W], weights[WW]
     for i in range(width):
-        ahead[i] = _dot_own(near, weights, 0, 1, i)
+        ahead[i] = _dot_own(own, weights, 0, 1, i)
     if references > 0:
         for i in range(width):
-            ahead[i] += _dot_first(near, weights, 0, 1, i)
+            ahead[i] += _dot_first(first, weights, 0, 1, i)
     if references > 1:
         for i in range(width):
-            ahead[i] += _dot_second(near, weights, 0, 1, i)
+            ahead[i] += _dot_second(second, weights, 0, 1, i)
     for i in range(width):
         west[i], far[i] = w, ww
 
@@ -294,25 +326,26 @@ def _sum_class(near: _Near, predictor: Predictor, number: int, scratch: Lane, la
     start, weights, references = lane * ROOM, predictor.weights, predictor.references
     ahead, west, far = scratch[SUMS + start :], scratch[WEST + start :], scratch[FAR_WEST + start :]
     classes, others, k = scratch[CLASS:], scratch[TURN:], number * TAPS
+    own, first, second = near
     w, ww = weights[k + W], weights[k + WW]
     # Masks, not choices: compilers make vectors of them. Shifted by MASK, -1 alone is not 0.
     for i in range(width):
         others[i] = (classes[i] ^ number) - 1
     for i in range(width):
-        ahead[i] += (others[i] >> MASK) & _dot_own(near, weights, k, 1, i)
+        ahead[i] += (others[i] >> MASK) & _dot_own(own, weights, k, 1, i)
     if references > 0:
         for i in range(width):
-            ahead[i] += (others[i] >> MASK) & _dot_first(near, weights, k, 1, i)
+            ahead[i] += (others[i] >> MASK) & _dot_first(first, weights, k, 1, i)
     if references > 1:
         for i in range(width):
-            ahead[i] += (others[i] >> MASK) & _dot_second(near, weights, k, 1, i)
+            ahead[i] += (others[i] >> MASK) & _dot_second(second, weights, k, 1, i)
     for i in range(width):
         west[i] += (others[i] >> MASK) & w
         far[i] += (others[i] >> MASK) & ww
 
 
 @inlined
-def _sum_grid(frame: Frame, near: _Near, predictor: Predictor, span: Span, scratch: Lane) -> None:
+def _sum_grid(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> None:
     """Sums and weights under the grid map: each sample has those of its place, which blocks have alike."""
     start, weights, references = span.lane * ROOM, predictor.weights, predictor.references
     row = ((predictor.grid_row + span.y - span.first) & (PERIOD - 1)) * TAPS * GRID_COLUMNS
@@ -321,41 +354,22 @@ def _sum_grid(frame: Frame, near: _Near, predictor: Predictor, span: Span, scrat
         sums, west, far = (
             scratch[SUMS + start + block :], scratch[WEST + start + block :], scratch[FAR_WEST + start + block :]
         )  # fmt: skip
-        part = _Near(
-            near.above[block:],
-            near.higher[block:],
-            near.first_above[block:],
-            near.first[block:],
-            near.first_below[block:],
-            near.second_above[block:],
-            near.second[block:],
-        )
+        own, first, second = _near_from(frame, span, span.column + block)
         for i in range(BLOCK):
-            sums[i] = _dot_own(part, weights, row + i, GRID_COLUMNS, i)
+            sums[i] = _dot_own(own, weights, row + i, GRID_COLUMNS, i)
         for i in range(BLOCK):
             west[i], far[i] = weights[row + W * GRID_COLUMNS + i], weights[row + WW * GRID_COLUMNS + i]
         if references > 0:
             for i in range(BLOCK):
-                sums[i] += _dot_first(part, weights, row + i, GRID_COLUMNS, i)
+                sums[i] += _dot_first(first, weights, row + i, GRID_COLUMNS, i)
         if references > 1:
             for i in range(BLOCK):
-                sums[i] += _dot_second(part, weights, row + i, GRID_COLUMNS, i)
-
-
-class _NearErrors(NamedTuple):
-    """Activities, and rows that errors are in."""
-
-    activity: Lane
-    above: Vector[np.uint8]
-    higher: Vector[np.uint8]
-    first_above: Vector[np.uint8]
-    first: Vector[np.uint8]
-    first_below: Vector[np.uint8]
+                sums[i] += _dot_second(second, weights, row + i, GRID_COLUMNS, i)
 
 
 @inlined
-def _weigh_own(near: _NearErrors, w: Lane, k: int, step: int, i: int) -> int:
-    n, nn = near.above, near.higher
+def _weigh_own(own: _Rows, activity: Lane, w: Lane, k: int, step: int, i: int) -> int:
+    n, nn = own.above, own.higher
     return int(
         n[i + 4] * w[k]
         + n[i + 3] * w[k + step]
@@ -363,39 +377,20 @@ def _weigh_own(near: _NearErrors, w: Lane, k: int, step: int, i: int) -> int:
         + nn[i + 4] * w[k + 3 * step]
         + n[i + 2] * w[k + 4 * step]
         + n[i + 6] * w[k + 5 * step]
-        + near.activity[i] * w[k + 6 * step]
+        + activity[i] * w[k + 6 * step]
     )
 
 
 @inlined
-def _weigh_first(near: _NearErrors, w: Lane, k: int, step: int, i: int) -> int:
-    p = near.first
+def _weigh_first(first: _Rows, w: Lane, k: int, step: int, i: int) -> int:
+    p = first.here
     return int(
         p[i + 4] * w[k + 7 * step]
         + p[i + 3] * w[k + 8 * step]
         + p[i + 5] * w[k + 9 * step]
-        + near.first_above[i + 4] * w[k + 10 * step]
-        + near.first_below[i + 4] * w[k + 11 * step]
+        + first.above[i + 4] * w[k + 10 * step]
+        + first.below[i + 4] * w[k + 11 * step]
     )
-
-
-@inlined
-def _weigh_block(near: _NearErrors, w: Lane, block: int, references: int, expected: Lane) -> None:
-    """Expected errors of a block where each column of it has weights of its own."""
-    out = expected[block:]
-    part = _NearErrors(
-        near.activity[block:],
-        near.above[block:],
-        near.higher[block:],
-        near.first_above[block:],
-        near.first[block:],
-        near.first_below[block:],
-    )
-    for i in range(BLOCK):
-        out[i] = _weigh_own(part, w, i, GRID_COLUMNS, i)
-    if references > 0:
-        for i in range(BLOCK):
-            out[i] += _weigh_first(part, w, i, GRID_COLUMNS, i)
 
 
 @inlined
@@ -405,8 +400,7 @@ def _fill_expected(frame: Frame, predictor: Predictor, span: Span, scratch: Lane
     expected, activity = scratch[EXPECTED + span.lane * ROOM :], scratch[ACTIVITY:]
     w = predictor.error_weights
     width = _in_blocks(span.columns)
-    shift, y, column = predictor.error_shift, span.y, span.column
-    cap = LARGEST_ERROR
+    shift, column, cap = predictor.error_shift, span.column, LARGEST_ERROR
     for i in range(width):
         activity[i] = activity[i] << 1
     if shift > 0:
@@ -414,25 +408,26 @@ def _fill_expected(frame: Frame, predictor: Predictor, span: Span, scratch: Lane
             activity[i] = activity[i] >> shift
     for i in range(width):
         activity[i] = activity[i] if activity[i] < cap else cap
-    near = _NearErrors(
-        activity,
-        frame.errors[_at(frame, y - 1) + column :],
-        frame.errors[_at(frame, max(y - 2, span.top)) + column :],
-        frame.first_errors[_at(frame, y - 1) + column :],
-        frame.first_errors[_at(frame, y) + column :],
-        frame.first_errors[_at(frame, min(y + 1, span.last)) + column :],
-    )
     if predictor.errors_by_place == 0:
+        own, first = _rows_of(frame.errors, frame, span, column), _rows_of(frame.first_errors, frame, span, column)
         for i in range(width):
-            expected[i] = _weigh_own(near, w, 0, 1, i)
+            expected[i] = _weigh_own(own, activity, w, 0, 1, i)
         if predictor.references > 0:
             for i in range(width):
-                expected[i] += _weigh_first(near, w, 0, 1, i)
+                expected[i] += _weigh_first(first, w, 0, 1, i)
     else:
-        row = ((predictor.grid_row + y - span.first) & (PERIOD - 1)) * ERRORS * GRID_COLUMNS
+        row = ((predictor.grid_row + span.y - span.first) & (PERIOD - 1)) * ERRORS * GRID_COLUMNS
         row += predictor.grid_column & (PERIOD - 1)
+        w = w[row:]
         for block in range(0, width, BLOCK):
-            _weigh_block(near, w[row:], block, predictor.references, expected)
+            out, change = expected[block:], activity[block:]
+            own = _rows_of(frame.errors, frame, span, column + block)
+            first = _rows_of(frame.first_errors, frame, span, column + block)
+            for i in range(BLOCK):
+                out[i] = _weigh_own(own, change, w, i, GRID_COLUMNS, i)
+            if predictor.references > 0:
+                for i in range(BLOCK):
+                    out[i] += _weigh_first(first, w, i, GRID_COLUMNS, i)
 
 
 @kernel
@@ -463,19 +458,11 @@ def _open_row(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> 
         beside = frame.samples[above + LEFT + left]
         for i in range(LEFT + left):
             frame.samples[here + i] = beside
-    near = _Near(
-        frame.samples[above + column :],
-        frame.samples[_at(frame, max(y - 2, span.top)) + column :],
-        frame.first[above + column :],
-        frame.first[here + column :],
-        frame.first[_at(frame, min(y + 1, span.last)) + column :],
-        frame.second[above + column :],
-        frame.second[here + column :],
-    )
     _fill_texture(frame, predictor, span, scratch)
     if predictor.class_map == GRID:
-        _sum_grid(frame, near, predictor, span, scratch)
+        _sum_grid(frame, predictor, span, scratch)
     else:
+        near = _near_from(frame, span, column)
         _sum_all(near, predictor, scratch, span.lane, width)
         if predictor.class_map == TEXTURE:
             for number in range(1, 6):
@@ -495,39 +482,20 @@ def _open(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> None
 
 
 @inlined
-def _fill_margins(frame: Frame, span: Span) -> None:
-    """Spec interleaved/margins. Samples of a row that are not coded become like those beside them, or above."""
+def _fill_margins(frame: Frame, span: Span, plane: Lane | Vector[np.uint8]) -> None:
+    """Spec interleaved/margins. Of a row of samples, or of errors, those that are not coded become like those beside
+    them, or above."""
     left, end = frame.margins[2 * span.y], frame.width - frame.margins[2 * span.y + 1]
-    samples = frame.samples[_at(frame, span.y) + LEFT :]
+    row = plane[_at(frame, span.y) + LEFT :]
     if left < end:
         for i in range(left):
-            samples[i] = samples[left]
+            row[i] = row[left]
         for i in range(end, frame.width):
-            samples[i] = samples[end - 1]
+            row[i] = row[end - 1]
     else:
-        above = frame.samples[_at(frame, span.y - 1) + LEFT :]
+        above = plane[_at(frame, span.y - 1) + LEFT :]
         for i in range(frame.width):
-            samples[i] = above[i] if span.y > span.top else 0
-
-
-@inlined
-def _fill_errors(frame: Frame, span: Span) -> None:
-    """Spec interleaved/margins. The same of errors, and those beside the row."""
-    left, end = frame.margins[2 * span.y], frame.width - frame.margins[2 * span.y + 1]
-    errors = frame.errors[_at(frame, span.y) :]
-    if left < end:
-        for i in range(left):
-            errors[LEFT + i] = errors[LEFT + left]
-        for i in range(end, frame.width):
-            errors[LEFT + i] = errors[LEFT + end - 1]
-    else:
-        above = frame.errors[_at(frame, span.y - 1) + LEFT :]
-        for i in range(frame.width):
-            errors[LEFT + i] = above[i] if span.y > span.top else 0
-    for i in range(LEFT):
-        errors[i] = errors[LEFT]
-    for i in range(RIGHT):
-        errors[LEFT + frame.width + i] = errors[LEFT + frame.width - 1]
+            row[i] = above[i] if span.y > span.top else 0
 
 
 @kernel
@@ -540,7 +508,7 @@ def _close(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> int
     sums, scaled, size = scratch[SUMS + span.lane * ROOM :], scratch[ACROSS:], scratch[DOWN:]
     ends_row = span.column + span.columns == frame.width
     if ends_row:
-        _fill_margins(frame, span)
+        _fill_margins(frame, span, frame.samples)
     low = high = samples[LEFT]
     for i in range(width):
         value = samples[i + LEFT]
@@ -561,10 +529,12 @@ def _close(frame: Frame, predictor: Predictor, span: Span, scratch: Lane) -> int
     for i in range(width):
         errors[i + LEFT] = size[i] if size[i] < LARGEST_ERROR else LARGEST_ERROR
     if ends_row:
-        end = LEFT + span.columns
+        _fill_margins(frame, span, frame.errors)
+        end, row = LEFT + span.columns, frame.errors[start:]
+        for i in range(LEFT):
+            row[i] = row[LEFT]
         for i in range(RIGHT):
-            samples[end + i] = samples[end - 1]
-        _fill_errors(frame, span)
+            samples[end + i], errors[end + i] = samples[end - 1], errors[end - 1]
     return OK
 
 
@@ -720,21 +690,18 @@ def _decode_rows(
 ) -> None:
     """Spec interleaved/margins. Spans of rows y, y + step and y + 2 * step: columns that all three have in turn, those
     before and behind these stripe by stripe."""
-    y, column, count, first, last = span.y, span.column, span.columns, span.first, span.last
-    shared = shared_columns(frame.margins, y, step, count)
+    shared = shared_columns(frame.margins, span.y, step, span.columns)
     for lane in range(LANES):
-        own = columns_inside(frame.margins, y + lane * step, count)
+        own = columns_inside(frame.margins, span.y + lane * step, span.columns)
         if own.start < shared.start:
-            one = Span(y + lane * step, span.top, lane, column, count, first, last)
             before = Columns(own.start, min(own.end, shared.start))
-            _decode_one(frame, fraction, one, before, scratch, source, states)
+            _decode_one(frame, fraction, _in_stripe(span, lane, step), before, scratch, source, states)
     _decode_three(frame, fraction, span, step, shared, scratch, source, states)
     for lane in range(LANES):
-        own = columns_inside(frame.margins, y + lane * step, count)
+        own = columns_inside(frame.margins, span.y + lane * step, span.columns)
         if own.end > shared.end:
-            one = Span(y + lane * step, span.top, lane, column, count, first, last)
             behind = Columns(max(own.start, shared.end), own.end)
-            _decode_one(frame, fraction, one, behind, scratch, source, states)
+            _decode_one(frame, fraction, _in_stripe(span, lane, step), behind, scratch, source, states)
 
 
 @inlined
@@ -745,34 +712,25 @@ def _decode_image(
     """Spec interleaved/stream. Decode the image of rows first .. end - 1 of a plane, and its errors. OK or BROKEN."""
     width, fraction, status, last = frame.width, predictor.fraction, OK, end - 1
     step = step_of(end - first)
-    for y in range(first, first + step):
+    for turn in range(end - first - (LANES - 1) * step):
+        # Rows of all stripes, then those that the last one has more, or the only one.
+        lanes, lane = (LANES, 0) if turn < step else (1, 0 if step == 0 else LANES - 1)
+        y, top = (first + turn, first) if turn < step else (first + turn + (LANES - 1) * step, first + lane * step)
         for column in range(0, width, CHUNK):
-            count = min(CHUNK, width - column)
-            for lane in range(LANES):
-                down = lane * step
-                _open(frame, predictor, Span(y + down, first + down, lane, column, count, first, last), scratch)
-            span = Span(y, first, 0, column, count, first, last)
+            span = Span(y, top, lane, column, min(CHUNK, width - column), first, last)
+            for k in range(lanes):
+                _open(frame, predictor, _in_stripe(span, k, step), scratch)
             if (states[LANES] >> 5) + SPAN_PAIRS > source.pairs.shape[0]:
                 return BROKEN
-            _decode_rows(frame, fraction, span, step, scratch, source, states)
-            for lane in range(LANES):
-                down = lane * step
-                span = Span(y + down, first + down, lane, column, count, first, last)
-                _put_down(frame, plane, predictor.middle, span, scratch)
-                status += _close(frame, predictor, span, scratch)
-            if status != OK:
-                return BROKEN
-    lane = 0 if step == 0 else LANES - 1
-    for y in range(first + LANES * step, end):
-        for column in range(0, width, CHUNK):
-            span = Span(y, first + lane * step, lane, column, min(CHUNK, width - column), first, last)
-            _open(frame, predictor, span, scratch)
-            own = columns_inside(frame.margins, y, span.columns)
-            if (states[LANES] >> 5) + SPAN_PAIRS > source.pairs.shape[0]:
-                return BROKEN
-            _decode_one(frame, fraction, span, own, scratch, source, states)
-            _put_down(frame, plane, predictor.middle, span, scratch)
-            status += _close(frame, predictor, span, scratch)
+            if turn < step:
+                _decode_rows(frame, fraction, span, step, scratch, source, states)
+            else:
+                own = columns_inside(frame.margins, y, span.columns)
+                _decode_one(frame, fraction, span, own, scratch, source, states)
+            for k in range(lanes):
+                one = _in_stripe(span, k, step)
+                _put_down(frame, plane, predictor.middle, one, scratch)
+                status += _close(frame, predictor, one, scratch)
             if status != OK:
                 return BROKEN
     return OK

@@ -7,11 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from sofc.coders.shape.kernel_windows import Shapes
+from sofc.entropy.binary import BROKEN, OK
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
-
-OK = 0
-BROKEN = 1
 
 
 class Canvas(NamedTuple):

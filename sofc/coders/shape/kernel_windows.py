@@ -14,8 +14,6 @@ import numpy as np
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
 
-OK = 0
-
 MAX_SIDE = 28
 
 PRIME_1, PRIME_2 = 2147483647, 2147483629
@@ -45,14 +43,6 @@ class KeyTable(NamedTuple):
     """A key or EMPTY, of each slot."""
     numbers: Vector[np.int64]
     """The number that each key has."""
-
-
-class KnownShapes(NamedTuple):
-    """Shapes to be placed: the numbers of their windows are in ``table``, ``order`` (shapes,) says which come first."""
-
-    shapes: Shapes
-    table: KeyTable
-    order: Vector[np.int64]
 
 
 class Windows(NamedTuple):
@@ -107,7 +97,7 @@ def fill_masks(nonzero: Table[np.uint8], period: int, longest: int, masks: Table
                     if 2 * count >= n:
                         mask |= 1 << n
             masks[y, x] = mask
-    return OK
+    return 0
 
 
 @inlined
@@ -180,7 +170,7 @@ def hash_shapes(shapes: Shapes, keys: Vector[np.int64]) -> int:
             hash_1 = (hash_1 * COLUMN_1 + row_1) % PRIME_1
             hash_2 = (hash_2 * COLUMN_2 + row_2 + width) % PRIME_2
         keys[index] = _key(hash_1, hash_2)
-    return OK
+    return 0
 
 
 @inlined
@@ -200,7 +190,7 @@ def insert_keys(table: KeyTable, keys: Vector[np.int64]) -> int:
         slot = _slot(table.keys, int(keys[number]))
         table.keys[slot] = keys[number]
         table.numbers[slot] = number
-    return OK
+    return 0
 
 
 class Counts(NamedTuple):
@@ -240,7 +230,7 @@ def count_windows(search: Search, first_image: int, table: Counts) -> int:
                 if table.last_image[slot] != image:
                     table.last_image[slot] = image
                     table.images[slot] += 1
-    return OK
+    return 0
 
 
 @kernel
@@ -253,12 +243,12 @@ def find_first(search: Search, table: KeyTable, places: Vector[np.int64]) -> int
                 slot = _slot(table.keys, key)
                 if table.keys[slot] == key and places[table.numbers[slot]] == EMPTY:
                     places[table.numbers[slot]] = y * search.plane.shape[1] + x
-    return OK
+    return 0
 
 
 @inlined
-def _holds(search: Search, y: int, x: int, shapes: Shapes, shape: int) -> bool:
-    """Whether a shape's samples stand at (y, x), all in one image: keys may coincide."""
+def _fits(search: Search, covered: Table[np.uint8], y: int, x: int, shapes: Shapes, shape: int) -> bool:
+    """Whether a shape's samples stand at (y, x), all in one image, and not covered yet: keys may coincide."""
     plane = search.plane
     height = int(shapes.heights[shape])
     width = int(shapes.widths[shape])
@@ -267,18 +257,9 @@ def _holds(search: Search, y: int, x: int, shapes: Shapes, shape: int) -> bool:
     place = int(shapes.offsets[shape])
     for i in range(y, y + height):
         for j in range(x, x + width):
-            if plane[i, j] != shapes.pool[place]:
+            if plane[i, j] != shapes.pool[place] or covered[i, j] != 0:
                 return False
             place += 1
-    return True
-
-
-@inlined
-def _is_free(covered: Table[np.uint8], y: int, x: int, shapes: Shapes, shape: int) -> bool:
-    for i in range(y, y + int(shapes.heights[shape])):
-        for j in range(x, x + int(shapes.widths[shape])):
-            if covered[i, j] != 0:
-                return False
     return True
 
 
@@ -290,13 +271,16 @@ def _cover(covered: Table[np.uint8], y: int, x: int, shapes: Shapes, shape: int)
 
 
 @kernel
-def cover_plane(search: Search, known: KnownShapes, anchors: Table[np.int32], covered: Table[np.uint8]) -> int:
+def cover_plane(
+    search: Search, shapes: Shapes, table: KeyTable, order: Vector[np.int64], anchors: Table[np.int32],
+    covered: Table[np.uint8],
+) -> int:  # fmt: skip
     """From sample to sample that is not covered yet, place the shape that comes first of those that fit.
 
-    ``anchors`` gets 1 + the shape's number at its top left sample, ``covered`` 1 at all its samples; both are zero at
-    first. Nothing is looked for inside what is covered, so solid areas take little time.
+    ``table`` has the numbers of the shapes' windows, ``order`` (shapes,) says which come first. ``anchors`` gets 1 +
+    the shape's number at its top left sample, ``covered`` 1 at all its samples; both are zero at first. Nothing is
+    looked for inside what is covered, so solid areas take little time.
     """
-    shapes, table, order = known
     windows = search.windows
     for y in range(search.plane.shape[0]):
         for x in range(search.plane.shape[1]):
@@ -314,9 +298,9 @@ def cover_plane(search: Search, known: KnownShapes, anchors: Table[np.int32], co
                 shape = int(table.numbers[slot])
                 if best >= 0 and order[shape] > order[best]:
                     continue
-                if _holds(search, y, x, shapes, shape) and _is_free(covered, y, x, shapes, shape):
+                if _fits(search, covered, y, x, shapes, shape):
                     best = shape
             if best >= 0:
                 anchors[y, x] = best + 1
                 _cover(covered, y, x, shapes, best)
-    return OK
+    return 0

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sofc.coders.shape import kernel_windows as kernel
 from sofc.coders.shape.kernel_numbers import bits_of
-from sofc.coders.shape.kernel_windows import MAX_SIDE, KnownShapes, Search, Windows
+from sofc.coders.shape.kernel_windows import MAX_SIDE, Search, Windows
 from sofc.coders.shape.parameters import ShapeModel
 from sofc.planes import Plane
 
@@ -76,7 +76,7 @@ def shape_pairs(high: Plane, model: ShapeModel, image_rows: int) -> Pairs:
     """The shape layer with shapes: from sample to sample the one that saves most bits, of those that fit."""
     search = search_in(high, image_rows, (model.shapes.max_rows, model.shapes.max_columns))
     anchors, covered = np.zeros(high.shape, np.int32), np.zeros(high.shape, np.uint8)
-    kernel.cover_plane(search, KnownShapes(model.shapes.arrays, model.shapes.table, model.order), anchors, covered)
+    kernel.cover_plane(search, model.shapes.arrays, model.shapes.table, model.order, anchors, covered)
     return _list_pairs(high, anchors, covered != 0)
 
 

@@ -14,11 +14,11 @@ import numpy as np
 
 from sofc.coders.shape.details import code_details, magnitudes_of
 from sofc.coders.shape.kernel_numbers import Integers, coded
-from sofc.coders.shape.kernel_pairs import OK, Canvas, draw_pairs
+from sofc.coders.shape.kernel_pairs import Canvas, draw_pairs
 from sofc.coders.shape.kernel_predict import from_residuals, largest_residual
 from sofc.coders.shape.parameters import PlaneParameters
 from sofc.coders.shape.placement import Pairs, choose_pairs
-from sofc.entropy.binary import Reader, Writer
+from sofc.entropy.binary import OK, Reader, Writer
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
 
