@@ -454,7 +454,13 @@ def code_pixels(stream, plane, like, fractions, top, left, others=None):
     others = np.zeros_like(corrections) if others is None else others
     models = np.full(pixels.MODELS, NEUTRAL, np.uint32)
     given_pixels = pixels.Pixels(
-        plane, like, fractions.astype(np.uint8), corrections, others, top, left, np.empty((2, width), np.int32)
+        plane,
+        like,
+        fractions.astype(np.uint8),
+        corrections,
+        others,
+        Grid(1, 1, top, left),
+        np.empty((2, width), np.int32),
     )
     return pixels.code_pixels(stream.encodes, given_pixels, models, stream.stream), models, corrections
 

@@ -264,8 +264,13 @@ def _learn_contexts(bit: int, state: State, scratch: Scratch) -> None:
 
 
 @inlined
-def _code_guided(encode: bool, bit: int, sample: Sample, around: int, forecast: int, row: int, coding: Coding) -> int:
-    """Spec likeness/guide. Code a bit of which something is forecast without the guide. Returns the bit."""
+def _code_forecast(
+    encode: bool, bit: int, sample: Sample, around: int, forecast: int, p: int, row: int, coding: Coding
+) -> int:
+    """Spec likeness/guide. Code a bit whose probability is ``p``, stretched ``forecast``, unless a guide says more.
+    Returns the bit."""
+    if coding.guide.features.shape[0] == 0:
+        return code_bit(encode, bit, p, coding.stream)
     output = mix_guided(sample.y, sample.x, around, forecast, row, coding.guide)
     bit = code_bit(encode, bit, int(SQUASH[output + STRETCH_LIMIT]), coding.stream)
     learn_guided(bit, output, row, coding.guide)
@@ -273,33 +278,13 @@ def _code_guided(encode: bool, bit: int, sample: Sample, around: int, forecast: 
 
 
 @inlined
-def _code_mixed(
-    encode: bool, bit: int, sample: Sample, around: int, rate: int, coding: Coding, scratch: Scratch
-) -> int:
-    """Spec bilevel/samples. Code a bit by what was looked up for it; everything learns. Returns the bit."""
-    state = coding.state
-    blend = state.blend[around & (BLENDS - 1)]
-    mean = _mix(blend, state.weights, scratch)
-    if coding.guide.features.shape[0] > 0:
-        bit = _code_guided(encode, bit, sample, around, mean, around, coding)
-    else:
-        bit = code_bit(encode, bit, int(SQUASH[mean + STRETCH_LIMIT]), coding.stream)
-    _learn_weights(bit, mean, rate, blend, state.weights, scratch)
-    _learn_contexts(bit, state, scratch)
-    return bit
-
-
-@inlined
 def _code_blank(encode: bool, bit: int, sample: Sample, above: int, coding: Coding) -> int:
     """Spec bilevel/samples. Code a sample with nothing around. Returns the bit."""
     blank, cell = coding.state.blank, (min(sample.run, 127) >> 3) << 4 | min(above, 127) >> 3
-    p = np.int64(blank[cell])
-    if coding.guide.features.shape[0] > 0:
-        forecast = int(STRETCH[p >> (BLANK_BITS - 12)])
-        bit = _code_guided(encode, bit, sample, 0, forecast, BLANK, coding)
-    else:
-        bit = code_bit(encode, bit, max(1, min(65535, int(p >> (BLANK_BITS - 16)))), coding.stream)
-    blank[cell] = p + (((BLANK_MOST if bit else 0) - p) >> 9)
+    rate = np.int64(blank[cell])
+    p, forecast = max(1, min(65535, int(rate >> (BLANK_BITS - 16)))), int(STRETCH[rate >> (BLANK_BITS - 12)])
+    bit = _code_forecast(encode, bit, sample, 0, forecast, p, BLANK, coding)
+    blank[cell] = rate + (((BLANK_MOST if bit else 0) - rate) >> 9)
     return bit
 
 
@@ -308,15 +293,21 @@ def _code_sample(
     encode: bool, image: Image, sample: Sample, window: Window, model: PlaneModel, coding: Coding, scratch: Scratch
 ) -> int:
     """Spec bilevel/samples. Code a sample. Returns the bit."""
-    plan = model.plan
+    plan, state = model.plan, coding.state
     bit = int(np.int64(image[sample.y, sample.x]))
     if plan.skips_blank and (window.near | window.middle | window.distant) == 0:
         return _code_blank(encode, bit, sample, int(scratch.above[sample.x]), coding)
     _fill_terms(image, sample, scratch)
-    known = _look_up(plan, window, coding.state, scratch)
+    known = _look_up(plan, window, state, scratch)
     around = adjacent(window.near)
     _choose_weights(image, sample, known, around, model.network, scratch)
-    return _code_mixed(encode, bit, sample, around, plan.rate, coding, scratch)
+    blend = state.blend[around & (BLENDS - 1)]
+    mean = _mix(blend, state.weights, scratch)
+    p = int(SQUASH[mean + STRETCH_LIMIT])
+    bit = _code_forecast(encode, bit, sample, around, mean, p, around, coding)
+    _learn_weights(bit, mean, plan.rate, blend, state.weights, scratch)
+    _learn_contexts(bit, state, scratch)
+    return bit
 
 
 @kernel

@@ -249,9 +249,8 @@ def _code_image(
             origin = likely[number]
         before.append((origin, component.values))
         others, corrections = corrections, np.zeros_like(corrections)
-        place = origin.grid.top % SIDE, origin.grid.left % SIDE
         drawn = origin.draw((rows, width))
-        pixels = kernel_pixels.Pixels(planes[number], *drawn, corrections, others, *place, columns)
+        pixels = kernel_pixels.Pixels(planes[number], *drawn, corrections, others, origin.grid, columns)
         status = kernel_pixels.code_pixels(stream.encodes, pixels, models_of_pixels[number], stream.stream)
         if status != OK:
             return status

@@ -15,7 +15,7 @@ from sofc.entropy.bit_models import USUAL, code_by_model, code_size
 from sofc.entropy.contexts import set_starts
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
-from sofc.jpeg.dct import FRACTIONS, LARGEST, SIDE
+from sofc.jpeg.dct import FRACTIONS, LARGEST, SIDE, Grid
 
 LONGEST = 24
 """Bits of the largest correction."""
@@ -32,8 +32,7 @@ class Pixels(NamedTuple):
     """A plane (rows, width), ``drawn`` from coefficients, with the ``fractions`` that were rounded away.
 
     ``corrections`` (rows + 1, width + 2): zeros, to be filled, below a row and between columns of zeros; ``others``:
-    those of the plane before. ``top`` and ``left``: place of the first sample in the grid of blocks. ``columns``
-    (2, width): scratch.
+    those of the plane before. ``grid``: the component's. ``columns`` (2, width): scratch.
     """
 
     plane: Table[np.int32]
@@ -41,8 +40,7 @@ class Pixels(NamedTuple):
     fractions: Table[np.uint8]
     corrections: Table[np.int32]
     others: Table[np.int32]
-    top: int
-    left: int
+    grid: Grid
     columns: Table[np.int32]
 
 
@@ -126,13 +124,13 @@ def code_pixels(encode: bool, pixels: Pixels, models: Vector[np.uint32], stream:
     ``models`` (MODELS,). Returns OK or BROKEN.
     """
     plane, corrections = pixels.plane, pixels.corrections
-    rows, width = plane.shape
-    for tile_row in range((pixels.top + rows - 1) // SIDE + 1):
-        first_row, end_row = max(0, SIDE * tile_row - pixels.top), min(rows, SIDE * (tile_row + 1) - pixels.top)
+    (rows, width), top, left = plane.shape, pixels.grid.top % SIDE, pixels.grid.left % SIDE
+    for tile_row in range((top + rows - 1) // SIDE + 1):
+        first_row, end_row = max(0, SIDE * tile_row - top), min(rows, SIDE * (tile_row + 1) - top)
         _prepare(encode, pixels, first_row, end_row)
         before = 0
-        for tile in range((pixels.left + width - 1) // SIDE + 1):
-            first, end = max(0, SIDE * tile - pixels.left), min(width, SIDE * (tile + 1) - pixels.left)
+        for tile in range((left + width - 1) // SIDE + 1):
+            first, end = max(0, SIDE * tile - left), min(width, SIDE * (tile + 1) - left)
             corrected = other = above = np.int32(0)
             for x in range(first, end):
                 corrected |= pixels.columns[0, x]
