@@ -19,6 +19,7 @@ from sofc.band.predicted import reference_of
 from sofc.coders.bilevel.guide import features_of
 from sofc.coders.bilevel.kernel_guide import FEATURES
 from sofc.container.likeness import ARRANGEMENTS, CONSTANT, EDGE, REFLECT, TRANSPOSE, WRAP, Placing
+from sofc.entropy.logarithms import LOG_ONE, times_log2
 from sofc.image import ImageHeader
 from sofc.planes import Plane
 
@@ -131,18 +132,16 @@ def best_guide(samples: Samples, rows: range, guides: Sequence[Kept]) -> tuple[K
 def _information(binary: npt.NDArray[np.bool_], cells: npt.NDArray[np.int64]) -> float:
     """Bits that cells, numbers below 256, say about binary samples, less what so many say by chance; of the share of
     all that there is to say."""
-    ones = np.bincount(cells, binary, 256)
-    all_of_them = np.bincount(cells, minlength=256)
+    ones, all_of_them = np.bincount(cells[binary], minlength=256), np.bincount(cells, minlength=256)
     used = all_of_them > 0
     whole = _entropy(np.array([binary.sum()]), np.array([binary.size]))
-    said = whole - _entropy(ones[used], all_of_them[used]) - float(used.sum())
+    said = whole - _entropy(ones, all_of_them) - LOG_ONE * int(used.sum())
     return said / whole if whole else 0.0
 
 
-def _entropy(ones: npt.NDArray[np.number], counts: npt.NDArray[np.integer]) -> float:
-    """Bits of decisions of which some of each count are 1."""
-    share = np.clip(ones / counts, 1e-9, 1 - 1e-9)
-    return float(-(counts * (share * np.log2(share) + (1 - share) * np.log2(1 - share))).sum())
+def _entropy(ones: npt.NDArray[np.integer], counts: npt.NDArray[np.integer]) -> int:
+    """Bits, in 1 / LOG_ONE, of decisions of which some of each count are 1."""
+    return times_log2(counts) - times_log2(ones) - times_log2(counts - ones)
 
 
 def _turned(picture: npt.NDArray[np.float32], arrangement: int) -> npt.NDArray[np.float32]:

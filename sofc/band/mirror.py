@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sofc.entropy.logarithms import LOG_ONE, log2
 from sofc.image import SampleType
 from sofc.transforms.numbers import LAYOUTS, Keys
 
@@ -88,4 +89,5 @@ def _columns(mirror: Mirror, width: int) -> npt.NDArray[np.int64]:
 
 def _size(differences: Keys) -> float:
     """Bits of differences modulo 2**64, on average."""
-    return float(np.log2(1.0 + np.abs(differences.astype(np.int64).astype(np.float64))).mean())
+    sizes = np.abs(differences.astype(np.int64).astype(np.float64))
+    return int(log2(1.0 + sizes).sum()) / (LOG_ONE * sizes.size)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sofc.entropy.logarithms import LOG_ONE, times_log2
 from sofc.planes import Plane
 from sofc.prediction.grid import PERIOD, find_grid
 from sofc.prediction.grid import PIECE as GRID_PIECE
@@ -167,5 +168,4 @@ def _entropy(values: npt.NDArray[np.int32]) -> float:
     if values.size == 0:
         return 0.0
     counts = np.bincount((values - values.min()).reshape(-1))
-    shares = counts[counts > 0] / values.size
-    return float(-(shares * np.log2(shares)).sum())
+    return (times_log2(np.array([values.size])) - times_log2(counts[counts > 0])) / (LOG_ONE * values.size)

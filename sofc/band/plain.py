@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from sofc.band.mapping import Mapped
 from sofc.band.pieces import cut_rows
+from sofc.entropy.logarithms import LOG_ONE, times_log2
 from sofc.planes import Plane
 from sofc.prediction.plain import ACTIVITIES, TOKENS, count_residuals
 from sofc.transforms.components import PAPERS
@@ -27,8 +27,5 @@ def _bits_a_sample(plane: Plane, image_rows: int) -> float:
     flat = np.require(plane, np.int32, ["C", "W"]).reshape(-1)
     plain = count_residuals(flat, plane.shape[1], image_rows, counts)
     totals = counts.sum(axis=1)
-    return float(plain + _times_log(totals) - _times_log(counts[counts > 0])) / max(1, int(totals.sum()))
-
-
-def _times_log(counts: npt.NDArray[np.int32]) -> float:
-    return float((counts * np.log2(np.maximum(counts, 1))).sum())
+    coded = plain * LOG_ONE + times_log2(totals) - times_log2(counts[counts > 0])
+    return coded / (LOG_ONE * max(1, int(totals.sum())))

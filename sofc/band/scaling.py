@@ -25,6 +25,7 @@ from sofc.band.tables import (
     pieces,
 )
 from sofc.container.wide import PER_COMPONENT, PER_IMAGE, Scaling, Table, Tables, bits_of
+from sofc.entropy.logarithms import log2
 from sofc.errors import FormatError
 from sofc.image import SampleType
 from sofc.planes import Plane
@@ -321,8 +322,9 @@ def _errors(one: Candidate, keys: Keys, numbers: Integers, number: SampleType) -
     return (keys - made).astype(np.int64)
 
 
-def cost_of(errors: Integers) -> float:
-    return float(np.log2(1 + np.abs(errors.astype(np.float64))).sum())
+def cost_of(errors: Integers) -> int:
+    """About what corrections take, in 1 / LOG_ONE bits."""
+    return int(log2(1 + np.abs(errors.astype(np.float64))).sum())
 
 
 def likely_candidates(grid: Grid, number: SampleType) -> Iterator[Candidate]:

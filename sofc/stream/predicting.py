@@ -24,6 +24,7 @@ from sofc.band.predicted import (
 from sofc.codebook import Codebook
 from sofc.container.likeness import Placing
 from sofc.container.records import CodedSamples
+from sofc.entropy.logarithms import LOG_ONE, times_log2
 from sofc.image import ImageHeader
 from sofc.stream.costs import Account, Asked
 from sofc.stream.kept_images import KeptImages
@@ -83,7 +84,7 @@ def estimated_bytes(image: Samples) -> float:
     wide = image.astype(np.int32)
     differences = wide[1:, 1:] - ((wide[:-1, 1:] + wide[1:, :-1]) >> 1)
     counts = np.unique(differences, return_counts=True)[1]
-    return float(-(counts * np.log2(counts / differences.size)).sum()) / 8
+    return (times_log2(np.array([differences.size])) - times_log2(counts)) / (8 * LOG_ONE)
 
 
 @dataclass
