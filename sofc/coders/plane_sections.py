@@ -23,6 +23,8 @@ def by_plane(sections: Sequence[bytes], changes: Sequence[bytes] = ()) -> list[t
     """Of plans, then bit models, then weights, each one for every plane, those of each plane; and what they differ by,
     if any do. Raises FormatError where that changes bit models."""
     planes = len(sections) // 3
+    if not sections or len(sections) % 3:
+        raise FormatError(f"a model has three sections for each plane, not {len(sections)} in all")
     if any(changes[planes : 2 * planes]):
         raise FormatError("bit models of a codebook cannot be changed")
     changes = changes or [b""] * len(sections)

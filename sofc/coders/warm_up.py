@@ -56,6 +56,18 @@ def by_fold(images: Iterable[Sequence[Part]]) -> list[tuple[int, Part]]:
     return [(number % FOLDS, part) for number, image in enumerate(images) for part in image]
 
 
+ROUND_SAMPLES = 1 << 22
+"""Fewer samples than this are warmed up twice."""
+
+
+def learn_in_rounds(
+    start: Sequence[Table], images: Sequence[Image], samples: int, code: Callable[[Sequence[Table], Image], int]
+) -> tuple[list[Table], int]:
+    """Tables after warm-up with images of so many ``samples`` together, and the bytes of the first round."""
+    tables, sizes = learn(start, lambda: [*images] * (2 if samples < ROUND_SAMPLES else 1), code)
+    return tables, sum(sizes[: len(images)])
+
+
 def learn(
     start: Sequence[Table], images: Callable[[], Iterable[Image]], code: Callable[[Sequence[Table], Image], int]
 ) -> tuple[list[Table], list[int]]:

@@ -49,8 +49,6 @@ class BilevelCoder(ModelCoder[PlaneModel]):
 
         Raises FormatError; LimitError where the bit models would take too much memory.
         """
-        if not sections or len(sections) % 3:
-            raise FormatError(f"a bilevel model has three sections for each plane, not {len(sections)} in all")
         models = []
         total = 0
         for own, _ in by_plane(sections):

@@ -12,7 +12,7 @@ from sofc.coders.bilevel.coder import Images, encode_images, mostly_ink
 from sofc.coders.bilevel.kernel import Plan, PlaneModel, State
 from sofc.coders.bilevel.model import copied, neutral_state, starts
 from sofc.coders.bilevel.section import TRAINED
-from sofc.coders.warm_up import alike, by_fold, cut_rows, grouped, learn
+from sofc.coders.warm_up import alike, by_fold, cut_rows, grouped, learn_in_rounds
 from sofc.entropy.bit_models import Symbols
 from sofc.entropy.priors import History, Starts
 from sofc.planes import Plane
@@ -109,8 +109,6 @@ class EstimatePriors:
 
 WARM_UP_SAMPLES = 1 << 26
 """Samples that warm-up goes through at most; of larger collections it takes every n-th part."""
-ROUND_SAMPLES = 1 << 22
-"""Fewer samples than this are warmed up twice."""
 TOP_SAMPLES = 1 << 21
 """Samples at the top of a part that are coded: there what was trained counts most."""
 
@@ -140,7 +138,6 @@ class WarmUp:
         ]
         samples = sum(pixels.size for _, part in found for pixels in part)
         chosen = found[:: -(-samples // WARM_UP_SAMPLES)]
-        rounds = 2 if samples < ROUND_SAMPLES else 1
         models = [TRAINED.states[symbols] for symbols in self.starts]
         neutral = neutral_state(self.contexts, None, self.network.is_asked)
         model = PlaneModel(self.plan, self.network, neutral)
@@ -149,5 +146,5 @@ class WarmUp:
             fold, part = practised
             return learn_part(model, part, State(models[fold].copy(), *tables))
 
-        tables, sizes = learn(neutral[1:], lambda: chosen * rounds, code)
-        return (State(neutral.models, *tables), self.network), sum(sizes[: len(chosen)])
+        tables, size = learn_in_rounds(neutral[1:], chosen, samples, code)
+        return (State(neutral.models, *tables), self.network), size

@@ -36,8 +36,6 @@ class ContextCoder(GridCoder[PlaneModel]):
     def from_sections(cls, sections: Sequence[bytes], changes: Sequence[bytes] = ()) -> ContextCoder:
         """Plans, then bit models, then weights, each one for every plane; ``changes``: what each of them differs by, if
         any do. Raises FormatError."""
-        if not sections or len(sections) % 3:
-            raise FormatError(f"a context model has three sections for each plane, not {len(sections)} in all")
         models = []
         count = 0
         for plane, (own, change) in enumerate(by_plane(sections, changes)):

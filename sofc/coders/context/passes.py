@@ -13,7 +13,7 @@ from sofc.coders.context.coder import InTurn, learn_plane
 from sofc.coders.context.model import PlaneModel, PlanePlan, Prediction
 from sofc.coders.context.tracing import shifted, trace_image
 from sofc.coders.network_section import Mixers
-from sofc.coders.warm_up import by_fold, cut_rows, grouped, learn
+from sofc.coders.warm_up import by_fold, cut_rows, grouped, learn_in_rounds
 from sofc.entropy.bit_models import SEEN_MASK, Symbols
 from sofc.entropy.contexts import BLOCK
 from sofc.entropy.mixture import TRAINED, MixingState, neutral_weights
@@ -164,10 +164,6 @@ class EstimatePriors(PassOfPlane):
         return history.starts()
 
 
-ROUND_SAMPLES = 1 << 22
-"""Fewer samples than this are warmed up twice."""
-
-
 @dataclass(frozen=True)
 class WarmUp(PassOfPlane):
     """Last pass: code a sample of the images in a fixed order, each as an encoder would, so that weights learn.
@@ -185,7 +181,6 @@ class WarmUp(PassOfPlane):
         blocks = int(self.plan.starts(self.contexts)[-1])
         found = by_fold(parts(shifted(images, self.ranges)))
         samples = sum(planes[0].size for _, part in found for planes in part)
-        rounds = 2 if samples < ROUND_SAMPLES else 1
         models = [TRAINED.states[start[: blocks * BLOCK]] for start in self.starts]
 
         def code(tables: Sequence[npt.NDArray[np.int32]], practised: tuple[int, Part]) -> int:
@@ -194,8 +189,8 @@ class WarmUp(PassOfPlane):
             return self.code(part, self.sets, state, self.network)
 
         start = neutral_weights(self.contexts, self.network.is_asked)
-        (weights,), sizes = learn([start], lambda: found * rounds, code)
-        return Mixers(self.contexts, self.sets, weights, self.network), sum(sizes[: len(found)])
+        (weights,), size = learn_in_rounds([start], found, samples, code)
+        return Mixers(self.contexts, self.sets, weights, self.network), size
 
 
 def warm_up(

@@ -146,22 +146,6 @@ def equations_of(
     return result
 
 
-def _traced(
-    planes: Sequence[Plane],
-    ranges: Sequence[PlaneRange],
-    predictions: Sequence[Prediction],
-    grid: int,
-    margins: Margins,
-) -> Iterator[tuple[Frame, kernel.Traced]]:
-    """Each plane as the chosen predictions code it."""
-    frames: list[Frame] = []
-    largest = largest_of(ranges)
-    for plane, span, prediction in zip(planes, ranges, predictions, strict=False):
-        frame = frame_of(plane, span, largest, prediction, frames, margins=margins)
-        yield frame, trace_plane(frame, prediction.predictor(grid, span, largest))
-        frames.append(frame)
-
-
 def _fractions(traced: kernel.Traced) -> Integers:
     """Those of the predictions, in quarters, where each cell was a context."""
     return (traced.symbols >> TOKEN_BITS).astype(np.int64) % kernel.FRACTIONS
@@ -200,21 +184,39 @@ class Errors:
 
 
 @dataclass(frozen=True)
-class Refine:
-    """Fourth pass: normal equations where a sample counts the less the larger the errors around it are."""
+class _PassOfPredictions:
+    """A pass over images as the chosen ``predictions`` code their planes."""
 
     ranges: tuple[PlaneRange, ...]
     predictions: tuple[Prediction, ...]
+
+    def traced(self, images: Iterator[list[Plane]]) -> Iterator[tuple[Iterator[_Found], int, Margins]]:
+        """Of each image what was found of its planes, one after the other, its grid and its margins."""
+        for planes, grid, margins in _images(images, len(self.ranges)):
+            yield self._of_image(planes, grid, margins), grid, margins
+
+    def _of_image(self, planes: Sequence[Plane], grid: int, margins: Margins) -> Iterator[_Found]:
+        frames: list[Frame] = []
+        largest = largest_of(self.ranges)
+        for plane, span, prediction in zip(planes, self.ranges, self.predictions, strict=False):
+            frame = frame_of(plane, span, largest, prediction, frames, margins=margins)
+            yield frame, trace_plane(frame, prediction.predictor(grid, span, largest))
+            frames.append(frame)
+
+
+_Found = tuple[Frame, kernel.Traced]
+
+
+class Refine(_PassOfPredictions):
+    """Fourth pass: normal equations where a sample counts the less the larger the errors around it are."""
 
     def collect(self, images: Iterator[list[Plane]]) -> list[npt.NDArray[np.float64]]:
         """For each plane (classes, TAPS + 1, TAPS + 1)."""
         size = kernel.TAPS + 1
         result = [np.zeros((len(one.weights), size, size), np.float64) for one in self.predictions]
-        for planes, grid, margins in _images(images, len(self.ranges)):
-            found = _traced(planes, self.ranges, self.predictions, grid, margins)
-            for (frame, traced), span, prediction, sums in zip(
-                found, self.ranges, self.predictions, result, strict=False
-            ):
+        for found, grid, margins in self.traced(images):
+            each = zip(found, self.ranges, self.predictions, result, strict=False)
+            for (frame, traced), span, prediction, sums in each:
                 weights = sample_weights(_fine_errors(traced).reshape(frame.rows, frame.width))
                 weights *= margins.predicted(frame.width)
                 sums += equations_of(frame, prediction, span, largest_of(self.ranges), grid, weights.ravel())
@@ -232,24 +234,18 @@ def sample_weights(errors: Integers) -> Integers:
     return result
 
 
-@dataclass(frozen=True)
-class ExpectedErrors:
+class ExpectedErrors(_PassOfPredictions):
     """Fifth pass: how the errors around a sample tell its own."""
-
-    ranges: tuple[PlaneRange, ...]
-    predictions: tuple[Prediction, ...]
 
     def collect(self, images: Iterator[list[Plane]]) -> Integers:
         """Normal equations for each plane and place of the grid (planes, 64, ERRORS + 1, ERRORS + 1)."""
         size, period = kernel.ERRORS + 1, kernel.PERIOD
         result = np.zeros((len(self.ranges), kernel.CLASSES[kernel.GRID], size, size), np.int64)
-        for planes, grid, margins in _images(images, len(self.ranges)):
-            found = _traced(planes, self.ranges, self.predictions, grid, margins)
-            inside = margins.inside(planes[0].shape[1])[2:]
+        for found, grid, margins in self.traced(images):
             for (frame, _), prediction, sums in zip(found, self.predictions, result, strict=False):
                 if frame.rows <= 2:
                     continue
-                terms = _error_terms(frame, prediction)
+                terms, inside = _error_terms(frame, prediction), margins.inside(frame.width)[2:]
                 weights = inside * ((1 << 20) // (terms[:-1].mean(axis=0).astype(np.int64) + 2) ** 2)
                 for place, own in enumerate(sums):
                     top, left = (place // period - grid // period - 2) % period, (place - grid) % period
@@ -281,20 +277,15 @@ def _error_terms(frame: Frame, prediction: Prediction) -> Integers:
     return np.stack(terms)
 
 
-@dataclass(frozen=True)
-class Survey:
+class Survey(_PassOfPredictions):
     """Last pass: tokens by expected error and fraction."""
-
-    ranges: tuple[PlaneRange, ...]
-    predictions: tuple[Prediction, ...]
 
     def collect(self, images: Iterator[list[Plane]]) -> Integers:
         """(planes, BINS, FRACTIONS, TOKENS)."""
         result = np.zeros((len(self.ranges), BINS, kernel.FRACTIONS, TOKENS), np.int64)
-        for planes, grid, margins in _images(images, len(self.ranges)):
-            found = _traced(planes, self.ranges, self.predictions, grid, margins)
-            inside = margins.inside(planes[0].shape[1]).ravel()
-            for (_, traced), histogram in zip(found, result, strict=False):
+        for found, _, margins in self.traced(images):
+            for (frame, traced), histogram in zip(found, result, strict=False):
+                inside = margins.inside(frame.width).ravel()
                 expected = traced.expected[inside]
                 bins = np.searchsorted(EXPECTED_EDGES, expected) + 1
                 bins[expected == kernel.FIRST_ROW] = 0
