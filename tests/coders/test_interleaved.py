@@ -21,7 +21,8 @@ from sofc.band.pieces import Pieces
 from sofc.band.ways import Way
 from sofc.coders.interleaved import InterleavedCoder, kernel
 from sofc.coders.interleaved import coder as interleaved_coder
-from sofc.coders.interleaved.coder import frame_of, stream_of, trace_plane
+from sofc.coders.interleaved.coder import stream_of
+from sofc.coders.interleaved.frames import Frames, trace_plane
 from sofc.coders.interleaved.kernel_tokens import ESCAPE, START_AT, STEP_AT, code_of
 from sofc.coders.interleaved.margins import Margins, find_margins, no_margins, pack_margins
 from sofc.coders.interleaved.model import SCALE, TOKENS, PlaneModel, Prediction, errors, taps
@@ -189,13 +190,13 @@ def test_equations_twin(seed, count, class_map, grid, shape):
     rng = np.random.default_rng(seed)
     span = PlaneRange(0, 65535)
     planes = random_planes(rng, [span] * (count + 1), shape)
-    frames = []
+    frames = Frames(no_margins(len(planes), shape[0]), shape[1], shape[0])
     for number, plane in enumerate(planes):
         references = tuple(range(count)) if number == count else ()
         prediction = blank_prediction(span, class_map, references, 3000)
-        frames.append(known_frame(plane, span, span.size, prediction, frames, no_margins(len(planes), shape[0])))
+        frame = known_frame(plane, span, span.size, prediction, frames)
     weights = rng.integers(1, 300, shape)
-    found = equations_of(frames[-1], prediction, span, span.size, grid, weights.ravel())
+    found = equations_of(frame, prediction, span, span.size, grid, weights.ravel())
     own, *naive = (naive_interleaved.Plane((plane - 32768).tolist()) for plane in (planes[-1], *planes[:-1]))
     size = kernel.TAPS + 1
     used = [*taps(count), kernel.TAPS]
@@ -548,7 +549,8 @@ def test_frames_hold_samples_less_the_middle(shape, high):
     """Behind each row, and in what completes its last block, stand zeros."""
     span = PlaneRange(0, high)
     (plane,) = random_planes(np.random.default_rng(3), [span], shape)
-    frame = frame_of(plane, span, high, blank_prediction(span, kernel.ONE, (), 0), [])
+    frames = Frames(no_margins(1, shape[0]), shape[1], shape[0])
+    frame = frames.known(plane, span, high, blank_prediction(span, kernel.ONE, (), 0))
     rows = frame.samples.reshape(shape[0], frame.stride)[:, kernel.LEFT :]
     assert (rows[:, : shape[1]] == plane - (high + 1) // 2).all()
     assert rows.shape[1] >= shape[1] + kernel.RIGHT
@@ -571,7 +573,7 @@ def test_residuals_out_of_what_samples_are_held_in(bits, distances, rows):
     coder = InterleavedCoder([replace(model, prediction=prediction)])
     (model,), span = coder.models, PlaneRange(0, (1 << bits) - 1)
     (plane,) = random_planes(rng, [span], (rows, 9))
-    frame = frame_of(plane, span, span.size, prediction, [])
+    frame = Frames(no_margins(1, rows), 9, rows).known(plane, span, span.size, prediction)
     traced = trace_plane(frame, model.predictor(0, span, span.size), model.contexts)
     assert_same([plane], coder.decode([bytes(2) + stream_of(model, traced, frame)], [span], rows, 9, rows))
     for distance in (*distances, *(-distance for distance in distances)):

@@ -14,21 +14,20 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sofc.coders.gridded import GridCoder
 from sofc.coders.interleaved import kernel
-from sofc.coders.interleaved.kernel_tokens import CELLS, FIRST_STATE, LANES, SCALE_BITS, Coded, write_images
+from sofc.coders.interleaved.frames import Frames, room_for, scratch_for, trace_plane
+from sofc.coders.interleaved.kernel_tokens import FIRST_STATE, LANES, SCALE_BITS, Coded, write_images
 from sofc.coders.interleaved.margins import (
     SIZE_BYTES,
-    Margins,
     find_margins,
     may_have_margins,
     no_margins,
     pack_margins,
     unpack_margins,
 )
-from sofc.coders.interleaved.model import PlaneModel, Prediction, largest_for, middle, type_of_sums
+from sofc.coders.interleaved.model import PlaneModel, largest_for, middle
 from sofc.coders.interleaved.section import unpack_plan
 from sofc.entropy.binary import OK
 from sofc.errors import FormatError
@@ -72,19 +71,19 @@ class InterleavedCoder(GridCoder[PlaneModel]):
     ) -> list[bytes]:
         """One stream for each plane."""
         streams: list[bytes] = []
-        frames: list[kernel.Frame] = []
         room: kernel.Traced | None = None
         margins = find_margins(planes, image_rows) if self.finds_margins else None
         packed = None if margins is None else pack_margins(margins, ranges)
         if margins is None or packed is None:
             margins, packed = no_margins(len(planes), len(planes[0])), bytes(SIZE_BYTES)
+        frames = Frames(margins, planes[0].shape[1], image_rows)
         for model, plane, span in zip(self.models, planes, ranges, strict=False):
             largest = largest_for(model.prediction, span, ranges)
-            frame = frame_of(plane, span, largest, model.prediction, frames, image_rows, margins)
+            frame = frames.known(plane, span, largest, model.prediction)
             room = room or room_for(frame, with_expected=False)
             traced = trace_plane(frame, model.predictor(grid, span, largest), model.contexts, room)
             streams.append(stream_of(model, traced, frame))
-            frames.append(frame)
+            frames.add(frame)
         streams[0] = packed + streams[0]
         return streams
 
@@ -96,12 +95,12 @@ class InterleavedCoder(GridCoder[PlaneModel]):
         margins = unpack_margins(packed, ranges, *shape) if packed else no_margins(len(streams), shape[0])
         readers = list(map(_Reader, [first, *streams[1:]]))
         planes: list[Plane] = []
-        frames: list[kernel.Frame] = []
+        frames = Frames(margins, shape[1], image_rows)
         for model, span, reader in zip(self.models, ranges, readers, strict=True):
             largest = largest_for(model.prediction, span, ranges)
             predictor = model.predictor(grid, span, largest)
-            spent = None if len(frames) - 1 in self.referred else frames[-1] if frames else None
-            frame = _empty_frame(span, image_rows, shape[1], largest, model.prediction, frames, margins, spent)
+            may_spend = len(planes) - 1 not in self.referred
+            frame = frames.empty(span, largest, model.prediction, may_spend=may_spend)
             plane = np.empty(shape, frame.samples.dtype)
             coded = model.tables, reader.pairs, reader.states
             if _decode_plane(frame, plane.reshape(-1), predictor, scratch_for(frame), *coded) != OK:
@@ -110,7 +109,7 @@ class InterleavedCoder(GridCoder[PlaneModel]):
             if predictor.middle != middle(span):  # what sums are of is too narrow for samples with it
                 plane = plane + np.int32(middle(span))
             planes.append(plane)
-            frames.append(frame)
+            frames.add(frame)
         return planes
 
 
@@ -118,91 +117,6 @@ def _decode_plane(*arguments: Any) -> int:
     """``kernel.decode``, where sums wrap around on purpose: interpreted kernels would warn."""
     with np.errstate(over="ignore"):
         return int(kernel.decode(*arguments))
-
-
-def _empty_frame(
-    span: PlaneRange,
-    image_rows: int,
-    width: int,
-    largest: int,
-    prediction: Prediction,
-    frames: Sequence[kernel.Frame],
-    margins: Margins,
-    spent: kernel.Frame | None = None,
-) -> kernel.Frame:
-    """A plane to fill, after those of the same images that came before it; ``largest``: the sample that it or a
-    reference of it may have; ``spent``: one that nothing refers to any more, whose memory it may have."""
-    rows = len(margins.columns)
-    dtype = type_of_sums(largest, prediction.fraction)
-    stride = kernel.stride_of(width)
-    if spent is not None and spent.samples.dtype == dtype:
-        samples, errors = spent.samples, spent.errors
-    else:
-        samples, errors = np.empty(rows * stride, dtype), np.empty(rows * stride, np.uint8)
-    references = [frames[number] for number in prediction.references]
-    pairs = [(one.samples.astype(dtype, copy=False), one.errors) for one in references]
-    # The plane stands itself in for a missing reference.
-    first, second = [*pairs, (samples, errors), (samples, errors)][:2]
-    blank = margins.blank[len(frames)] - middle(span)
-    return kernel.Frame(
-        samples, errors, *first, second[0], rows, image_rows, width, stride, margins.columns.reshape(-1), blank
-    )
-
-
-def frame_of(
-    plane: Plane,
-    span: PlaneRange,
-    largest: int,
-    prediction: Prediction,
-    frames: Sequence[kernel.Frame],
-    image_rows: int | None = None,
-    margins: Margins | None = None,
-) -> kernel.Frame:
-    """The same of a plane that is known, of one image unless ``image_rows`` are said, without margins unless they
-    are."""
-    rows, width = plane.shape
-    margins = margins or no_margins(len(frames) + 1, rows)
-    frame = _empty_frame(span, image_rows or rows, width, largest, prediction, frames, margins)
-    kernel.lay_out(np.require(plane, np.int32, ["C", "W"]).reshape(-1), middle(span), frame)
-    return frame
-
-
-def inside(frame: kernel.Frame) -> npt.NDArray[np.int16] | npt.NDArray[np.int32]:
-    """The samples of a frame without what stands beside them."""
-    return frame.samples.reshape(-1, frame.stride)[:, kernel.LEFT : kernel.LEFT + frame.width]
-
-
-def scratch_for(frame: kernel.Frame) -> npt.NDArray[np.int16] | npt.NDArray[np.int32]:
-    """What kernels work in."""
-    return np.zeros(kernel.SCRATCH, frame.samples.dtype)
-
-
-CELL_BY_CELL = np.arange(CELLS, dtype=np.uint8)
-"""Each cell as a context of its own."""
-
-
-def trace_plane(
-    frame: kernel.Frame,
-    predictor: kernel.Predictor,
-    contexts: npt.NDArray[np.uint8] = CELL_BY_CELL,
-    room: kernel.Traced | None = None,
-) -> kernel.Traced:
-    """What the samples of a known plane are coded as; fills the frame's errors. ``contexts`` (CELLS,): of each cell.
-
-    ``room``: where it is to be put, the same for all planes of a size.
-    """
-    room, size = room or room_for(frame), frame.rows * frame.width
-    with np.errstate(over="ignore"):  # sums wrap around on purpose: interpreted kernels would warn
-        kernel.trace(frame, predictor, contexts, scratch_for(frame), room)
-    return kernel.Traced(room.residuals[:size], room.symbols[:size], room.expected[:size])
-
-
-def room_for(frame: kernel.Frame, *, with_expected: bool = True) -> kernel.Traced:
-    """For what the samples of a plane are coded as, and for the rest of the last row's last block."""
-    size = frame.rows * frame.width + kernel.BLOCK
-    return kernel.Traced(
-        np.empty(size, np.int32), np.empty(size, np.uint16), np.empty(size if with_expected else 0, np.int16)
-    )
 
 
 def stream_of(model: PlaneModel, traced: kernel.Traced, frame: kernel.Frame) -> bytes:

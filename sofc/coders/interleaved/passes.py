@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.interleaved import kernel
-from sofc.coders.interleaved.coder import frame_of, scratch_for, trace_plane
+from sofc.coders.interleaved.frames import Frames, scratch_for, trace_plane
 from sofc.coders.interleaved.kernel import Frame
 from sofc.coders.interleaved.kernel_tokens import DIRECT, ESCAPE, FIRST_BITS, LAST_DIRECT, STRIPED_ROWS, TOKEN_BITS
 from sofc.coders.interleaved.margins import Margins, find_margins, no_margins
@@ -39,6 +39,12 @@ def _images(images: Iterator[list[Plane]], modelled: int) -> Iterator[tuple[list
         grid, rows = find_grid(planes[:modelled]), piece_of(planes[0])
         parts = [plane[rows] for plane in planes[:modelled]]
         yield parts, grid, find_margins(parts, len(parts[0])) or no_margins(len(parts), len(parts[0]))
+
+
+def _frames(planes: Sequence[Plane], margins: Margins) -> Frames:
+    """For the planes of one image."""
+    rows, width = planes[0].shape
+    return Frames(margins, width, rows)
 
 
 def piece_of(plane: Plane) -> slice:
@@ -96,12 +102,11 @@ class Equations:
         size = kernel.TAPS + 1
         result = [np.zeros((sum(EQUATIONS), size, size), np.float64) for _ in self.ranges]
         for planes, grid, margins in _images(images, len(self.ranges)):
-            frames: list[Frame] = []
+            frames = _frames(planes, margins)
             ones = margins.predicted(planes[0].shape[1]).astype(np.int64).ravel()
             for number, (plane, span) in enumerate(zip(planes, self.ranges, strict=False)):
                 blank = blank_prediction(span, kernel.ONE, self.references[number], 0)
-                frame = known_frame(plane, span, largest_of(self.ranges), blank, frames, margins)
-                frames.append(frame)
+                frame = known_frame(plane, span, largest_of(self.ranges), blank, frames)
                 top = 0
                 for class_map, count, kind in zip(MAPS, EQUATIONS, (0, 0, 1), strict=True):
                     references = self.references[number][: 2 * kind]
@@ -124,13 +129,12 @@ def blank_prediction(span: PlaneRange, class_map: int, references: tuple[int, ..
     return Prediction(references, class_map, fraction_bits(span), threshold, 0, weights, error_weights)
 
 
-def known_frame(
-    plane: Plane, span: PlaneRange, largest: int, prediction: Prediction, frames: Sequence[Frame], margins: Margins
-) -> Frame:
-    """A frame of a known plane with what stands beside its rows."""
-    frame = frame_of(plane, span, largest, prediction, frames, margins=margins)
+def known_frame(plane: Plane, span: PlaneRange, largest: int, prediction: Prediction, frames: Frames) -> Frame:
+    """A frame of a known plane with what stands beside its rows; it is added to the ``frames``."""
+    frame = frames.known(plane, span, largest, prediction)
     alone = blank_prediction(span, kernel.ONE, (), 0)
     trace_plane(frame, alone.predictor(0, span, largest))
+    frames.add(frame)
     return frame
 
 
@@ -172,14 +176,14 @@ class Errors:
         ]
         largest = largest_of(self.ranges)
         for planes, grid, margins in _images(images, len(self.ranges)):
-            frames: list[Frame] = []
+            frames = _frames(planes, margins)
             inside = margins.inside(planes[0].shape[1]).ravel()
             for plane, span, kinds, counts in zip(planes, self.ranges, self.predictions, result, strict=False):
                 for prediction, row in zip(kinds, counts, strict=True):
-                    frame = frame_of(plane, span, largest, prediction, frames, margins=margins)
+                    frame = frames.known(plane, span, largest, prediction)
                     found = _fine_errors(trace_plane(frame, prediction.predictor(grid, span, largest)))[inside]
                     row += np.bincount(np.minimum(found, len(row) - 1), minlength=len(row))
-                frames.append(frame)
+                frames.add(frame)
         return result
 
 
@@ -196,12 +200,11 @@ class _PassOfPredictions:
             yield self._of_image(planes, grid, margins), grid, margins
 
     def _of_image(self, planes: Sequence[Plane], grid: int, margins: Margins) -> Iterator[_Found]:
-        frames: list[Frame] = []
-        largest = largest_of(self.ranges)
+        frames, largest = _frames(planes, margins), largest_of(self.ranges)
         for plane, span, prediction in zip(planes, self.ranges, self.predictions, strict=False):
-            frame = frame_of(plane, span, largest, prediction, frames, margins=margins)
+            frame = frames.known(plane, span, largest, prediction)
             yield frame, trace_plane(frame, prediction.predictor(grid, span, largest))
-            frames.append(frame)
+            frames.add(frame)
 
 
 _Found = tuple[Frame, kernel.Traced]
