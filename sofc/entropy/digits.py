@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from sofc.jit.arithmetic import leading_zeros
 from sofc.jit.decorators import inlined
 
 
 @inlined
 def bit_length(value: int) -> int:
-    """Binary digits of ``value``, which is at least 0; 0 for 0."""
-    length = 0
-    while value > 0:
-        value >>= 1
-        length += 1
-    return length
+    """Binary digits of ``value``, 0 to 2^32 - 1; none for 0."""
+    return 0 if value == 0 else 32 - leading_zeros(value)
 
 
 @inlined

@@ -77,8 +77,8 @@ class Drawing(NamedTuple):
 class Origin:
     """The component that a decoder made a plane from: ``coefficients`` in steps, (rows of blocks, blocks in a row, 64),
     their steps, ``table`` (64,), and how the blocks lie over the plane; top and left are at most 8 * down and 8 *
-    across. ``decoder``: how the samples are made of them. ``references``: what its values
-    tell other components of the same plane, by their grids, as their coder keeps both.
+    across. ``decoder``: how the samples are made of them. ``references``: what its values tell other components of
+    the same plane, by their grids, as their coder keeps both.
     """
 
     grid: Grid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sofc.jit.arithmetic import leading_zeros
+from sofc.entropy.digits import bit_length
 from sofc.jit.decorators import kernel
 from sofc.jit.types import Table, Vector
 
@@ -33,10 +33,9 @@ def count_residuals(plane: Vector[np.int32], width: int, image_rows: int, counts
             activity = abs(w - nw) + abs(n - nw) + abs(ne - n)
             residual = int(row[x]) - max(min(w, n), min(max(w, n), w + n - nw))
             folded = (residual << 1) ^ (residual >> 63)
-            bits = 32 - leading_zeros(folded | 1)
-            token = folded
+            bits, token = bit_length(folded), folded
             if bits > DIRECT_BITS:
                 token = (1 << DIRECT_BITS) + bits - DIRECT_BITS - 1
                 plain += bits - 1
-            counts[min(ACTIVITIES - 1, 32 - leading_zeros(2 * activity + 1) - 1), min(TOKENS - 1, token)] += 1
+            counts[min(ACTIVITIES - 1, bit_length(activity)), min(TOKENS - 1, token)] += 1
     return plain

@@ -272,10 +272,15 @@ def _low_bits(found: _Predicted, asks: bool, settings: Settings) -> int:
 def _code_bins(
     encode: bool, residual: int, low_bits: int, found: _Predicted, spread: Spread, coding: Coding, scratch: Scratch
 ) -> _Bins:
-    """Spec context/residual. The mixed decisions of a residual: zero or not, sign, steps. Mixing is inlined once."""
+    """Spec context/residual. The mixed decisions of a residual: zero or not, sign, steps. One loop asks them all, so
+    that mixing is inlined once.
+
+    Where a network says how samples are distributed, ``left`` is the mass of those that the decisions until now leave,
+    and ``ones`` of those among them for which the next one is 1.
+    """
     votes, mu, maximum = scratch.votes, spread.mu, spread.maximum
     high = (abs(residual) - 1) >> low_bits
-    part = rest = 0
+    ones = left = 0
     column = scratch.term[Term.W_BY_P]
     if column > CLAMP:
         column -= 0x10000
@@ -285,30 +290,30 @@ def _code_bins(
         bit = _wanted(residual, high, decision, step) if encode else 0
         if spread.is_known:
             if decision == ZERO:
-                part, rest = mass_but_for_mu(spread), mass_of_all(spread)
+                ones, left = mass_but_for_mu(spread), mass_of_all(spread)
             elif decision == SIGN:
-                part = mass_beyond(spread, 1, 0)
+                ones = mass_beyond(spread, 1, 0)
             else:
-                part = mass_beyond(spread, sign, (step + 1) << low_bits)
-            votes.stretched[votes.first.shape[0]] = stretched(chance(part, rest))
+                ones = mass_beyond(spread, sign, (step + 1) << low_bits)
+            votes.stretched[votes.first.shape[0]] = stretched(chance(ones, left))
         apm_row = (decision * LEVELS + found.level) * QUARTERS + found.quarter
         bit = decide(encode, bit, decision, apm_row, coding.mixture, votes, coding.stream)
         if decision == ZERO:
             if bit == 0:
                 return _Bins(True, 0, 0, 0)
             if 0 < mu < maximum:
-                decision, rest = SIGN, part
+                decision, left = SIGN, ones
                 continue
             # At an end of the range there is only one way to go.
             sign = 1 if mu == 0 else 0
         elif decision == SIGN:
             sign = bit
-            part = part if bit else rest - part
+            ones = ones if bit else left - ones
         elif bit:
             step += 1
         else:
             break
-        rest = part
+        left = ones
         if decision < MAGNITUDE:
             most = ((maximum - mu if sign else mu) - 1) >> low_bits
         if step >= min(most, UNARY_STEPS):

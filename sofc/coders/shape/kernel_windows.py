@@ -110,9 +110,30 @@ def _may_begin(search: Search, y: int, x: int) -> bool:
     return bool(plane[y, x] == 0 or plane[y, x - 1] == 0 or plane[y - 1, x] == 0 or plane[y - 1, x - 1] == 0)
 
 
+class _Hashes(NamedTuple):
+    """Those of samples in a row, or of rows above each other."""
+
+    first: int
+    second: int
+
+
 @inlined
-def _key(hash_1: int, hash_2: int) -> int:
-    return (hash_1 << 31) | hash_2
+def _with_sample(row: _Hashes, sample: int) -> _Hashes:
+    """Of a row that has one more sample at its right."""
+    first = (row.first * ROW_1 + sample + 1) % PRIME_1
+    return _Hashes(first, (row.second * ROW_2 + sample + 1) % PRIME_2)
+
+
+@inlined
+def _with_row(rows: _Hashes, row: _Hashes, width: int) -> _Hashes:
+    """Of rows of so many samples that have one more below them."""
+    first = (rows.first * COLUMN_1 + row.first) % PRIME_1
+    return _Hashes(first, (rows.second * COLUMN_2 + row.second + width) % PRIME_2)
+
+
+@inlined
+def _key(rows: _Hashes) -> int:
+    return (rows.first << 31) | rows.second
 
 
 @inlined
@@ -136,18 +157,14 @@ def _list_windows(search: Search, y: int, x: int, columns: int) -> int:
         heights &= int(search.down[y, x + w - 1])
         if heights == 0:
             break
-        hash_1 = hash_2 = 0
+        rows = _Hashes(0, 0)
         for i in range(height):
-            value = int(search.plane[y + i, x + w - 1]) + 1
-            row_1 = (int(row_hashes[i, 0]) * ROW_1 + value) % PRIME_1
-            row_2 = (int(row_hashes[i, 1]) * ROW_2 + value) % PRIME_2
-            row_hashes[i, 0] = row_1
-            row_hashes[i, 1] = row_2
-            hash_1 = (hash_1 * COLUMN_1 + row_1) % PRIME_1
-            hash_2 = (hash_2 * COLUMN_2 + row_2 + w) % PRIME_2
-            h = i + 1
+            narrower = _Hashes(int(row_hashes[i, 0]), int(row_hashes[i, 1]))
+            row = _with_sample(narrower, int(search.plane[y + i, x + w - 1]))
+            row_hashes[i, 0], row_hashes[i, 1] = row.first, row.second
+            rows, h = _with_row(rows, row, w), i + 1
             if h * w > 1 and (heights >> h) & (widths[i] >> w) & 1 != 0:
-                keys[count] = _key(hash_1, hash_2)
+                keys[count] = _key(rows)
                 sizes[count] = 256 * h + w
                 count += 1
     return count
@@ -159,17 +176,14 @@ def hash_shapes(shapes: Shapes, keys: Vector[np.int64]) -> int:
     for index in range(keys.size):
         width = int(shapes.widths[index])
         place = int(shapes.offsets[index])
-        hash_1 = hash_2 = 0
+        rows = _Hashes(0, 0)
         for _ in range(shapes.heights[index]):
-            row_1 = row_2 = 0
+            row = _Hashes(0, 0)
             for _ in range(width):
-                value = int(shapes.pool[place]) + 1
-                row_1 = (row_1 * ROW_1 + value) % PRIME_1
-                row_2 = (row_2 * ROW_2 + value) % PRIME_2
+                row = _with_sample(row, int(shapes.pool[place]))
                 place += 1
-            hash_1 = (hash_1 * COLUMN_1 + row_1) % PRIME_1
-            hash_2 = (hash_2 * COLUMN_2 + row_2 + width) % PRIME_2
-        keys[index] = _key(hash_1, hash_2)
+            rows = _with_row(rows, row, width)
+        keys[index] = _key(rows)
     return 0
 
 
