@@ -21,6 +21,7 @@ from sofc.places import Place, StorePath, place_of
 
 if TYPE_CHECKING:
     from sofc.imagefiles import ImageSource
+    from sofc.training.report import TrainingReport
 
 EXAMPLES = """\
   sofc train scans -o scans.sofcb                      mine a folder
@@ -137,39 +138,40 @@ def run(args: argparse.Namespace) -> int:
     if is_written:
         with replacing(args.output) as file:
             file.write(data)
-    status = OK if is_written and not left_out else PASSED_OVER
     if args.json:
-        report: dict[str, Any] = {
-            "codebook": str(args.output) if is_written else None,
-            "id": codebook.id.hex(),
-            "size": len(data),
-            "images": result.report.images,
-            "saved": result.report.saved,
-        }
-        report["models"] = [
-            {**asdict(model), "saved_per_image": model.saved_per_image, "pays_after": model.pays_after}
-            for model in result.report.models
-        ]
-        console.json(report)
-        return status
-    for line in result.report.lines(findings=args.verbose >= 2):
-        console.result(line)
-    if is_written:
-        console.result(f"{args.output}: codebook {codebook.name!r}, {size(len(data))}, id {codebook.id.hex()[:32]}")
-    elif result.report.saved is None:
-        console.result(
-            f"{args.output}: not written, as it is not known whether it saves anything: that takes 5 images of a kind, "
-            "3 where few are to come (--always writes it)"
-        )
+        path = str(args.output) if is_written else None
+        console.json({"codebook": path, "id": codebook.id.hex(), "size": len(data), **_as_json(result.report)})
     else:
-        why = "the built-in codebook serves so few images better"
-        if result.report.saved > 0:
-            why = "the images held out are too few to be sure of so little"
-        console.result(
-            f"{args.output}: not written, as {why}: encode without -D (--for N says that there will be more, "
-            "--efforts 1 that only effort 1 will be asked for, --always writes it)"
+        for line in result.report.lines(findings=args.verbose >= 2):
+            console.result(line)
+        written = f"codebook {codebook.name!r}, {size(len(data))}, id {codebook.id.hex()[:32]}"
+        console.result(f"{args.output}: {written if is_written else _why_not(result.report.saved)}")
+    return OK if is_written and not left_out else PASSED_OVER
+
+
+def _as_json(report: TrainingReport) -> dict[str, Any]:
+    """What is said of what training found."""
+    models = [
+        {**asdict(model), "saved_per_image": model.saved_per_image, "pays_after": model.pays_after}
+        for model in report.models
+    ]
+    return {"images": report.images, "saved": report.saved, "models": models}
+
+
+def _why_not(saved: float | None) -> str:
+    """Why a codebook that saves so many bytes, None where that is not known, was not written."""
+    if saved is None:
+        return (
+            "not written, as it is not known whether it saves anything: that takes 5 images of a kind, 3 where few are "
+            "to come (--always writes it)"
         )
-    return status
+    why = "the built-in codebook serves so few images better"
+    if saved > 0:
+        why = "the images held out are too few to be sure of so little"
+    return (
+        f"not written, as {why}: encode without -D (--for N says that there will be more, --efforts 1 that only effort 1 "
+        "will be asked for, --always writes it)"
+    )
 
 
 def _images(
