@@ -21,7 +21,7 @@ class PlaneSections(NamedTuple):
 
 def by_plane(sections: Sequence[bytes], changes: Sequence[bytes] = ()) -> list[tuple[PlaneSections, PlaneSections]]:
     """Of plans, then bit models, then weights, each one for every plane, those of each plane; and what they differ by,
-    if any do. Raises FormatError where that changes bit models."""
+    if any do. Raises FormatError where there are not three for each plane, and where bit models change."""
     planes = len(sections) // 3
     if not sections or len(sections) % 3:
         raise FormatError(f"a model has three sections for each plane, not {len(sections)} in all")
