@@ -32,11 +32,13 @@ from sofc.container.original import (
     OF_IMAGECODECS,
     Chunked,
     Deflated,
+    GifLzw,
     Literal,
     Lzw,
     Original,
     PackBits,
     Stored,
+    SubBlocks,
     Window,
 )
 from sofc.container.records import Metadata, MetadataKind
@@ -146,6 +148,8 @@ FILES: dict[str, Callable[[], bytes]] = {
     "wide-colour.tif": lambda: tiff(COLOUR.astype(np.float32), photometric="rgb", byteorder=">"),
     "array.npy": lambda: npy(DEEP.astype(np.int16)),
     "grid.pgm": lambda: b"P5\n# remark\n53 37\n255\n" + GRAY.tobytes(),
+    "gray.gif": lambda: pillow(np.tile(GRAY, (3, 3)), "GIF"),
+    "plain.gif": lambda: pillow(GRAY % 16, "GIF", interlace=0),
     "windows.bmp": lambda: pillow(COLOUR, "BMP"),
     "flushed.idx.gz": lambda: flushed(idx(np.stack([GRAY, GRAY // 3]))),
     "libdeflate.tif": lambda: tiff(
@@ -376,7 +380,8 @@ def test_images_of_a_file_that_is_kept_whole(folder: Path, capsys: pytest.Captur
 
 
 def test_only_a_file_that_keeps_another_whole_may_lack_images() -> None:
-    whole, parts = keep("a", b"text", []).items, original.to_metadata(Original("a", 4, bytes(32), (Literal(b"text"),)))
+    whole, window = keep("a", b"text", []).items, Window(0, 1, 4, 1, 8)
+    parts = original.to_metadata(Original("a", 4, bytes(32), (window,)))
     assert sofc.Encoder(codebook=None, metadata=whole).finish()
     for items, settings in ((parts, {"codebook": None}), ([], {}), (whole, {"codebook": raw_codebook()})):
         with pytest.raises(sofc.UsageError, match="no image"):
@@ -564,6 +569,16 @@ anything = st.recursive(
         | st.builds(Stored, st.lists(st.integers(0, 50), max_size=3).map(tuple), st.lists(parts, max_size=3).map(tuple))
         | st.builds(
             Chunked, st.lists(st.integers(0, 50), max_size=3).map(tuple), st.lists(parts, max_size=3).map(tuple)
+        )
+        | st.builds(
+            GifLzw,
+            st.integers(0, 9),
+            st.integers(0, 9),
+            st.lists(st.integers(0, 9)).map(bytes),
+            st.lists(parts, max_size=3).map(tuple),
+        )
+        | st.builds(
+            SubBlocks, st.lists(st.integers(0, 50), max_size=3).map(tuple), st.lists(parts, max_size=3).map(tuple)
         )
         | st.builds(Deflated, *[st.integers(0, 20)] * 4, st.lists(parts, max_size=3).map(tuple))
     ),

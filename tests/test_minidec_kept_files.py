@@ -20,7 +20,7 @@ from minidec.codebook import Codebook, read_codebook
 import sofc
 from sofc.container.records import Metadata
 from sofc.errors import FormatError
-from sofc.keepfile import deflate, keep, keep_coefficients, lzw, packbits
+from sofc.keepfile import deflate, gif_lzw, keep, keep_coefficients, lzw, packbits
 
 RANDOM = np.random.default_rng(8)
 HEAD = 40
@@ -101,6 +101,35 @@ def test_jpeg_data(array: np.ndarray, settings: dict[str, Any]) -> None:
 def test_lzw_data(data: bytes) -> None:
     for rule in lzw.FULL:
         assert kept_files.compress_lzw(data, rule) == lzw.compress(data, rule)
+
+
+@given(
+    st.lists(st.integers(0, 4), max_size=90).map(bytes),
+    st.sampled_from([2, 3]),
+    st.integers(0, 9),
+    st.lists(st.integers(0, 3), max_size=9).map(bytes),
+)
+def test_gif_lzw_data(data: bytes, bits: int, run: int, changes: bytes) -> None:
+    try:
+        packed = gif_lzw.compress(data, bits, run, changes)
+    except FormatError:
+        with pytest.raises(minidec.FormatError):
+            kept_files.compress_gif_lzw(data, bits, run, changes)
+    else:
+        assert kept_files.compress_gif_lzw(data, bits, run, changes) == packed
+
+
+def test_gif_lzw_data_with_a_full_table() -> None:
+    data = RANDOM.integers(0, 99, 9000, np.uint8).tobytes()
+    for run, changes in ((0, b""), (3838, b""), (254, b"\x05\x00\x90\x1f\x00")):
+        assert kept_files.compress_gif_lzw(data, 7, run, changes) == gif_lzw.compress(data, 7, run, changes)
+
+
+def test_frames_without_images() -> None:
+    data = files.FILES["plain.gif"]()
+    items = keep("a.gif", data, []).items
+    assert items[0].value[0] == kept_files.APART
+    assert restored(items, []) == data
 
 
 @given(files.octets, st.integers(0, 9), st.integers(0, 1))

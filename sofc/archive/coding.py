@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sofc.imagefiles import Samples
     from sofc.keepfile.deflate import Known
 
-VERSION = 6
+VERSION = 7
 """Of the way in which units are made: other units come of other versions."""
 GROUP_IMAGES = 16
 """Images of a collection that are coded together: all of them are decoded for one."""

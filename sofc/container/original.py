@@ -18,7 +18,7 @@ from sofc.container.records import Metadata, MetadataKind, is_plain_text
 from sofc.container.typical import typical_heads
 from sofc.errors import FormatError, LimitError
 
-WHOLE, SAMPLES, ALONE = range(3)
+WHOLE, SAMPLES, ALONE, APART = range(4)
 STORED, ZLIB, LZMA, DEFLATE_OF_JPEG = range(4)
 NO_PREDICTION, DIFFERENCE, PNG_FILTERS = range(3)
 OF_LIBTIFF, OF_IMAGECODECS = range(2)
@@ -30,6 +30,7 @@ MAX_TABLES = 1 << 12
 ITEM_BYTES = 1 << 27
 """Bytes of one metadata item; larger values go on in further items."""
 _STREAM_SLACK = 1 << 16
+_EXPANSION, _MOST_EXPANDED = 1 << 10, 1 << 26
 MOST_PARTS, BYTES_A_PART, PARTS_A_BYTE = 1 << 12, 4, 32
 """Parts that any file may be made of; bytes of a larger one for each further part (a strip of a TIFF file has four, and
 some 17 bytes); and further parts for each byte that is kept of it: each takes its time, and memory."""
@@ -114,6 +115,17 @@ class PackBits:
     parts: tuple[Part, ...]
 
 
+@dataclass(frozen=True)
+class GifLzw:
+    """Parts compressed as GIF's LZW, without what follows its last whole byte: the fields of ORIGINAL_GIF_LZW, with the
+    changes themselves."""
+
+    bits: int
+    run: int
+    changes: bytes
+    parts: tuple[Part, ...]
+
+
 class Chunked(Cut):
     """Parts cut into the IDAT chunks of a PNG file."""
 
@@ -124,6 +136,10 @@ class Fragments(Cut):
 
 class Stored(Cut):
     """Parts cut into the stored blocks of deflate data."""
+
+
+class SubBlocks(Cut):
+    """Parts cut into the blocks of a GIF file, each behind its length; the empty one that ends them is no part."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +179,7 @@ class Tokens:
     parts: tuple[Part, ...]
 
 
-Part = Literal | Window | Deflated | Chunked | Lzw | Jpeg | Fragments | PackBits | Stored | Tokens
+Part = Literal | Window | Deflated | Chunked | Lzw | Jpeg | Fragments | PackBits | Stored | Tokens | GifLzw | SubBlocks
 _KINDS: tuple[tuple[Any, Construct], ...] = (
     (Literal, schema.ORIGINAL_LITERAL),
     (Window, schema.ORIGINAL_SAMPLES),
@@ -175,10 +191,12 @@ _KINDS: tuple[tuple[Any, Construct], ...] = (
     (PackBits, schema.ORIGINAL_PACKBITS),
     (Stored, schema.ORIGINAL_STORED),
     (Tokens, schema.ORIGINAL_TOKENS),
+    (GifLzw, schema.ORIGINAL_GIF_LZW),
+    (SubBlocks, schema.ORIGINAL_SUB_BLOCKS),
 )
 """Spec appendix-kept-files/recipe: each kind of part, by its number, and its layout."""
 _KIND_OF = {part: kind for kind, (part, _) in enumerate(_KINDS)}
-_IN_LITERALS = ("heads", "remainder")
+_IN_LITERALS = ("heads", "remainder", "changes")
 """Fields that stand in the literals; their layout says how many bytes they are."""
 ITEM = b"\xfe\xff\x00\xe0"
 """The tag of an item of DICOM's encapsulated pixel data, before four bytes of length."""
@@ -196,8 +214,8 @@ class Coefficients:
 
 @dataclass(frozen=True)
 class Original:
-    """An original file. ``parts`` make it, from the images or, where there are ``coefficients``, without; where there
-    are none, ``data`` is the file itself."""
+    """An original file. ``parts`` make it, from the images if some are windows, and from ``coefficients`` if there are
+    such; where there are no parts, ``data`` is the file itself."""
 
     name: str
     size: int
@@ -209,7 +227,9 @@ class Original:
     @property
     def way(self) -> int:
         """As in ORIGINAL_FILE."""
-        return ALONE if self.coefficients is not None else SAMPLES if self.parts else WHOLE
+        if self.coefficients is not None:
+            return ALONE
+        return WHOLE if not self.parts else SAMPLES if _has_windows(self.parts) else APART
 
     @property
     def from_samples(self) -> bool:
@@ -235,6 +255,7 @@ class OriginalHead:
             WHOLE: "kept whole",
             SAMPLES: "made from the samples",
             ALONE: "kept as the coefficients of its JPEG data",
+            APART: "kept whole, taken apart",
         }
         return known.get(self.way, "kept in a way that is not known")
 
@@ -278,12 +299,12 @@ def from_metadata(metadata: Iterable[Metadata], max_bytes: int = MAX_FILE_BYTES)
         raise FormatError(f"the item that restores the original file cannot be read: {error}") from None
     if head.size > max_bytes:
         raise LimitError(f"the original file of {head.size} bytes is over the limit of {max_bytes}")
-    if head.way not in (WHOLE, SAMPLES, ALONE):
+    if head.way not in (WHOLE, SAMPLES, ALONE, APART):
         raise FormatError(f"the original file is kept in way {head.way}, which is not known")
     packed, coded = value[reader.tell() :], None
     if head.way == ALONE:
         packed, coded = _split(packed)
-    stream = _unpacked(packed, head.coding, head.size if head.way == WHOLE else 2 * head.size + _STREAM_SLACK)
+    stream = _unpacked(packed, head.coding, head.size if head.way == WHOLE else most_stream(head.way, head.size))
     if head.way == WHOLE:
         return Original(items[0].key, head.size, head.digest, data=stream)
     parts = unpack_recipe(stream, most_parts(head.size, len(value)))
@@ -295,9 +316,21 @@ def most_parts(size: int, kept: int) -> int:
     return MOST_PARTS + min(size // BYTES_A_PART, PARTS_A_BYTE * kept)
 
 
+def most_stream(way: int, size: int) -> int:
+    """Bytes that the recipe of a file of ``size`` bytes may have: where it holds what the file has compressed, more."""
+    return max(2 * size, min(_EXPANSION * size, _MOST_EXPANDED) if way == APART else 0) + _STREAM_SLACK
+
+
 def count_parts(parts: Iterable[Part]) -> int:
     """Parts, and those that they are made of."""
     return sum(1 if isinstance(part, (Literal, Window)) else 1 + count_parts(part.parts) for part in parts)
+
+
+def _has_windows(parts: Iterable[Part]) -> bool:
+    """Whether parts take samples."""
+    return any(
+        isinstance(part, Window) or (not isinstance(part, Literal) and _has_windows(part.parts)) for part in parts
+    )
 
 
 def _split(value: bytes) -> tuple[bytes, Coefficients]:

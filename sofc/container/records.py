@@ -21,8 +21,9 @@ ARRANGED = 3
 FIRST_CODEBOOK_MODEL = 64
 """Numbers of models from this on are counted from it in the image's codebook; those before it need none."""
 
-_WHOLE, _ALONE = b"\x00", b"\x02"
-"""The first byte of an original file that is kept as it is, and of one that is made without images."""
+_WHOLE, _ALONE, _APART = b"\x00", b"\x02", b"\x03"
+"""The first byte of an original file that is kept as it is, of one that is made of coefficients, and of one whose
+recipe needs nothing else."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
@@ -66,7 +67,7 @@ def keeps_whole_file(items: Iterable[Metadata], *, with_codebook: bool = False) 
     ``with_codebook``: whether the file has codebooks, of which a file that is kept as it is has no use.
     """
     first = next((item for item in items if item.kind == MetadataKind.ORIGINAL), None)
-    return first is not None and first.value[:1] in ((_ALONE,) if with_codebook else (_WHOLE, _ALONE))
+    return first is not None and first.value[:1] in ((_ALONE,) if with_codebook else (_WHOLE, _ALONE, _APART))
 
 
 @dataclass(frozen=True)

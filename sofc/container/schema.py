@@ -263,6 +263,18 @@ ORIGINAL_TOKENS = Struct(
     "parts" / VarInt * "How many of the parts that follow are compressed.",
 )
 
+ORIGINAL_GIF_LZW = Struct(
+    "bits" / Int8ul * "Bits of a sample, 2-8.",
+    "run" / VarInt * "Codes after which the table is cleared; 0 = it is not.",
+    "changes" / VarInt * "Bytes to take from the literals: where that is otherwise, or a string is not the longest.",
+    "parts" / VarInt * "How many of the parts that follow are compressed.",
+)
+
+ORIGINAL_SUB_BLOCKS = Struct(
+    "lengths" / PrefixedArray(VarInt, VarInt) * "Bytes of each block, 1-255.",
+    "parts" / VarInt * "How many of the parts that follow are cut into the blocks.",
+)
+
 ORIGINAL_SCAN = Struct(
     "head" / VarInt * "Bytes of the heads that come before its data.",
     "flags" / Int8ul * "Bits 0-3, see the text; other bits zero.",

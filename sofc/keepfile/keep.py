@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ import numpy.typing as npt
 
 from sofc.codebook import Codebook
 from sofc.container.original import (
+    APART,
     MAX_FILE_BYTES,
     Literal,
     Original,
     Part,
     count_parts,
     most_parts,
+    most_stream,
     pack_recipe,
     packs_within,
     to_metadata,
@@ -27,7 +30,7 @@ from sofc.container.records import Metadata
 from sofc.errors import LimitError, SofcError
 from sofc.imagefiles.rows import LARGE_BYTES
 from sofc.imagefiles.source import JPEG
-from sofc.keepfile import dicom, png, search, tiff
+from sofc.keepfile import dicom, gif, png, search, tiff
 from sofc.keepfile.coefficients import choose_model
 from sofc.keepfile.data import Data, FileData, held, part_of, pieces_of
 from sofc.keepfile.deflate import Deflater, Inflating, Known
@@ -140,17 +143,34 @@ def keep_coefficients(name: str, data: Data, codebook: Codebook | None, effort: 
 
 def keep_whole(name: str, data: Data) -> list[Metadata]:
     """The items that restore the file ``data``, called ``name``, without any image. That has been tried."""
-    items = to_metadata(Original(name, len(data), _digest(data), data=data[:]))
-    check_items(items, ())
-    return items
+    whole = to_metadata(Original(name, len(data), _digest(data), data=data[:]))
+    check_items(whole, ())
+    return min((whole, *_taken_apart(name, data)), key=_size)
+
+
+def _taken_apart(name: str, data: Data) -> Iterator[list[Metadata]]:
+    """The items that restore the file from what its compressed data stands for, if it is of a format that has such."""
+    if not _is_gif(data):
+        return
+    parts = gif.without_images(data[:], most_stream(APART, len(data)) - len(data))
+    if parts is None:
+        return
+    items = to_metadata(Original(name, len(data), _digest(data), parts))
+    with contextlib.suppress(SofcError):
+        check_items(items, ())
+        yield items
 
 
 def keep_within(name: str, data: Data, room: int) -> list[Metadata] | None:
     """As ``keep_whole``; None, and mostly soon, where the values of the items have more than ``room`` bytes."""
-    if not packs_within(pieces_of(data), len(data), room):
+    if not _is_gif(data) and not packs_within(pieces_of(data), len(data), room):
         return None
     items = keep_whole(name, data)
     return items if _size(items) <= room else None
+
+
+def _is_gif(data: Data) -> bool:
+    return data[: len(gif.SIGNATURES[0])] in gif.SIGNATURES
 
 
 def _digest(data: Data) -> bytes:
@@ -170,6 +190,8 @@ def _parts(data: Data, images: Images, known: Known | None = None) -> tuple[Part
         return _gzipped(data, images)
     if head == png.SIGNATURE:
         return png.find_samples(data, images, known)
+    if _is_gif(data):
+        return gif.find_samples(data[:], images)
     parts = search.find_samples(data, images)
     if parts is None and head.startswith(tiff.MAGICS):
         return tiff.find_samples(data, images, known)

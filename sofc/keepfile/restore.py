@@ -6,6 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from itertools import accumulate
 from typing import Any
 
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from sofc.container.original import (
     Chunked,
     Deflated,
     Fragments,
+    GifLzw,
     Jpeg,
     Literal,
     Lzw,
@@ -24,6 +26,7 @@ from sofc.container.original import (
     PackBits,
     Part,
     Stored,
+    SubBlocks,
     Tokens,
     Window,
     from_metadata,
@@ -31,7 +34,7 @@ from sofc.container.original import (
 from sofc.container.records import Metadata
 from sofc.errors import ChecksumError, CodebookError, FormatError, LimitError, UsageError
 from sofc.imagefiles.jpeg import START as JPEG
-from sofc.keepfile import deflate, lzw, packbits
+from sofc.keepfile import deflate, gif_lzw, lzw, packbits
 from sofc.keepfile.jpeg import Streams
 from sofc.keepfile.tokens.matches import Effort
 from sofc.keepfile.tokens.remainder import Apart, Session
@@ -42,7 +45,7 @@ Images = Sequence[npt.NDArray[Any] | FileRows]
 _SLACK = 1 << 20
 _PADDING = 1 << 24
 """Samples that a window may ask for beyond those of its image: the tiles of a TIFF file reach out of it."""
-_OfWholeParts = Jpeg | Lzw | PackBits | Tokens | Stored | Fragments
+_OfWholeParts = Jpeg | Lzw | PackBits | Tokens | Stored | Fragments | GifLzw | SubBlocks
 _TOO_MANY = "the parts of the original file ask for more samples than the file can have"
 
 
@@ -180,6 +183,13 @@ class _Assembly:
             return lzw.compress(inner, part.rule)
         if isinstance(part, PackBits):
             return packbits.compress(inner, part.row, part.joins, part.heads)
+        if isinstance(part, GifLzw):
+            packed = gif_lzw.compress(inner, part.bits, part.run, part.changes)
+            if len(packed) > 2 * self._size + _SLACK:
+                raise LimitError("LZW data of the original file is longer than the file")
+            return packed
+        if isinstance(part, SubBlocks):
+            return _cut_blocks(inner, part.lengths)
         if isinstance(part, Tokens):
             return self._deflated(part, inner)
         if isinstance(part, Stored):
@@ -226,6 +236,14 @@ def _cut_fragments(data: bytes, lengths: Sequence[int]) -> bytes:
         pieces.append(data[start : start + length])
         start += length
     return b"".join(pieces)
+
+
+def _cut_blocks(data: bytes, lengths: Sequence[int]) -> bytes:
+    _check_lengths(data, lengths, "GIF blocks")
+    if not all(1 <= length <= 255 for length in lengths):
+        raise FormatError("a block of the original GIF file has more than 255 bytes, or none")
+    ends = list(accumulate(lengths))
+    return b"".join(bytes([length]) + data[end - length : end] for length, end in zip(lengths, ends, strict=True))
 
 
 def _cut(pieces: Iterator[bytes], lengths: Sequence[int]) -> Iterator[bytes]:

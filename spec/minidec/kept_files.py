@@ -35,7 +35,7 @@ class KeptFile:
     profiles: set[str]
 
 
-WHOLE, FROM_IMAGES, ALONE = range(3)
+WHOLE, FROM_IMAGES, ALONE, APART = range(4)
 
 
 def restore(
@@ -47,7 +47,7 @@ def restore(
         return None
     reader = Reader(b"".join(item.value for item in items))
     way, size, digest, coding = reader.u8(), reader.varint(), reader.take(32), reader.u8()
-    require(way in (WHOLE, FROM_IMAGES, ALONE), "unknown way of keeping a file")
+    require(way in (WHOLE, FROM_IMAGES, ALONE, APART), "unknown way of keeping a file")
     require(size <= MAX_KEPT_FILE, "kept file too large for this decoder")
     coder = None
     if way == ALONE:
@@ -83,7 +83,9 @@ def unpack(packed: bytes, coding: int) -> bytes:
 
 # Spec appendix-kept-files/recipe
 
-LITERAL, SAMPLES, DEFLATE, CHUNKS, LZW, JPEG, FRAGMENTS, PACKBITS, STORED_BLOCKS, TOKENS = range(10)
+LITERAL, SAMPLES, DEFLATE, CHUNKS, LZW, JPEG, FRAGMENTS, PACKBITS, STORED_BLOCKS, TOKENS, GIF_LZW, SUB_BLOCKS = range(
+    12
+)
 MAX_DEPTH = 8
 
 
@@ -141,11 +143,14 @@ class Recipe:
         elif part.kind == DEFLATE:
             part.fields = [reader.u8() for _ in range(4)]
             count = reader.varint()
-        elif part.kind in (CHUNKS, FRAGMENTS, STORED_BLOCKS):
+        elif part.kind in (CHUNKS, FRAGMENTS, STORED_BLOCKS, SUB_BLOCKS):
             part.numbers = varints(reader)
             count = reader.varint()
         elif part.kind == LZW:
             part.fields = [reader.u8()]
+            count = reader.varint()
+        elif part.kind == GIF_LZW:
+            part.fields = [reader.u8(), reader.varint(), reader.varint()]
             count = reader.varint()
         elif part.kind == PACKBITS:
             part.fields = [reader.varint(), reader.u8(), reader.varint()]
@@ -191,7 +196,7 @@ class Recipe:
             return samples.make(self.image(samples.image), filters)
         if part.kind == JPEG:
             return self.make_jpeg(part)
-        heads = self.reader.take(part.fields[2]) if part.kind == PACKBITS else b""
+        heads = self.reader.take(part.fields[2]) if part.kind in (PACKBITS, GIF_LZW) else b""
         remainder = self.reader.take(part.fields[7]) if part.kind == TOKENS else b""
         data = b"".join(self.make(inner) for inner in part.parts)
         if part.kind == DEFLATE:
@@ -203,7 +208,10 @@ class Recipe:
             return compress_lzw(data, *part.fields)
         if part.kind == PACKBITS:
             return compress_packbits(data, part.fields[0], part.fields[1], heads)
-        cut = {CHUNKS: cut_chunks, FRAGMENTS: cut_fragments, STORED_BLOCKS: cut_blocks}
+        if part.kind == GIF_LZW:
+            self.bound(len(data))
+            return compress_gif_lzw(data, part.fields[0], part.fields[1], heads)
+        cut = {CHUNKS: cut_chunks, FRAGMENTS: cut_fragments, STORED_BLOCKS: cut_blocks, SUB_BLOCKS: cut_sub_blocks}
         return cut[part.kind](data, part.numbers)
 
     # Spec appendix-kept-files/jpeg-streams
@@ -517,6 +525,67 @@ def compress_lzw(data: bytes, rule: int) -> bytes:
     encoder.put(END)
     chunks.append((encoder.bits << -encoder.size % 8).to_bytes((encoder.size + 7) // 8, "big"))
     return b"".join(chunks)
+
+
+# Spec appendix-kept-files/gif-lzw-data
+
+
+def compress_gif_lzw(data: bytes, bits: int, run: int, changes: bytes) -> bytes:
+    """The bytes that the codes of the data fill."""
+    require(2 <= bits <= 8 and max(data, default=0) < 1 << bits, "bits of GIF data out of range")
+    clear, first = 1 << bits, (1 << bits) + 2
+    reader, changed = Reader(changes), list[tuple[int, int]]()
+    place = 0
+    while reader.at < len(changes):
+        place += reader.varint(5)
+        changed.append((place, reader.varint(5)))
+    require(sum(shorter for _, shorter in changed) <= len(data), "strings that are too short")
+    changed.reverse()
+    longer: dict[tuple[int, int], int] = {}
+    bit_string, at, place, number, known = 0, 0, 0, 0, 0
+    out = bytearray()
+
+    def put(code: int) -> None:
+        nonlocal bit_string, at
+        bit_string |= code << at
+        at += min(12, (first + max(0, known - 1)).bit_length())
+        while at >= 8:
+            out.append(bit_string & 255)
+            bit_string, at = bit_string >> 8, at - 8
+
+    clears = True
+    while place < len(data):
+        less = 0
+        while changed and changed[-1][0] == number:
+            _, shorter = changed.pop()
+            less += shorter
+            clears = clears != (shorter == 0)
+        if clears:
+            put(clear)
+            longer, known = {}, 0
+        path = [data[place]]
+        while place + len(path) < len(data) and (path[-1], data[place + len(path)]) in longer:
+            path.append(longer[path[-1], data[place + len(path)]])
+        require(less < len(path), "strings that are too short")
+        del path[len(path) - less :]
+        put(path[-1])
+        place += len(path)
+        if place < len(data) and first + known < 4096:
+            longer[path[-1], data[place]] = first + known
+        known, number = known + 1, number + 1
+        clears = known == run
+    require(not changed, "change behind the last code")
+    return bytes(out)
+
+
+# Spec appendix-kept-files/gif-blocks
+
+
+def cut_sub_blocks(data: bytes, lengths: list[int]) -> bytes:
+    """The blocks of a GIF file, without the one that ends them."""
+    require(sum(lengths) == len(data) and all(1 <= length <= 255 for length in lengths), "blocks that cannot be")
+    reader = Reader(data)
+    return b"".join(bytes([length]) + reader.take(length) for length in lengths)
 
 
 # Spec appendix-kept-files/packbits-data
