@@ -150,6 +150,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "grid.pgm": lambda: b"P5\n# remark\n53 37\n255\n" + GRAY.tobytes(),
     "gray.gif": lambda: pillow(np.tile(GRAY, (3, 3)), "GIF"),
     "plain.gif": lambda: pillow(GRAY % 16, "GIF", interlace=0),
+    "mask.bmp": lambda: pillow(MASK, "BMP"),
     "windows.bmp": lambda: pillow(COLOUR, "BMP"),
     "flushed.idx.gz": lambda: flushed(idx(np.stack([GRAY, GRAY // 3]))),
     "libdeflate.tif": lambda: tiff(

@@ -97,7 +97,7 @@ def _layouts(number: int, image: Image) -> Iterator[list[Window]]:
     components = image.shape[2] if image.ndim == 3 else 1
     if image.dtype.kind == "b":
         for alignment in (1, 0, 4):
-            for flags in (0, LOW_BITS_FIRST):
+            for flags in (0, LOW_BITS_FIRST, *((BOTTOM_UP,) if alignment == 4 else ())):
                 plain = Window(number, rows, columns, components, 1, flags=flags, alignment=alignment)
                 yield [plain]
                 if components == 1:
