@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import itertools
 import os
 import struct
 import tempfile
@@ -36,7 +37,7 @@ from sofc.container.original import (
     Literal,
     Lzw,
     Original,
-    PackBits,
+    Runs,
     Stored,
     SubBlocks,
     Window,
@@ -45,7 +46,7 @@ from sofc.container.records import Metadata, MetadataKind
 from sofc.container.walker import frame_chunk
 from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
 from sofc.imagefiles import ImageSource, load, sources
-from sofc.keepfile import deflate, keep, keep_whole, lzw, packbits, restore_items
+from sofc.keepfile import deflate, keep, keep_whole, lzw, restore_items, runs
 
 RANDOM = np.random.default_rng(6)
 GRAY = (np.add.outer(np.arange(37), np.arange(53)) * 2 + RANDOM.integers(0, 3, (37, 53))).astype(np.uint8)
@@ -122,6 +123,24 @@ def flushed(data: bytes) -> bytes:
     return head + packed + deflater.flush() + tail
 
 
+def sgi_in_runs(array: np.ndarray, by_rows: bool) -> bytes:
+    """An SGI file with the rows of each plane one after the other, or the planes of each row."""
+    rows, columns, planes = array.shape
+    places = [(plane, row) for plane in range(planes) for row in range(rows)]
+    starts, sizes = {}, {}
+    body, first = b"", 512 + 8 * len(places)
+    for plane, row in sorted(places, key=(lambda place: place[::-1]) if by_rows else None):
+        values, packed = array[rows - 1 - row, :, plane].tolist(), b""
+        for value, group in itertools.groupby(values):
+            count = len(list(group))
+            packed += bytes([count, value]) if count > 2 else bytes([128 + count]) + bytes([value] * count)
+        starts[plane, row], sizes[plane, row] = first + len(body), len(packed) + 1
+        body += packed + b"\0"
+    head = struct.pack(">HBBHHHHII", 474, 1, 1, 3, columns, rows, planes, 0, 255).ljust(512, b"\0")
+    table = [starts[place] for place in places] + [sizes[place] for place in places]
+    return head + struct.pack(f">{len(table)}I", *table) + body
+
+
 FILES: dict[str, Callable[[], bytes]] = {
     "gray.png": lambda: png(GRAY, 0, 8),
     "interlaced.png": lambda: png(COLOUR, 2, 8, interlaced=True),
@@ -150,6 +169,16 @@ FILES: dict[str, Callable[[], bytes]] = {
     "grid.pgm": lambda: b"P5\n# remark\n53 37\n255\n" + GRAY.tobytes(),
     "gray.gif": lambda: pillow(np.tile(GRAY, (3, 3)), "GIF"),
     "plain.gif": lambda: pillow(GRAY % 16, "GIF", interlace=0),
+    "gray.tga": lambda: pillow(GRAY // 9, "TGA", compression="tga_rle"),
+    "colours.tga": lambda: pillow(COLOUR // 40, "TGA", compression="tga_rle"),
+    "alpha.tga": lambda: pillow(np.dstack([COLOUR // 40, GRAY // 60]), "TGA", compression="tga_rle"),
+    "plain.tga": lambda: pillow(np.dstack([COLOUR, GRAY]), "TGA"),
+    "plain.sgi": lambda: pillow(COLOUR, "SGI"),
+    "runs.sgi": lambda: sgi_in_runs(COLOUR // 40, by_rows=False),
+    "rows.sgi": lambda: sgi_in_runs(COLOUR // 40, by_rows=True),
+    "gray.pcx": lambda: pillow(GRAY, "PCX"),
+    "mask.pcx": lambda: pillow(MASK, "PCX"),
+    "colours.pcx": lambda: pillow(COLOUR[:20], "PCX"),
     "mask.bmp": lambda: pillow(MASK, "BMP"),
     "windows.bmp": lambda: pillow(COLOUR, "BMP"),
     "flushed.idx.gz": lambda: flushed(idx(np.stack([GRAY, GRAY // 3]))),
@@ -551,7 +580,7 @@ windows = st.builds(
     first_column=st.integers(0, 60),
     column_step=st.integers(0, 9),
     first_component=st.integers(0, 3),
-    flags=st.integers(0, 63),
+    flags=st.integers(0, 127),
     alignment=st.integers(0, 9),
     prediction=st.integers(0, 1),
     table=st.lists(st.integers(0, 70000), max_size=7).map(tuple),
@@ -561,9 +590,11 @@ anything = st.recursive(
     lambda parts: (
         st.builds(Lzw, st.integers(0, 3), st.lists(parts, max_size=3).map(tuple))
         | st.builds(
-            PackBits,
+            Runs,
+            st.integers(0, 4),
+            st.integers(0, 5),
             st.integers(0, 9),
-            st.integers(0, 2),
+            st.integers(0, 3),
             st.binary(max_size=9),
             st.lists(parts, max_size=3).map(tuple),
         )
@@ -650,43 +681,77 @@ def whole(data: bytes) -> Window:
     return Window(0, 1, len(data), 1, 8)
 
 
-@given(octets, st.integers(1, 200))
-def test_packbits_is_read_by_others(data: bytes, row: int) -> None:
+def settings_of(part: Runs) -> tuple[int, int, int, int]:
+    return part.form, part.unit, part.row, part.pairs
+
+
+@given(octets)
+def test_packbits_is_read_by_others(data: bytes) -> None:
     imagecodecs = pytest.importorskip("imagecodecs")
     if data:
         packed = imagecodecs.packbits_encode(data)
-        (part, *rest) = packbits.find_samples(packed, whole(data), data) or ()
-        assert isinstance(part, PackBits) and not rest
-        assert packbits.compress(data, part.row, part.joins, part.heads) == packed
+        (part, *rest) = runs.find_samples(packed, (whole(data),), data) or ()
+        assert isinstance(part, Runs) and not rest
+        assert runs.compress(data, settings_of(part), part.heads) == packed
         assert imagecodecs.packbits_decode(packed) == data
 
 
-def test_packbits_of_any_choice() -> None:
+@pytest.mark.parametrize("unit", [1, 3])
+@pytest.mark.parametrize("form", [runs.PACKBITS, runs.TGA, runs.SGI, runs.PCX])
+def test_runs_of_any_choice(form: int, unit: int) -> None:
     """Packets cut by chance, with some that hold nothing."""
+    unit = 1 if form == runs.PCX else unit
     random = np.random.default_rng(8)
-    data = (random.integers(0, 3, 5000) * random.integers(0, 2, 5000)).astype(np.uint8).tobytes()
-    packed, place = bytearray(), 0
-    while place < len(data):
+    numbers = random.integers(0, 3, 5000) * random.integers(0, 2, 5000) * 90
+    data = numbers.astype(np.uint8).repeat(unit).tobytes()
+    packed, place, most = bytearray(), 0, 63 if form == runs.PCX else 127
+    while place < len(numbers):
+        left = min(most, len(numbers) - place)
+        if form == runs.SGI:
+            left = min(left, 100 - place % 100)
         equal = 1
-        while equal < 128 and data[place + equal : place + equal + 1] == data[place : place + 1]:
+        while equal < left and numbers[place + equal] == numbers[place]:
             equal += 1
         count = int(random.integers(1, equal + 1))
-        if random.random() < 0.2:
+        if form == runs.PACKBITS and random.random() < 0.2:
             packed.append(128)
-        if count > 1:
-            packed += bytes([257 - count, data[place]])
+        value = data[place * unit : (place + 1) * unit]
+        if count > 1 or (form != runs.PACKBITS and random.random() < 0.1):
+            packed.append({runs.PACKBITS: 257 - count, runs.TGA: 127 + count, runs.SGI: count}.get(form, 192 + count))
+            packed += value
         else:
-            count = min(int(random.integers(1, 129)), len(data) - place)
-            packed += bytes([count - 1]) + data[place : place + count]
+            count = min(int(random.integers(1, 1 if form == runs.PCX else left, endpoint=True)), left)
+            if form != runs.PCX:
+                packed.append(128 + count if form == runs.SGI else count - 1)
+            packed += data[place * unit : (place + count) * unit]
         place += count
-    (part, *rest) = packbits.find_samples(bytes(packed) + b"\0", whole(data), data) or ()
-    assert isinstance(part, PackBits) and rest == [Literal(b"\0")]
-    assert packbits.compress(data, part.row, part.joins, part.heads) == packed
-    assert packbits.find_samples(bytes(packed[:-1]), whole(data), data) is None
-    assert packbits.find_samples(bytes(packed), whole(data), data[::-1]) is None
+        if form == runs.SGI and place % 100 == 0:
+            packed.append(0)
+    window = Window(0, 50, 100, unit, 8)
+    (part, *rest) = runs.find_samples(bytes(packed) + b"\7", (window,), data, form, unit) or ()
+    assert isinstance(part, Runs) and rest == [Literal(b"\7")] and any(part.heads)
+    assert runs.compress(data, settings_of(part), part.heads) == packed
+    assert runs.find_samples(bytes(packed[:-1]), (window,), data, form, unit) is None
+    assert runs.find_samples(bytes(packed), (window,), data[::-1], form, unit) is None
     for wrong in (part.heads[:-1], part.heads + b"\0"):
-        with pytest.raises(FormatError, match="PackBits"):
-            packbits.compress(data, part.row, part.joins, wrong)
+        with pytest.raises(FormatError, match="run lengths"):
+            runs.compress(data, settings_of(part), wrong)
+
+
+@pytest.mark.parametrize(
+    ("data", "settings"),
+    [
+        (b"abc", (4, 1, 0, 0)),
+        (b"abc", (0, 0, 0, 0)),
+        (b"abc", (0, 5, 0, 0)),
+        (b"abc", (0, 1, 0, 3)),
+        (b"abc", (0, 2, 0, 0)),
+        (b"abcd", (3, 2, 0, 0)),
+    ],
+)
+def test_runs_that_cannot_be(data: bytes, settings: tuple[int, int, int, int]) -> None:
+    with pytest.raises(FormatError, match="run lengths"):
+        runs.compress(data, settings, b"\0")
 
 
 @pytest.mark.parametrize("memory", (1, 4, 8, 9))

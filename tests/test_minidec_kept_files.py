@@ -20,7 +20,7 @@ from minidec.codebook import Codebook, read_codebook
 import sofc
 from sofc.container.records import Metadata
 from sofc.errors import FormatError
-from sofc.keepfile import deflate, gif_lzw, keep, keep_coefficients, lzw, packbits
+from sofc.keepfile import deflate, gif_lzw, keep, keep_coefficients, lzw, runs
 
 RANDOM = np.random.default_rng(8)
 HEAD = 40
@@ -132,18 +132,17 @@ def test_frames_without_images() -> None:
     assert restored(items, []) == data
 
 
-@given(files.octets, st.integers(0, 9), st.integers(0, 1))
-def test_packbits_data(data: bytes, row: int, joins: int) -> None:
-    heads = bytes(len(data))
-    while heads:
+@given(files.octets, st.integers(0, 4), st.sampled_from([1, 3]), st.integers(0, 9), st.integers(0, 3))
+def test_runs_data(data: bytes, form: int, unit: int, row: int, pairs: int) -> None:
+    data, settings = data * unit, (form, unit, row, pairs)
+    for heads in (bytes(size) for size in range(len(data) // unit, -1, -1)):
         try:
-            packed = packbits.compress(data, row, joins, heads)
+            packed = runs.compress(data, settings, heads)
         except FormatError:
             with pytest.raises(minidec.FormatError):
-                kept_files.compress_packbits(data, row, joins, heads)
-            heads = heads[1:]
+                kept_files.compress_runs(data, list(settings), heads)
         else:
-            assert kept_files.compress_packbits(data, row, joins, heads) == packed
+            assert kept_files.compress_runs(data, list(settings), heads) == packed
             break
 
 

@@ -22,7 +22,9 @@ WHOLE, SAMPLES, ALONE, APART = range(4)
 STORED, ZLIB, LZMA, DEFLATE_OF_JPEG = range(4)
 NO_PREDICTION, DIFFERENCE, PNG_FILTERS = range(3)
 OF_LIBTIFF, OF_IMAGECODECS = range(2)
-BIG_ENDIAN, LOW_BITS_FIRST, BOTTOM_UP, REVERSED_COMPONENTS, REPEATED_EDGE = (1 << bit for bit in range(5))
+BIG_ENDIAN, LOW_BITS_FIRST, BOTTOM_UP, REVERSED_COMPONENTS, REPEATED_EDGE, REVERSED_COLOURS = (
+    1 << bit for bit in range(6)
+)
 MAX_FILE_BYTES = 1 << 30
 """Bytes of the largest file that is kept: files of many kinds are held in memory, both ways."""
 MAX_TABLES = 1 << 12
@@ -105,12 +107,14 @@ class Lzw:
 
 
 @dataclass(frozen=True)
-class PackBits:
-    """Parts compressed as PackBits. ``heads``: how the first byte of each packet differs from what ``row`` and
-    ``joins`` make it, modulo 256."""
+class Runs:
+    """Parts compressed as packets of run lengths. ``heads``: how the first byte of each packet differs from what the
+    other fields, those of ORIGINAL_RUNS, make it, modulo 256."""
 
+    form: int
+    unit: int
     row: int
-    joins: int
+    pairs: int
     heads: bytes
     parts: tuple[Part, ...]
 
@@ -179,7 +183,7 @@ class Tokens:
     parts: tuple[Part, ...]
 
 
-Part = Literal | Window | Deflated | Chunked | Lzw | Jpeg | Fragments | PackBits | Stored | Tokens | GifLzw | SubBlocks
+Part = Literal | Window | Deflated | Chunked | Lzw | Jpeg | Fragments | Runs | Stored | Tokens | GifLzw | SubBlocks
 _KINDS: tuple[tuple[Any, Construct], ...] = (
     (Literal, schema.ORIGINAL_LITERAL),
     (Window, schema.ORIGINAL_SAMPLES),
@@ -188,7 +192,7 @@ _KINDS: tuple[tuple[Any, Construct], ...] = (
     (Lzw, schema.ORIGINAL_LZW),
     (Jpeg, schema.ORIGINAL_JPEG),
     (Fragments, schema.ORIGINAL_FRAGMENTS),
-    (PackBits, schema.ORIGINAL_PACKBITS),
+    (Runs, schema.ORIGINAL_RUNS),
     (Stored, schema.ORIGINAL_STORED),
     (Tokens, schema.ORIGINAL_TOKENS),
     (GifLzw, schema.ORIGINAL_GIF_LZW),

@@ -210,7 +210,7 @@ ORIGINAL_SAMPLES = Struct(
     "components" / VarInt * "Components to take.",
     "bits" / Int8ul * "Bits that each sample takes in the file, 1-32.",
     "shift" / Int8ul * "Lowest bits of each sample that are left out, 0-31.",
-    "flags" / Int8ul * "Bits 0-4, see the text; other bits zero.",
+    "flags" / Int8ul * "Bits 0-5, see the text; other bits zero.",
     "alignment" / VarInt * "Rows are filled up with zero bits to a multiple of so many bytes; 0 = not at all.",
     "prediction" / Int8ul * "0 = none; 1 = difference to the sample on the left (TIFF); 2 = PNG filters.",
     "table" / PrefixedArray(VarInt, VarInt) * "Samples of table entry 0, then of entry 1, and so on; often empty.",
@@ -239,9 +239,11 @@ ORIGINAL_FRAGMENTS = Struct(
     "parts" / VarInt * "How many of the parts that follow are cut into the fragments.",
 )
 
-ORIGINAL_PACKBITS = Struct(
-    "row" / VarInt * "Bytes after which a new row begins, for the rule; 0 = never.",
-    "joins" / Int8ul * "1 = the rule has pairs of equal bytes between others in one packet with them, 0 = it has not.",
+ORIGINAL_RUNS = Struct(
+    "form" / Int8ul * "Form of the packets: 0 = PackBits, 1 = TGA, 2 = SGI, 3 = PCX.",
+    "unit" / Int8ul * "Bytes of a value, 1-4.",
+    "row" / VarInt * "Values after which a new row begins; 0 = never.",
+    "pairs" / Int8ul * "Runs that have packets of their own by the rule: 0 = all, 1 = not all pairs, 2 = no pairs.",
     "heads" / VarInt * "Bytes to take from the literals: how the first bytes of packets differ from the rule.",
     "parts" / VarInt * "How many of the parts that follow are compressed.",
 )

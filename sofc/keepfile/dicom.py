@@ -9,7 +9,7 @@ from typing import Any
 import numpy.typing as npt
 
 from sofc.container.original import ITEM, Literal, Part, Window
-from sofc.keepfile import packbits
+from sofc.keepfile import runs
 from sofc.keepfile.data import Data
 from sofc.keepfile.windows import window_bytes
 from sofc.rows import FileRows
@@ -65,7 +65,7 @@ def _frame(data: bytes, number: int, image: Image) -> list[Part] | None:
         component, octet = divmod(segment, octets)
         window = Window(number, rows, columns, 1, 8, shift=8 * (octets - 1 - octet), first_component=component)
         made = window_bytes(image, window)
-        found = packbits.find_samples(data[starts[segment] : starts[segment + 1]], window, made)
+        found = runs.find_samples(data[starts[segment] : starts[segment + 1]], (window,), made)
         if found is None:
             return None
         parts += found

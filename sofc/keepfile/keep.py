@@ -30,7 +30,7 @@ from sofc.container.records import Metadata
 from sofc.errors import LimitError, SofcError
 from sofc.imagefiles.rows import LARGE_BYTES
 from sofc.imagefiles.source import JPEG
-from sofc.keepfile import dicom, gif, png, search, tiff
+from sofc.keepfile import dicom, gif, png, rle, search, tiff
 from sofc.keepfile.coefficients import choose_model
 from sofc.keepfile.data import Data, FileData, held, part_of, pieces_of
 from sofc.keepfile.deflate import Deflater, Inflating, Known
@@ -195,6 +195,8 @@ def _parts(data: Data, images: Images, known: Known | None = None) -> tuple[Part
     parts = search.find_samples(data, images)
     if parts is None and head.startswith(tiff.MAGICS):
         return tiff.find_samples(data, images, known)
+    if parts is None and rle.may_have_runs(data[: rle.HEAD_BYTES]):
+        return rle.find_samples(data[:], images)
     return parts or dicom.find_samples(data, images)
 
 

@@ -23,8 +23,8 @@ from sofc.container.original import (
     Literal,
     Lzw,
     Original,
-    PackBits,
     Part,
+    Runs,
     Stored,
     SubBlocks,
     Tokens,
@@ -34,7 +34,7 @@ from sofc.container.original import (
 from sofc.container.records import Metadata
 from sofc.errors import ChecksumError, CodebookError, FormatError, LimitError, UsageError
 from sofc.imagefiles.jpeg import START as JPEG
-from sofc.keepfile import deflate, gif_lzw, lzw, packbits
+from sofc.keepfile import deflate, gif_lzw, lzw, runs
 from sofc.keepfile.jpeg import Streams
 from sofc.keepfile.tokens.matches import Effort
 from sofc.keepfile.tokens.remainder import Apart, Session
@@ -45,7 +45,7 @@ Images = Sequence[npt.NDArray[Any] | FileRows]
 _SLACK = 1 << 20
 _PADDING = 1 << 24
 """Samples that a window may ask for beyond those of its image: the tiles of a TIFF file reach out of it."""
-_OfWholeParts = Jpeg | Lzw | PackBits | Tokens | Stored | Fragments | GifLzw | SubBlocks
+_OfWholeParts = Jpeg | Lzw | Runs | Tokens | Stored | Fragments | GifLzw | SubBlocks
 _TOO_MANY = "the parts of the original file ask for more samples than the file can have"
 
 
@@ -181,8 +181,8 @@ class _Assembly:
             if part.rule not in lzw.FULL:
                 raise FormatError(f"LZW data of the original file goes by rule {part.rule}, which is not known")
             return lzw.compress(inner, part.rule)
-        if isinstance(part, PackBits):
-            return packbits.compress(inner, part.row, part.joins, part.heads)
+        if isinstance(part, Runs):
+            return runs.compress(inner, (part.form, part.unit, part.row, part.pairs), part.heads)
         if isinstance(part, GifLzw):
             packed = gif_lzw.compress(inner, part.bits, part.run, part.changes)
             if len(packed) > 2 * self._size + _SLACK:

@@ -12,6 +12,7 @@ from sofc.container.original import (
     BIG_ENDIAN,
     BOTTOM_UP,
     LOW_BITS_FIRST,
+    REVERSED_COLOURS,
     REVERSED_COMPONENTS,
     Literal,
     Part,
@@ -105,12 +106,12 @@ def _layouts(number: int, image: Image) -> Iterator[list[Window]]:
         yield [Window(number, rows, columns, components, 8)]
         return
     bits = 8 * image.dtype.itemsize
-    orders = (0,) if components == 1 else (0, REVERSED_COMPONENTS)
+    orders = (0, *((REVERSED_COMPONENTS,) if components > 1 else ()), *((REVERSED_COLOURS,) if components == 4 else ()))
     for endian in (0,) if bits == 8 else (0, BIG_ENDIAN):
         for order in orders:
             for upside in (0, BOTTOM_UP):
                 for alignment in (1, 4):
                     flags = endian | order | upside
                     yield [Window(number, rows, columns, components, bits, flags=flags, alignment=alignment)]
-        if components > 1:
-            yield [Window(number, rows, columns, 1, bits, first_component=c, flags=endian) for c in range(components)]
+        for flags in (endian, endian | BOTTOM_UP) if components > 1 else ():
+            yield [Window(number, rows, columns, 1, bits, first_component=c, flags=flags) for c in range(components)]

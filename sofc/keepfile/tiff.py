@@ -23,7 +23,7 @@ from sofc.container.original import (
 )
 from sofc.errors import FormatError
 from sofc.imagefiles.tiff_stacks import open_file
-from sofc.keepfile import lzw, packbits
+from sofc.keepfile import lzw, runs
 from sofc.keepfile.data import Data
 from sofc.keepfile.deflate import Deflater, Known
 from sofc.keepfile.windows import window_bytes
@@ -179,7 +179,7 @@ def _packed(packed: bytes, part: Window, made: bytes, compression: int, deflater
     if compression == _LZW:
         return lzw.find_samples(packed, part, made)
     if compression == _PACKBITS:
-        return packbits.find_samples(packed, part, made)
+        return runs.find_samples(packed, (part,), made)
     if compression not in (_DEFLATE, _OLD_DEFLATE) or len(packed) < 6:
         return None
     try:

@@ -15,6 +15,7 @@ from sofc.container.original import (
     LOW_BITS_FIRST,
     PNG_FILTERS,
     REPEATED_EDGE,
+    REVERSED_COLOURS,
     REVERSED_COMPONENTS,
     Window,
 )
@@ -24,7 +25,8 @@ from sofc.rows import FileRows
 
 Array = npt.NDArray[Any]
 Bytes = npt.NDArray[np.uint8]
-_FLAGS = BIG_ENDIAN | LOW_BITS_FIRST | BOTTOM_UP | REVERSED_COMPONENTS | REPEATED_EDGE
+_FLAGS = BIG_ENDIAN | LOW_BITS_FIRST | BOTTOM_UP | REVERSED_COMPONENTS | REPEATED_EDGE | REVERSED_COLOURS
+_COLOURS = 3
 _PIECE = 1 << 18
 """Samples that are made bytes of at a time, but for those of one row."""
 _WHOLE_BYTES = {8: np.uint8, 16: np.uint16, 32: np.uint32}
@@ -69,6 +71,10 @@ def _rows(samples: Array, window: Window) -> Bytes:
         samples = _entries(samples, window.table)
     if window.flags & REVERSED_COMPONENTS:
         samples = samples[:, :, ::-1]
+    if window.flags & REVERSED_COLOURS:
+        if samples.shape[2] < _COLOURS:
+            raise FormatError("a part of the original file has no three colours whose order it could reverse")
+        samples = samples[:, :, [2, 1, 0, *range(_COLOURS, samples.shape[2])]]
     rows, columns, components = samples.shape
     values = samples.astype(np.int64)
     if window.prediction == DIFFERENCE:

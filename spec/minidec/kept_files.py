@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import lzma
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,9 +84,7 @@ def unpack(packed: bytes, coding: int) -> bytes:
 
 # Spec appendix-kept-files/recipe
 
-LITERAL, SAMPLES, DEFLATE, CHUNKS, LZW, JPEG, FRAGMENTS, PACKBITS, STORED_BLOCKS, TOKENS, GIF_LZW, SUB_BLOCKS = range(
-    12
-)
+LITERAL, SAMPLES, DEFLATE, CHUNKS, LZW, JPEG, FRAGMENTS, RUNS, STORED_BLOCKS, TOKENS, GIF_LZW, SUB_BLOCKS = range(12)
 MAX_DEPTH = 8
 
 
@@ -152,8 +151,8 @@ class Recipe:
         elif part.kind == GIF_LZW:
             part.fields = [reader.u8(), reader.varint(), reader.varint()]
             count = reader.varint()
-        elif part.kind == PACKBITS:
-            part.fields = [reader.varint(), reader.u8(), reader.varint()]
+        elif part.kind == RUNS:
+            part.fields = [reader.u8(), reader.u8(), reader.varint(), reader.u8(), reader.varint()]
             count = reader.varint()
         elif part.kind == TOKENS:
             part.fields = [reader.u8(), reader.varint(), reader.varint(), reader.u8(), reader.varint(), reader.u8()]
@@ -196,7 +195,7 @@ class Recipe:
             return samples.make(self.image(samples.image), filters)
         if part.kind == JPEG:
             return self.make_jpeg(part)
-        heads = self.reader.take(part.fields[2]) if part.kind in (PACKBITS, GIF_LZW) else b""
+        heads = self.reader.take(part.fields[-1]) if part.kind in (RUNS, GIF_LZW) else b""
         remainder = self.reader.take(part.fields[7]) if part.kind == TOKENS else b""
         data = b"".join(self.make(inner) for inner in part.parts)
         if part.kind == DEFLATE:
@@ -206,8 +205,8 @@ class Recipe:
             return self.again.make(data, part.fields[6], Effort(*part.fields[:6]), remainder)
         if part.kind == LZW:
             return compress_lzw(data, *part.fields)
-        if part.kind == PACKBITS:
-            return compress_packbits(data, part.fields[0], part.fields[1], heads)
+        if part.kind == RUNS:
+            return compress_runs(data, part.fields[:4], heads)
         if part.kind == GIF_LZW:
             self.bound(len(data))
             return compress_gif_lzw(data, part.fields[0], part.fields[1], heads)
@@ -248,7 +247,9 @@ class Recipe:
 
 # Spec appendix-kept-files/samples
 
-HIGHEST_BYTE_FIRST, LOWEST_BIT_FIRST, BOTTOM_UP, REVERSED, REPEATED_EDGE = (1 << bit for bit in range(5))
+HIGHEST_BYTE_FIRST, LOWEST_BIT_FIRST, BOTTOM_UP, REVERSED, REPEATED_EDGE, REVERSED_COLOURS = (
+    1 << bit for bit in range(6)
+)
 NO_PREDICTION, DIFFERENCE, PNG_FILTERS = range(3)
 
 Row = list[list[int]]
@@ -279,7 +280,7 @@ class SampleLayout:
         """The bytes of the part."""
         require(min(self.row_step, self.column_step, self.rows, self.columns, self.components) >= 1, "part of nothing")
         require(
-            1 <= self.bits <= 32 and self.shift < 32 and self.flags < 32 and self.prediction <= PNG_FILTERS,
+            1 <= self.bits <= 32 and self.shift < 32 and self.flags < 64 and self.prediction <= PNG_FILTERS,
             "unknown layout",
         )
         rows = self.select(image)
@@ -287,6 +288,9 @@ class SampleLayout:
             rows = [self.entries(row) for row in rows]
         if self.flags & REVERSED:
             rows = [[pixel[::-1] for pixel in row] for row in rows]
+        if self.flags & REVERSED_COLOURS:
+            require(len(rows[0][0]) >= 3, "colours that are not there")
+            rows = [[pixel[2::-1] + pixel[3:] for pixel in row] for row in rows]
         if self.flags & BOTTOM_UP:
             rows = rows[::-1]
         if self.prediction == DIFFERENCE:
@@ -588,58 +592,94 @@ def cut_sub_blocks(data: bytes, lengths: list[int]) -> bytes:
     return b"".join(bytes([length]) + reader.take(length) for length in lengths)
 
 
-# Spec appendix-kept-files/packbits-data
+# Spec appendix-kept-files/run-lengths
+
+OF_PACKBITS, OF_TGA, OF_SGI, OF_PCX = range(4)
+MOST_VALUES = {OF_PACKBITS: (128, 128), OF_TGA: (128, 128), OF_SGI: (127, 127), OF_PCX: (1, 63)}
+"""Of a packet: as they are, equal."""
 
 
-class PackBitsRule:
-    """What most encoders would put into a packet."""
+class RunsRule:
+    """What a packet is by the rule."""
 
-    def __init__(self, data: bytes, row: int, joins: int) -> None:
-        self.data, self.row, self.joins = data, row, joins
+    def __init__(self, values: list[bytes], form: int, row: int, pairs: int) -> None:
+        self.values, self.form, self.pairs = values, form, pairs
+        row = row or max(1, len(values))
+        self.runs: list[tuple[int, int]] = []
+        """Where each begins and ends."""
+        for first in range(0, len(values), row):
+            last = min(first + row, len(values))
+            while first < last:
+                end = first + 1
+                while end < last and values[end] == values[first]:
+                    end += 1
+                self.runs.append((first, end))
+                first = end
+        self.row = row
+        self.ends = [end for _, end in self.runs]
 
-    def end_of_row(self, place: int) -> int:
-        return min(len(self.data), place - place % self.row + self.row if self.row else len(self.data))
-
-    def end_of_run(self, place: int) -> int:
-        end, last = place + 1, self.end_of_row(place)
-        while end < last and self.data[end] == self.data[place]:
-            end += 1
-        return end
-
-    def counts(self, place: int) -> bool:
-        """Whether the run that begins at a place ends a packet of other bytes."""
-        end, last = self.end_of_run(place), self.end_of_row(place)
-        if end - place == 2 and self.joins and end < last:
-            return self.end_of_run(end) - end > 1
-        return end - place > 1
+    def is_long(self, number: int) -> bool:
+        """Whether the run of this number is."""
+        first, end = self.runs[number]
+        if end - first != 2 or self.pairs == 0:
+            return end - first > 1
+        if self.pairs == 2 or number + 1 == len(self.runs) or end % self.row == 0:
+            return self.pairs == 1
+        following, stop = self.runs[number + 1]
+        return stop - following != 1
 
     def head(self, place: int) -> int:
-        equal = self.end_of_run(place) - place
-        if equal > 1:
-            return 257 - min(equal, 128)
-        end, last = place + 1, self.end_of_row(place)
-        while end < min(last, place + 128) and not self.counts(end):
-            end = self.end_of_run(end)
-        return min(end - place, 128) - 1
+        """The first byte of a packet that begins at the place."""
+        number = bisect_right(self.ends, place)
+        end = self.ends[number]
+        most, most_equal = MOST_VALUES[self.form]
+        if end - place >= (3 if self.pairs == 2 else 2):
+            return self.byte(True, min(end - place, most_equal), place)
+        while end % self.row and end < len(self.values) and not self.is_long(number + 1):
+            number += 1
+            end = self.ends[number]
+        return self.byte(False, min(end - place, most), place)
+
+    def byte(self, equal: bool, count: int, place: int) -> int:
+        """The first byte of a packet."""
+        if self.form == OF_PCX:
+            value = self.values[place][0]
+            return 192 + count if equal or value >= 192 else value
+        if self.form == OF_SGI:
+            return count if equal else 128 + count
+        return count - 1 if not equal else 257 - count if self.form == OF_PACKBITS else 127 + count
 
 
-def compress_packbits(data: bytes, row: int, joins: int, heads: bytes) -> bytes:
+def compress_runs(data: bytes, settings: list[int], heads: bytes) -> bytes:
     """Packets whose first bytes differ so from the rule."""
-    rule, reader, out = PackBitsRule(data, row, joins), Reader(data), b""
+    form, unit, row, pairs = settings
+    require(form <= OF_PCX and pairs <= 2 and 1 <= unit <= 4 and len(data) % unit == 0, "run lengths of unknown form")
+    require(unit == 1 or form != OF_PCX, "run lengths of unknown form")
+    values = [data[at : at + unit] for at in range(0, len(data), unit)]
+    rule, at, out = RunsRule(values, form, row, pairs), 0, bytearray()
     for difference in heads:
-        require(reader.at < len(data), "packet behind the data")
-        head = (rule.head(reader.at) + difference) % 256
-        if head == 128:
-            body = b""
+        require(at < len(values), "packet behind the data")
+        head = (rule.head(at) + difference) % 256
+        if form == OF_PCX:
+            equal, count = (True, head - 192) if head >= 192 else (False, 1)
+        elif form == OF_SGI:
+            equal, count = (head < 128, head % 128)
         elif head < 128:
-            body = reader.take(head + 1)
+            equal, count = False, head + 1
         else:
-            body = reader.take(257 - head)
-            require(len(set(body)) == 1, "bytes that are not equal")
-            body = body[:1]
-        out += bytes([head]) + body
-    reader.end()
-    return out
+            equal, count = True, head - 127 if form == OF_TGA else (257 - head) % 129
+        body = values[at : at + count]
+        require(len(body) == count and not (equal and len(set(body)) > 1), "values that are not equal, or not there")
+        out.append(head)
+        if form == OF_PCX and not equal:
+            require(body[0][0] == head, "another value")
+        else:
+            out += b"".join(body[:1] if equal else body)
+        at += count
+        if form == OF_SGI and row and count and at % row == 0:
+            out.append(0)
+    require(at == len(values), "packets that end too early")
+    return bytes(out)
 
 
 # Spec appendix-kept-files/jpeg-heads
