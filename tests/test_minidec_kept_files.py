@@ -130,6 +130,8 @@ def test_frames_without_images() -> None:
     items = keep("a.gif", data, []).items
     assert items[0].value[0] == kept_files.APART
     assert restored(items, []) == data
+    file = minidec.decode_file(sofc.Encoder(codebook=None, metadata=items).finish(), [])
+    assert not file.images and len(file.metadata) == 1
 
 
 @given(files.octets, st.integers(0, 4), st.sampled_from([1, 3]), st.integers(0, 9), st.integers(0, 3))

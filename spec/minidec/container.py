@@ -250,9 +250,9 @@ class FileDecoder:
     # Spec container/chunks
 
     def keeps_file_alone(self) -> bool:
-        """Whether the file may be without images: the first item of kind 6 is of way 2, or of 0 without codebooks."""
+        """Whether the file may lack images: the first item of kind 6 is of way 2, or of 0 or 3 without codebooks."""
         items = [item for item in self.file.metadata if item.kind == ORIGINAL_FILE]
-        ways = (b"\2",) if self.codebooks else (b"\0", b"\2")
+        ways = (b"\2",) if self.codebooks else (b"\0", b"\2", b"\3")
         return not self.file.images and bool(items) and items[0].value[:1] in ways
 
     # Spec container/index
