@@ -33,6 +33,7 @@ from sofc.container.original import (
     OF_IMAGECODECS,
     Chunked,
     Deflated,
+    Facsimile,
     GifLzw,
     Literal,
     Lzw,
@@ -169,6 +170,8 @@ FILES: dict[str, Callable[[], bytes]] = {
     "grid.pgm": lambda: b"P5\n# remark\n53 37\n255\n" + GRAY.tobytes(),
     "gray.gif": lambda: pillow(np.tile(GRAY, (3, 3)), "GIF"),
     "plain.gif": lambda: pillow(GRAY % 16, "GIF", interlace=0),
+    "fax.tif": lambda: pillow(np.tile(GRAY % 7 > 3, (2, 3)), "TIFF", compression="group4"),
+    "fax-strips.tif": lambda: pillow(np.tile(GRAY % 5 < 2, (3, 3)), "TIFF", compression="group4", tiffinfo={278: 40}),
     "gray.tga": lambda: pillow(GRAY // 9, "TGA", compression="tga_rle"),
     "colours.tga": lambda: pillow(COLOUR // 40, "TGA", compression="tga_rle"),
     "alpha.tga": lambda: pillow(np.dstack([COLOUR // 40, GRAY // 60]), "TGA", compression="tga_rle"),
@@ -602,6 +605,7 @@ anything = st.recursive(
         | st.builds(
             Chunked, st.lists(st.integers(0, 50), max_size=3).map(tuple), st.lists(parts, max_size=3).map(tuple)
         )
+        | st.builds(Facsimile, st.integers(0, 9), st.lists(parts, max_size=3).map(tuple))
         | st.builds(
             GifLzw,
             st.integers(0, 9),
@@ -844,3 +848,17 @@ def test_thousands_of_short_strips_are_made_of_their_samples(tmp_path: Path) -> 
     kept = keep("a.tif", data, [image])
     assert not kept.why_whole
     assert restore_items(kept.items, [image]) == data
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_facsimile_codes_of_all_runs(folder: Path, inverted: bool) -> None:
+    """As libtiff writes them: of both colours, also of more pixels than any one code has."""
+    lengths = [*range(1, 70), *range(100, 2700, 63), 2559, 2560, 2561, 2623, 2624, 2625, 5119, 5120, 5184, 5200]
+    image = np.zeros((2 * len(lengths), 5300), bool)
+    for number, length in enumerate(lengths):
+        image[2 * number, 40 : 40 + length] = True
+    Path("a.tif").write_bytes(pillow(image ^ inverted, "TIFF", compression="group4"))
+    data, images = Path("a.tif").read_bytes(), images_of(Path("a.tif"))
+    kept = keep("a.tif", data, images)
+    assert not kept.why_whole and sum(len(item.value) for item in kept.items) < 400
+    assert restore_items(kept.items, images) == data

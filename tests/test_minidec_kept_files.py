@@ -20,7 +20,7 @@ from minidec.codebook import Codebook, read_codebook
 import sofc
 from sofc.container.records import Metadata
 from sofc.errors import FormatError
-from sofc.keepfile import deflate, gif_lzw, keep, keep_coefficients, lzw, runs
+from sofc.keepfile import deflate, facsimile, gif_lzw, keep, keep_coefficients, lzw, runs
 
 RANDOM = np.random.default_rng(8)
 HEAD = 40
@@ -123,6 +123,22 @@ def test_gif_lzw_data_with_a_full_table() -> None:
     data = RANDOM.integers(0, 99, 9000, np.uint8).tobytes()
     for run, changes in ((0, b""), (3838, b""), (254, b"\x05\x00\x90\x1f\x00")):
         assert kept_files.compress_gif_lzw(data, 7, run, changes) == gif_lzw.compress(data, 7, run, changes)
+
+
+def test_facsimile_data() -> None:
+    image = RANDOM.random((30, 77)) < np.linspace(0, 1, 30)[:, None] ** 2
+    wide = np.zeros((12, 5300), bool)
+    for number in range(12):
+        wide[number, number * 9 : (number * 9 + 450) * number] = True
+    for pixels in (image, wide, ~wide, image[:, :1]):
+        data = np.packbits(pixels, axis=1).tobytes()
+        columns = pixels.shape[1]
+        assert kept_files.compress_facsimile(data, columns) == facsimile.compress(data, columns)
+    for rows, columns in ((b"a", 0), (b"abc", 9)):
+        with pytest.raises(minidec.FormatError):
+            kept_files.compress_facsimile(rows, columns)
+        with pytest.raises(FormatError, match="whole rows"):
+            facsimile.compress(rows, columns)
 
 
 def test_frames_without_images() -> None:

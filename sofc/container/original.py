@@ -130,6 +130,14 @@ class GifLzw:
     parts: tuple[Part, ...]
 
 
+@dataclass(frozen=True)
+class Facsimile:
+    """Parts compressed as Group 4 facsimile data in rows of so many pixels, up to its last whole byte."""
+
+    columns: int
+    parts: tuple[Part, ...]
+
+
 class Chunked(Cut):
     """Parts cut into the IDAT chunks of a PNG file."""
 
@@ -183,7 +191,21 @@ class Tokens:
     parts: tuple[Part, ...]
 
 
-Part = Literal | Window | Deflated | Chunked | Lzw | Jpeg | Fragments | Runs | Stored | Tokens | GifLzw | SubBlocks
+Part = (
+    Literal
+    | Window
+    | Deflated
+    | Chunked
+    | Lzw
+    | Jpeg
+    | Fragments
+    | Runs
+    | Stored
+    | Tokens
+    | GifLzw
+    | SubBlocks
+    | Facsimile
+)
 _KINDS: tuple[tuple[Any, Construct], ...] = (
     (Literal, schema.ORIGINAL_LITERAL),
     (Window, schema.ORIGINAL_SAMPLES),
@@ -197,6 +219,7 @@ _KINDS: tuple[tuple[Any, Construct], ...] = (
     (Tokens, schema.ORIGINAL_TOKENS),
     (GifLzw, schema.ORIGINAL_GIF_LZW),
     (SubBlocks, schema.ORIGINAL_SUB_BLOCKS),
+    (Facsimile, schema.ORIGINAL_FACSIMILE),
 )
 """Spec appendix-kept-files/recipe: each kind of part, by its number, and its layout."""
 _KIND_OF = {part: kind for kind, (part, _) in enumerate(_KINDS)}

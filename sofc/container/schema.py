@@ -277,6 +277,11 @@ ORIGINAL_SUB_BLOCKS = Struct(
     "parts" / VarInt * "How many of the parts that follow are cut into the blocks.",
 )
 
+ORIGINAL_FACSIMILE = Struct(
+    "columns" / VarInt * "Pixels of a row, at least 1.",
+    "parts" / VarInt * "How many of the parts that follow are compressed.",
+)
+
 ORIGINAL_SCAN = Struct(
     "head" / VarInt * "Bytes of the heads that come before its data.",
     "flags" / Int8ul * "Bits 0-3, see the text; other bits zero.",

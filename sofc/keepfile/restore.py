@@ -17,6 +17,7 @@ from sofc.container.original import (
     WHOLE,
     Chunked,
     Deflated,
+    Facsimile,
     Fragments,
     GifLzw,
     Jpeg,
@@ -34,7 +35,7 @@ from sofc.container.original import (
 from sofc.container.records import Metadata
 from sofc.errors import ChecksumError, CodebookError, FormatError, LimitError, UsageError
 from sofc.imagefiles.jpeg import START as JPEG
-from sofc.keepfile import deflate, gif_lzw, lzw, runs
+from sofc.keepfile import deflate, facsimile, gif_lzw, lzw, runs
 from sofc.keepfile.jpeg import Streams
 from sofc.keepfile.tokens.matches import Effort
 from sofc.keepfile.tokens.remainder import Apart, Session
@@ -45,7 +46,7 @@ Images = Sequence[npt.NDArray[Any] | FileRows]
 _SLACK = 1 << 20
 _PADDING = 1 << 24
 """Samples that a window may ask for beyond those of its image: the tiles of a TIFF file reach out of it."""
-_OfWholeParts = Jpeg | Lzw | Runs | Tokens | Stored | Fragments | GifLzw | SubBlocks
+_OfWholeParts = Jpeg | Lzw | Runs | Tokens | Stored | Fragments | GifLzw | SubBlocks | Facsimile
 _TOO_MANY = "the parts of the original file ask for more samples than the file can have"
 
 
@@ -184,10 +185,9 @@ class _Assembly:
         if isinstance(part, Runs):
             return runs.compress(inner, (part.form, part.unit, part.row, part.pairs), part.heads)
         if isinstance(part, GifLzw):
-            packed = gif_lzw.compress(inner, part.bits, part.run, part.changes)
-            if len(packed) > 2 * self._size + _SLACK:
-                raise LimitError("LZW data of the original file is longer than the file")
-            return packed
+            return self._within(gif_lzw.compress(inner, part.bits, part.run, part.changes))
+        if isinstance(part, Facsimile):
+            return self._within(facsimile.compress(inner, part.columns))
         if isinstance(part, SubBlocks):
             return _cut_blocks(inner, part.lengths)
         if isinstance(part, Tokens):
@@ -196,6 +196,12 @@ class _Assembly:
             _check_lengths(inner, part.lengths, "stored blocks")
             return deflate.stored(inner, part.lengths)
         return _cut_fragments(inner, part.lengths)
+
+    def _within(self, packed: bytes) -> bytes:
+        """What was compressed, if that may be."""
+        if len(packed) > 2 * self._size + _SLACK:
+            raise LimitError("compressed data of the original file is longer than the file")
+        return packed
 
     def _deflated(self, part: Tokens, inner: bytes) -> bytes:
         if part.size > self._size:

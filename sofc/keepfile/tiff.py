@@ -23,7 +23,7 @@ from sofc.container.original import (
 )
 from sofc.errors import FormatError
 from sofc.imagefiles.tiff_stacks import open_file
-from sofc.keepfile import lzw, runs
+from sofc.keepfile import facsimile, lzw, runs
 from sofc.keepfile.data import Data
 from sofc.keepfile.deflate import Deflater, Known
 from sofc.keepfile.windows import window_bytes
@@ -31,7 +31,7 @@ from sofc.rows import FileRows
 
 Image = npt.NDArray[Any] | FileRows
 MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-_NONE, _LZW, _DEFLATE, _OLD_DEFLATE, _PACKBITS = 1, 5, 8, 32946, 32773
+_NONE, _GROUP_4, _LZW, _DEFLATE, _OLD_DEFLATE, _PACKBITS = 1, 4, 5, 8, 32946, 32773
 MOST_AS_IT_IS = 0.1
 """Of the bytes of a page's strips and tiles, those that may be kept as they are."""
 _PREDICTIONS = {1: NO_PREDICTION, 2: DIFFERENCE}
@@ -178,6 +178,8 @@ def _packed(packed: bytes, part: Window, made: bytes, compression: int, deflater
         return (part, Literal(packed[len(made) :])) if len(packed) > len(made) else (part,)
     if compression == _LZW:
         return lzw.find_samples(packed, part, made)
+    if compression == _GROUP_4:
+        return facsimile.find_samples(packed, part, made)
     if compression == _PACKBITS:
         return runs.find_samples(packed, (part,), made)
     if compression not in (_DEFLATE, _OLD_DEFLATE) or len(packed) < 6:

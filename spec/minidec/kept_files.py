@@ -85,6 +85,7 @@ def unpack(packed: bytes, coding: int) -> bytes:
 # Spec appendix-kept-files/recipe
 
 LITERAL, SAMPLES, DEFLATE, CHUNKS, LZW, JPEG, FRAGMENTS, RUNS, STORED_BLOCKS, TOKENS, GIF_LZW, SUB_BLOCKS = range(12)
+FACSIMILE = 12
 MAX_DEPTH = 8
 
 
@@ -148,6 +149,9 @@ class Recipe:
         elif part.kind == LZW:
             part.fields = [reader.u8()]
             count = reader.varint()
+        elif part.kind == FACSIMILE:
+            part.fields = [reader.varint()]
+            count = reader.varint()
         elif part.kind == GIF_LZW:
             part.fields = [reader.u8(), reader.varint(), reader.varint()]
             count = reader.varint()
@@ -207,6 +211,9 @@ class Recipe:
             return compress_lzw(data, *part.fields)
         if part.kind == RUNS:
             return compress_runs(data, part.fields[:4], heads)
+        if part.kind == FACSIMILE:
+            self.bound(len(data))
+            return compress_facsimile(data, part.fields[0])
         if part.kind == GIF_LZW:
             self.bound(len(data))
             return compress_gif_lzw(data, part.fields[0], part.fields[1], heads)
@@ -590,6 +597,59 @@ def cut_sub_blocks(data: bytes, lengths: list[int]) -> bytes:
     require(sum(lengths) == len(data) and all(1 <= length <= 255 for length in lengths), "blocks that cannot be")
     reader = Reader(data)
     return b"".join(bytes([length]) + reader.take(length) for length in lengths)
+
+
+# Spec appendix-kept-files/facsimile-data
+
+VERTICAL = ["0000010", "000010", "010", "1", "011", "000011", "0000011"]
+
+
+def compress_facsimile(data: bytes, columns: int) -> bytes:
+    """The bytes that the codes of all rows fill."""
+    text = (Path(__file__).parent.parent / "tables" / "facsimile.txt").read_text()
+    white, black = (line.split() for line in text.splitlines())
+    size = (columns + 7) // 8
+    require(columns > 0 and len(data) % size == 0, "facsimile data of rows that are not whole")
+    above, bits = [0] * columns, ""
+    for start in range(0, len(data), size):
+        line = "".join(f"{byte:08b}" for byte in data[start : start + size])
+        row = [int(bit) for bit in line[:columns]]
+        bits += facsimile_row(row, above, (white, black))
+        above = row
+    return bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits) - 7, 8))
+
+
+def facsimile_row(row: list[int], above: list[int], codes: tuple[list[str], list[str]]) -> str:
+    """The codes of one row."""
+    columns, place, colour, bits = len(row), -1, 0, ""
+
+    def change(pixels: list[int], behind: int, wanted: int | None = None) -> int:
+        for at in range(behind + 1, columns):
+            left = pixels[at - 1] if at else 0
+            if pixels[at] != left and wanted in (None, pixels[at]):
+                return at
+        return columns
+
+    def run(length: int, colour: int) -> str:
+        bits = ""
+        while length >= 2624:
+            bits, length = bits + codes[colour][-1], length - 2560
+        if length >= 64:
+            bits += codes[colour][63 + length // 64]
+        return bits + codes[colour][length % 64]
+
+    while place < columns:
+        a1, b1 = change(row, place), change(above, place, 1 - colour)
+        b2 = change(above, b1)
+        if b2 < a1:
+            bits, place = bits + "0001", b2
+        elif -3 <= a1 - b1 <= 3:
+            bits, place, colour = bits + VERTICAL[a1 - b1 + 3], a1, 1 - colour
+        else:
+            a2 = change(row, a1)
+            bits += "001" + run(a1 - max(place, 0), colour) + run(a2 - a1, 1 - colour)
+            place = a2
+    return bits
 
 
 # Spec appendix-kept-files/run-lengths
