@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import sofc
+from sofc.archive.making import Settings, archive
+from sofc.archive.unit import FROM_FILE
 from sofc.container import original
 from sofc.container.original import APART, GifLzw, Literal, Original, SubBlocks, Window
 from sofc.errors import FormatError, LimitError, SofcError
@@ -146,6 +148,20 @@ def test_animation_is_taken_apart(tmp_path: Path) -> None:
     few = gif.without_images(data, 120 * 90)
     assert few is not None and sum(isinstance(part, SubBlocks) for part in few) == 1
     assert gif.without_images(data, 5) is None
+
+
+def test_archive_of_animations(tmp_path: Path) -> None:
+    frames = [Image.fromarray(np.roll(PICTURE, 3 * number, 1)).convert("P") for number in range(4)]
+    (tmp_path / "tree").mkdir()
+    path = tmp_path / "tree" / "a.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    archive(tmp_path / "tree", tmp_path / "archive", Settings(effort=1, train=False))
+    with sofc.open_archive(tmp_path / "archive") as opened:
+        ((way, stored),) = opened.table.execute("SELECT way, bytes FROM contents")
+        assert way == FROM_FILE and stored < 0.8 * path.stat().st_size
+        assert opened.read_bytes("a.gif") == path.read_bytes()
+        for image, source in zip(opened.images("a.gif"), sources([path]), strict=True):
+            assert np.array_equal(image, load(source).array)
 
 
 def test_other_samples_than_those_of_the_file() -> None:

@@ -442,6 +442,8 @@ def _alone(data: bytes, path: Path, codebook: Codebook | None, effort: int, know
                     verify=False,
                 )
                 found.append(_Alone(b"".join(coded), of_images=True))
+            elif kept.is_taken_apart:
+                found.append(_Alone(Encoder(codebook=None, metadata=kept.items).finish()))
         except (SofcError, OSError, MemoryError):
             pass  # no image that can be read: it is packed
     smallest = min(found, key=lambda one: len(one.file), default=_Alone())

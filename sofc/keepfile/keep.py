@@ -24,6 +24,7 @@ from sofc.container.original import (
     most_stream,
     pack_recipe,
     packs_within,
+    read_head,
     to_metadata,
 )
 from sofc.container.records import Metadata
@@ -52,6 +53,12 @@ class Kept:
 
     items: list[Metadata]
     why_whole: str = ""
+
+    @property
+    def is_taken_apart(self) -> bool:
+        """Whether what the file has compressed is kept in place of it, without images."""
+        head = read_head(self.items[0].value)
+        return head is not None and head.way == APART
 
 
 def read_file(path: Path) -> Data:
