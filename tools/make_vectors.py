@@ -241,6 +241,17 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     flushed = keep("a.raw.gz", flushed_gzip(b"head " * 9 + gray.tobytes()), [gray])
     assert not flushed.why_whole
     yield "kept-tokens", sofc.encode(gray, coder="raw", metadata=flushed.items), None, "flushed deflate data"
+    for name, file_format, image, comment in (
+        ("gif", "GIF", gray & 15, "an original GIF file"),
+        ("runs", "TGA", gray >> 5, "an original file of run lengths"),
+        ("facsimile", "TIFF", np.tile(gray > 99, (3, 3)), "an original file of facsimile data"),
+    ):
+        data = as_pillow_writes(file_format, image)
+        kept_as = keep(f"a.{file_format.lower()}", data, [image])
+        assert not kept_as.why_whole
+        yield f"kept-{name}", sofc.encode(image, coder="raw", metadata=kept_as.items), None, comment
+    frames = keep("a.gif", as_pillow_writes("GIF", *(np.tile(gray >> bits, (3, 3)) for bits in (3, 5))), []).items
+    yield "kept-frames", sofc.Encoder(codebook=None, metadata=frames).finish(), None, "an original GIF file of frames"
     whole = keep("a.txt", b"a file that is no image, " * 4, []).items
     yield "kept-whole", sofc.Encoder(codebook=None, metadata=whole).finish(), None, "an original file alone"
     for coder in trainable().values():
@@ -907,6 +918,15 @@ def flushed_gzip(data: bytes) -> bytes:
         packed += deflater.compress(data[start : start + 300]) + deflater.flush(zlib.Z_SYNC_FLUSH)
     packed += deflater.flush()
     return packed + zlib.crc32(data).to_bytes(4, "little") + len(data).to_bytes(4, "little")
+
+
+def as_pillow_writes(file_format: str, *images: npt.NDArray[np.generic]) -> bytes:
+    """A GIF, TGA or Group 4 TIFF file of images, of frames where there are several."""
+    first, *others = map(PIL.Image.fromarray, images)
+    several = {"save_all": True, "append_images": others} if others else {}
+    compression = {"TGA": {"compression": "tga_rle"}, "TIFF": {"compression": "group4"}}
+    first.save(buffer := io.BytesIO(), file_format, **compression.get(file_format, several))
+    return buffer.getvalue()
 
 
 def kept_jpeg(data: bytes, book: Codebook) -> bytes:
