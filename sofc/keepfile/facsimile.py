@@ -102,4 +102,5 @@ def find_samples(packed: bytes, window: Window, made: bytes) -> tuple[Part, ...]
     again = compress(made, window.columns)
     if not again or not packed.startswith(again):
         return None
-    return (Facsimile(window.columns, (window,)), Literal(packed[len(again) :]))
+    made_again, rest = Facsimile(window.columns, (window,)), packed[len(again) :]
+    return (made_again, Literal(rest)) if rest else (made_again,)
