@@ -25,17 +25,20 @@ LEAST_EPOCHS = 2
 def fitted_where_it_pays(
     images: Sequence[Image],
     architecture: Architecture,
+    times: float,
     fit: Callable[[list[Image]], Network],
     code: Callable[[Sequence[Image], Network], int],
 ) -> Network:
-    """What ``fit`` makes of most images; a network without units where it saves less of the others than its bytes, or
-    ``fit`` gives one of these. ``code``: the bytes of images that are coded with a network, or without one."""
+    """What ``fit`` makes of most images; a network without units where it saves less of ``times`` as many images than
+    its bytes, by what it saves of the others, or ``fit`` gives one of these. ``code``: the bytes of images that are
+    coded with a network, or without one."""
     held_out = images[HELD_OUT - 1 :: HELD_OUT]
     network = fit([image for turn, image in enumerate(images, 1) if turn % HELD_OUT]) if held_out else NO_NETWORK
     if not network.is_asked:
         return NO_NETWORK
     saved = code(held_out, NO_NETWORK) - code(held_out, network)
-    return network if saved * len(images) > len(pack_network(network, architecture)) * len(held_out) else NO_NETWORK
+    size = len(pack_network(network, architecture))
+    return network if saved * times * len(images) > size * len(held_out) else NO_NETWORK
 
 
 def epochs_for(samples: int, wanted: int, most: int) -> int:

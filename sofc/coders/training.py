@@ -60,7 +60,7 @@ class TrainingSettings(NamedTuple):
     Patches are kept that are in at least ``min_images`` images. At most ``iterations`` rounds of improvement, None:
     while they gain. ``counter_bytes`` bounds what the trained counters of one model take in a codebook, None: what
     pays. ``efforts``: those that models are for, None: all that the coder has models for. ``networks``: whether those
-    of samples may be fitted.
+    of samples may be fitted. ``times``: images to be stored for each that is given.
     """
 
     min_images: int = 1
@@ -68,6 +68,7 @@ class TrainingSettings(NamedTuple):
     counter_bytes: int | None = None
     efforts: tuple[int, ...] | None = None
     networks: bool = True
+    times: float = 1.0
 
     def of(self, known: Iterable[int]) -> list[int]:
         """Which of the efforts that a coder has models for are wanted, rising; the nearest where none is."""

@@ -109,6 +109,7 @@ def train(
     members = {kind: [member for member in pairs if member[1].kind == kind] for kind in kinds}
     images_to_come = for_images or len(images)
     times = Fraction(images_to_come, len(images))
+    settings = replace(settings, times=float(times))
     outlooks: dict[Kind, Outlook] = {}
     if settings.coder is None:
         usages = {kind: _usage(kind, found, settings.judged_at, crew) for kind, found in members.items()}

@@ -165,8 +165,15 @@ def _trained(
 
 def _start(collection: Collection, coder: Descriptor, treatment: Treatment, settings: Settings) -> CoderTraining:
     assert coder.start_training is not None, "recipes are for coders that can be trained"
-    wanted = settings.min_images, settings.iterations, settings.counter_bytes, settings.efforts, settings.networks
-    return coder.start_training(_ranges(collection, treatment), TrainingSettings(*wanted))
+    wanted = TrainingSettings(
+        settings.min_images,
+        settings.iterations,
+        settings.counter_bytes,
+        settings.efforts,
+        settings.networks,
+        settings.times,
+    )
+    return coder.start_training(_ranges(collection, treatment), wanted)
 
 
 def _ranges(collection: Collection, treatment: Treatment) -> Sequence[PlaneRange]:

@@ -27,7 +27,7 @@ FASTEST_FROM = 200_000
 @dataclass(frozen=True)
 class Settings:
     """As ``train`` takes them; ``coder``: None for those that serve images best. ``networks``: whether models may have
-    some."""
+    some. ``times``: images to be stored for each that is given."""
 
     coder: Descriptor | None
     held_out: float
@@ -36,6 +36,7 @@ class Settings:
     counter_bytes: int | None
     efforts: tuple[int, ...] | None
     networks: bool = True
+    times: float = 1.0
 
     @property
     def coder_name(self) -> str | None:

@@ -47,15 +47,18 @@ class _Piece(NamedTuple):
 class FitNetwork(PassOfPlane):
     """After the sizes of tables: the network of plane number ``plane`` at an effort.
 
-    ``without``: contexts and weight sets of that effort where there is none.
+    ``without``: contexts and weight sets of that effort where there is none; ``times``: images to be stored for each
+    that is given.
     """
 
     shape: NetworkShape
     without: tuple[int, int]
+    times: float
 
     def collect(self, images: Iterator[list[Plane]]) -> Network:
         """The network, rounded to integers; one without units where it saves less than its bytes."""
-        return fitted_where_it_pays(list(shifted(images, self.ranges)), NETWORKS, self._fitted, self._coded)
+        found = list(shifted(images, self.ranges))
+        return fitted_where_it_pays(found, NETWORKS, self.times, self._fitted, self._coded)
 
     def _coded(self, images: Sequence[list[Plane]], network: Network) -> int:
         """Bytes of images that are coded with a network, or at the same effort without one."""

@@ -63,7 +63,7 @@ class ContextTraining(MixingTraining[PlanePlan]):
         self._ranges = tuple(ranges)
         self._banks = Banks(ranges)
         self._networks: dict[tuple[int, int], Network] = {}
-        self._may_have_networks = settings.networks
+        self._may_have_networks, self._times = settings.networks, settings.times
         every = shapes(len(ranges))
         budget = BUDGET if settings.counter_bytes is None else settings.counter_bytes
         super().__init__({effort: every[effort] for effort in settings.of(EFFORTS)}, budget)
@@ -119,7 +119,7 @@ class ContextTraining(MixingTraining[PlanePlan]):
         if not jobs or not self._may_have_networks:
             return
         fits = tuple(
-            FitNetwork(self._ranges, plans, plane, NETWORK_SHAPES[effort], self._shapes[effort])
+            FitNetwork(self._ranges, plans, plane, NETWORK_SHAPES[effort], self._shapes[effort], self._times)
             for effort, plane in jobs
         )
         found = yield Pass(fits, NETWORK_SAMPLES)

@@ -44,16 +44,17 @@ class _Listed(NamedTuple):
 
 @dataclass(frozen=True)
 class FitNetwork:
-    """After the plans: the network of component ``number``."""
+    """After the plans: the network of component ``number``; ``times``: images to be stored for each that is given."""
 
     plans: tuple[ComponentPlan, ...]
     number: int
+    times: float = 1.0
 
     def collect_decoded(self, images: Iterator[Decoded]) -> Network:
         """The network, rounded to integers; one without units where it saves less than its bytes."""
         found = filter(None, recovered(images, len(self.plans)))
         packed = [pack_origins(origins[: self.number + 1]) for origins in found]
-        return fitted_where_it_pays(packed, NETWORKS, self._fitted, self._coded)
+        return fitted_where_it_pays(packed, NETWORKS, self.times, self._fitted, self._coded)
 
     def _model(self, network: Network) -> ComponentModel:
         """A model that has learned nothing, at the effort at which there may be networks."""

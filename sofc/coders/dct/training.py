@@ -50,6 +50,7 @@ class DctTraining(MixingTraining[ComponentPlan]):
     def __init__(self, ranges: Sequence[PlaneRange], settings: TrainingSettings = DEFAULT) -> None:
         self._ranges = tuple(ranges)
         self._recovered = self._images = 0
+        self._times = settings.times
         self._networks: tuple[Network, ...] = ()
         shapes = {effort: EFFORTS[effort] for effort in settings.of(EFFORTS)}
         super().__init__(shapes, min(settings.counter_bytes or BUDGET, BUDGET))
@@ -93,7 +94,8 @@ class DctTraining(MixingTraining[ComponentPlan]):
         if NETWORK_EFFORT not in self._shapes:
             return ()
         plans = tuple(self._plans)
-        return tuple((yield Pass(tuple(FitNetwork(plans, number) for number in range(len(plans))), NETWORK_SAMPLES)))
+        fits = tuple(FitNetwork(plans, number, self._times) for number in range(len(plans)))
+        return tuple((yield Pass(fits, NETWORK_SAMPLES)))
 
     def _warm_up(self, starts: list[Starts]) -> Passes[None]:
         """The weights of each effort. The slowest come first, so that workers end together."""
