@@ -529,6 +529,7 @@ ORIENTED: dict[str, Callable[[Image], Image]] = {
     "upside down": lambda image: image[::-1],
     "mirrored": lambda image: image[:, ::-1],
     "turned by 180": lambda image: np.rot90(image, 2),
+    "inverted, turned by 180": lambda image: 255 - np.rot90(image, 2),
     "transposed": lambda image: image.swapaxes(0, 1),
     "inverted": lambda image: 255 - image,
     "inverted, turned, blue first, 16 bits": lambda image: 257 * wide(255 - np.rot90(image)[..., ::-1]),
@@ -554,6 +555,17 @@ def test_so_it_is_at_other_qualities(name: str, quality: int, subsampling: int |
     data = encode(arranged)
     assert np.array_equal(sofc.decode(data), arranged)
     assert len(data) <= 1.02 * len(encode(image)) + 40
+
+
+@pytest.mark.parametrize("name", ["mirrored", "turned by 180", "inverted, turned by 180"])
+@pytest.mark.parametrize("quality", [60, 75])
+def test_either_way_up_is_tried_of_mirrored_images(name: str, quality: int) -> None:
+    """Nothing but what it takes tells above from below."""
+    image = smoothed_jpeg(quality, 2)
+    arranged = np.ascontiguousarray(ORIENTED[name](image))
+    data = encode(arranged)
+    assert np.array_equal(sofc.decode(data), arranged)
+    assert len(data) <= len(encode(image)) + 16
 
 
 def test_inverted_colours_that_were_not_made_larger_are_found() -> None:

@@ -23,6 +23,9 @@ from sofc.jpeg.subsampling import FACTORS
 from sofc.transforms.components import NONE, Transform
 
 FALLS = Scale(8, 1, 255, falls=True)
+MIRROR, TURN = Orient(2), Orient(3)
+INVERTED: tuple[list[Step], ...] = ([FALLS], [FALLS, MIRROR])
+"""Steps for what is inverted. Mirrored, too, its components come out as if it were neither."""
 SURE_SHARE, SURE_PIECE, CLEAR_GAIN, SURE_GAIN = 0.99, 0.95, 0.01, 0.1
 """Where more follows from an origin nothing better is sought, of a piece where so much does; of a piece so much more
 must follow to look further, and of all samples so much more to look no further."""
@@ -71,7 +74,8 @@ class Shown(NamedTuple):
 
 
 def show_origin(view: View, selection: Selection, *, were_asked: bool) -> list[Shown]:
-    """The planes after the steps that show best that they were a JPEG file; as they are too where that is in doubt.
+    """The planes after the steps that show best that they were a JPEG file; as they are too where that is in doubt, and
+    turned by 180 degrees where they show to be mirrored or that.
 
     ``were_asked``: they do not as they stand.
     """
@@ -80,26 +84,33 @@ def show_origin(view: View, selection: Selection, *, were_asked: bool) -> list[S
     if transform is None or not selection.arranges:
         return [Shown([], view, _traced(view, selection) if transform is not None else [])]
     steps: list[Step] = []
+    whole = view
     if form.components == 3 and transform is not NONE:
         order = _order(view, transform)
         if order is not None:
             steps, view = [order], view.after(order)
     shown = Shown(steps, view, _traced(view, selection, were_asked=were_asked and not steps))
-    if shown.is_inverted:
-        other = show_after(view, [FALLS], selection)
+    for further in INVERTED if shown.is_inverted else ():
+        other = show_after(whole, [*steps, *further], selection)
         if other.share >= shown.share and not other.is_inverted:
-            shown, view = other._replace(steps=[*steps, FALLS]), other.view
-            steps = shown.steps
+            shown, view, steps = other, other.view, other.steps
+            break
     if not shown.traced or (shown.share >= SURE_SHARE and shown.whole >= UPRIGHT):
-        return [shown]
-    turned = view
+        return _either_way_up(whole, shown, selection)
     further = _orientation(view, shown, selection, transform)
-    for step in further:
-        turned = turned.after(step)
-    other = Shown([*steps, *further], turned, _traced(turned, selection)) if further else shown
-    if other.share > shown.share + SURE_GAIN:
-        return [other]
-    return [shown, other] if other.share > shown.share else [shown]
+    other = show_after(whole, [*steps, *further], selection) if further else shown
+    if other.share <= shown.share:
+        return [shown]
+    found = _either_way_up(whole, other, selection)
+    return found if other.share > shown.share + SURE_GAIN else [shown, *found]
+
+
+def _either_way_up(view: View, shown: Shown, selection: Selection) -> list[Shown]:
+    """What shows, and where that is mirrored, the same turned by 180 degrees: how decoders make components larger does
+    not tell above from below. Models do, which know pictures the right way up."""
+    if shown.steps[-1:] != [MIRROR]:
+        return [shown]
+    return [shown, show_after(view, [*shown.steps[:-1], TURN], selection)]
 
 
 def show_after(view: View, steps: Sequence[Step], selection: Selection) -> Shown:
@@ -175,8 +186,12 @@ def _unlike(piece: View, shown: Shown, transform: Transform) -> list[tuple[Step,
     if piece.form.components != 3 or transform is NONE:
         return []
     origin = shown.traced[0].found
+    # Means of what was inverted are no multiples of a step that does not divide 8.
+    means = [] if origin is None else [int(one.origins[0].table[0]) for one in origin.origins]
+    tells_inverted = any(8 % mean for mean in means)
     if origin is not None and all(one.is_exactly_enlarged for one in origin.origins):
-        return []
+        # What was inverted and mirrored was made larger as if it were neither, but other blocks come out.
+        return [] if tells_inverted else [(FALLS, MIRROR)]
     least = shown.factors
     possible = [factors for factors in FACTORS if factors[0] >= least[0] and factors[1] >= least[1]]
     now = most_enlarged(transform.forward(piece.planes), possible)
@@ -185,9 +200,7 @@ def _unlike(piece: View, shown: Shown, transform: Transform) -> list[tuple[Step,
         planes = transform.forward(piece.after(step).planes)
         return most_enlarged(planes, possible) if transform.suits(planes) else 0
 
-    # Means of what was inverted are no multiples of a step that does not divide 8.
-    means = [] if origin is None else [int(one.origins[0].table[0]) for one in origin.origins]
-    tried = (Orient(2), FALLS) if all(8 % mean == 0 for mean in means) else (Orient(2),)
+    tried = (MIRROR,) if tells_inverted else (MIRROR, FALLS)
     found: dict[tuple[Step, ...], float] = {(step,): share(step) for step in tried}
     clear = [steps for steps, one in found.items() if one >= LEAST_ENLARGED and one > now + CLEAR_GAIN]
     # Colours that were not made larger tell nothing here. Of finer steps, inverted ones take 0.7 % more at most.
