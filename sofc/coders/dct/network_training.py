@@ -17,7 +17,7 @@ from sofc.coders.dct.model import EFFORTS, NETWORK_EFFORT, NETWORK_SHAPE, Compon
 from sofc.coders.dct.packed import Packed, pack_origins, unpack_component
 from sofc.coders.dct.passes import recovered, warm_up
 from sofc.coders.dct.section import NETWORKS
-from sofc.coders.network_training import BATCH, batches, epochs_for, fitted_where_it_pays
+from sofc.coders.network_training import batches, epochs_for, fitted_where_it_pays
 from sofc.coders.training import Decoded
 from sofc.jpeg.dct import SIZE
 from sofc.prediction.network import NO_NETWORK, Network, layer_of
@@ -30,6 +30,8 @@ CHUNK = 1 << 18
 """Coefficients, zeros counted, of images of which the network learns in random order."""
 ROOM = 1 << 17
 """Of an image no more is learned from at a time."""
+BATCH = 1 << 8
+"""Coefficients of a step of the descent."""
 COEFFICIENTS, MOST_EPOCHS = 1 << 24, 8
 """About so many that are not zero are learned from, in at most so many rounds over all images."""
 
