@@ -684,6 +684,24 @@ def test_weights_of_dct_models_are_compared_on_equal_terms(monkeypatch: pytest.M
     assert all(first == again for first, again in found)
 
 
+def test_coders_are_told_how_many_images_are_to_be_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For each that is given: by that they judge what pays."""
+
+    def start(ranges: Sequence[PlaneRange], settings: TrainingSettings) -> CoderTraining:
+        raise Started(settings.times)
+
+    monkeypatch.setitem(CODERS, 5, replace(CODERS[5], start_training=start))
+    images = [np.zeros((16, 16), np.uint8)] * 4
+    for to_come, times in ((None, 1.0), (100, 25.0), (1, 0.25)):
+        with pytest.raises(Started) as told:
+            train(images, name="x", coder="dct", for_images=to_come)
+        assert told.value.args == (times,)
+
+
+class Started(Exception):
+    """Where a training begins."""
+
+
 @pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="codes whole images")
 def test_models_for_the_lattice_serve_images_that_left_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was JPEG data and was made brighter has blocks: the model that knows of these takes another transform."""
