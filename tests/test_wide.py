@@ -201,6 +201,18 @@ def test_computed_entries_are_finite_as_samples() -> None:
             computed(MULTIPLY_ADD, top, 0.0, np.arange(3), number)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_few_values_on_a_fine_grid(dtype: type) -> None:
+    """Hardly two of which are neighbours there, and none in the first half."""
+    numbers = 2 * np.random.default_rng(9).integers(-16000, 16000, (30, 30))
+    numbers[15:] += 1
+    array = (numbers * SLOPE).astype(dtype)
+    found = found_tables(to_keys(array, SampleType[array.dtype.name.upper()]), SampleType[array.dtype.name.upper()], 30)
+    assert found is not None and found.is_sure
+    assert np.ptp(found.planes[0]) == np.ptp(numbers)
+    assert len(sofc.encode(array)) < len(sofc.encode(numbers.astype(np.int16))) + 250
+
+
 def test_exceptions_are_listed() -> None:
     array = (NUMBERS / np.float32(4095)).astype(np.float32)
     array[0, :4] = np.nan, -0.0, np.inf, 0.123456

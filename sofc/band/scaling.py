@@ -244,7 +244,8 @@ def _grid(values: Reals, usual: npt.NDArray[np.bool_], number: SampleType) -> tu
     for step in sorted(steps, reverse=True):
         if step > 8 * tolerance and (found[-1] - found[0]) / step < 4 * MAX_ENTRIES:
             one = _fitted(found, step, tolerance)
-            if best is None or len(one[0]) > len(best[0]):
+            # A finer grid may pass through what lies beside a coarse one by chance.
+            if best is None or (len(one[0]) - len(best[0])) * _STRAY_SHARE > len(found):
                 best = one
     if best is None:
         return None
@@ -258,13 +259,24 @@ def _common_step(gaps: Reals, tolerance: float) -> float:
     for _ in range(40):
         if step <= 2 * tolerance:
             return 0.0
-        rest = np.abs(gaps - np.rint(gaps / step) * step)
-        # What rounding leaves grows with the multiple.
-        beyond = rest > tolerance + np.rint(gaps / step) * tolerance / 4
-        if not beyond.any():
-            return step
-        step = float(rest[beyond].min())
+        multiples = np.rint(gaps / step)
+        rest = np.abs(gaps - multiples * step)
+        # What rounding leaves grows with the multiple: the smallest says most.
+        beyond = np.flatnonzero(rest > tolerance + multiples * tolerance / 4)
+        if not len(beyond):
+            return _refined(gaps, step)
+        step = float(rest[beyond[np.argmin(multiples[beyond])]])
     return 0.0
+
+
+def _refined(gaps: Reals, step: float) -> float:
+    """The step of which gaps are multiples, fitted to the smallest, then to more and more of them: of few values on a
+    fine grid, the smallest gap alone is too rough to say how many steps lie between values far from each other."""
+    for reach in 2 ** np.arange(1, MAX_ENTRIES.bit_length()):
+        near = gaps[gaps <= reach * step]
+        multiples = float(np.rint(near / step).sum())
+        step = float(near.sum()) / multiples if multiples else step
+    return step
 
 
 def _fitted(found: Reals, step: float, tolerance: float) -> tuple[Integers, Grid]:
