@@ -129,6 +129,11 @@ def is_by_chance(found: Found) -> bool:
     return isinstance(found, Taken) and (isinstance(found.step, Demosaic | Tile | Follow) or is_by_chance(found.core))
 
 
+def is_following(found: Found) -> bool:
+    """Whether images were found that follow each other."""
+    return isinstance(found, Taken) and (isinstance(found.step, Follow) or is_following(found.core))
+
+
 def forms_of(found: Found) -> Iterator[Form]:
     """The forms of what may be coded in the end."""
     if isinstance(found, View):
