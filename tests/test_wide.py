@@ -287,9 +287,14 @@ LINES = plans.pack_lines(plans.LineHead(130, 0, 4, 0, 1, 0), [0] * 6)
         changed(plans.STEPS, b""),
         changed(plans.TABLES, b"", b""),
         changed(plans.STEPS, b"", number=SampleType.INT32),
-        changed(plans.STEPS, plans.pack_steps(plans.Steps([plans.Segment(0, 52, 1 << 16)], [])), b"", b"", b""),
-        changed(plans.STEPS, plans.pack_steps(plans.Steps([plans.Segment(0, 16, 1 << 16)], [0, 3])), b"", b"", b""),
-        changed(plans.STEPS, plans.pack_steps(plans.Steps([plans.Segment(0, 16, 1 << 16)], [])), b"", b"", bytes(120)),
+        changed(plans.STEPS, plans.pack_steps(plans.Steps([plans.Segment(0, 52, 1 << 16)], [])), *[b""] * 4),
+        changed(plans.STEPS, plans.pack_steps(plans.Steps([plans.Segment(0, 16, 1 << 16)], [0, 3])), *[b""] * 4),
+        changed(
+            plans.STEPS, plans.pack_steps(plans.Steps([plans.Segment(0, 16, 1 << 16)], [])), *[b""] * 2, bytes(120)
+        ),
+        changed(
+            plans.STEPS, plans.pack_steps(plans.Steps([plans.Segment(0, 16, 1 << 16)], [])), *[b""] * 3, bytes(120)
+        ),
         changed(
             plans.TABLES,
             plans.pack_tables(plans.Tables(0, [plans.Table([plans.Scaling(1, 0, 0, 0, 1 << 30)], [])]))[0],

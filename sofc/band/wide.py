@@ -28,7 +28,7 @@ from sofc.coders.labels import LabelsCoder
 from sofc.coders.registry import LABELS_MODEL
 from sofc.container import wide as plans
 from sofc.container.registered import REGISTERED
-from sofc.entropy import remainders
+from sofc.entropy import remainders, repeats
 from sofc.errors import FormatError, UnsupportedError
 from sofc.image import PixelFormat, SampleType
 from sofc.planes import Plane, PlaneRange
@@ -47,8 +47,9 @@ from sofc.transforms.numbers import (
 Samples = npt.NDArray[Any]
 MAX_NUMBERS = 1 << 16
 """Numbers of a core image; those of more are labels."""
-STEPS_STREAMS, TABLES_STREAMS = 3, 2
-"""Streams before those of the core image: the plan, and the modelled and plain bits, or the entries of tables."""
+STEPS_STREAMS, TABLES_STREAMS = 4, 2
+"""Streams before those of the core image: the plan, and the repeats, the modelled and the plain bits, or the entries of
+tables."""
 
 
 class _Choice(NamedTuple):
@@ -169,8 +170,18 @@ def _choices(keys: Keys, number: SampleType, image_rows: int) -> Iterator[_Choic
 
 
 def _finish_steps(chosen: list[plans.Segment], split: segments.Split) -> tuple[int, bytes, tuple[bytes, ...]]:
-    masks, modelled, plain = remainders.encode_remainders(split.values, split.bits)
-    return plans.STEPS, plans.pack_steps(plans.Steps(chosen, masks)), (modelled, plain)
+    steps = np.stack(split.steps)
+    origins, repeated = repeats.encode_repeats(steps.ravel(), steps.shape[2], split.values, split.bits)
+    bits = _without_repeats(split.bits, origins)
+    masks, modelled, plain = remainders.encode_remainders(split.values, bits)
+    return plans.STEPS, plans.pack_steps(plans.Steps(chosen, masks)), (repeated, modelled, plain)
+
+
+def _without_repeats(bits: npt.NDArray[np.uint8], origins: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """How many bits of a remainder each number has of its own."""
+    own = bits.copy()
+    own[origins != np.arange(bits.size)] = 0
+    return own
 
 
 def _core_size(choice: _Choice, selection: Selection, image_rows: int) -> float:
@@ -237,8 +248,10 @@ def _decode_keys(
         steps = plans.unpack_steps(plan.body, keys_type.bits)
         core = _decode_core(rest, planes, sum(one.steps for one in steps.segments), codebook, area)
         bits = segments.step_bits(core, steps.segments)
-        values = remainders.decode_remainders(steps.masks, coded.streams[1], coded.streams[2], bits)
-        keys = segments.join(core, values, steps.segments)
+        origins = repeats.decode_repeats(np.stack(core).ravel(), area.width, bits, coded.streams[1])
+        own = _without_repeats(bits, origins)
+        values = remainders.decode_remainders(steps.masks, coded.streams[2], coded.streams[3], own)
+        keys = segments.join(core, values[origins], steps.segments)
     else:
         samples = planes * area.rows * area.width
         known = plans.unpack_tables(plan.body, coded.streams[1], keys_type.bits, samples)

@@ -90,11 +90,11 @@ def decode_wide(number: Number, planes: int, part: Part, core: Core, whole: bool
     kind = NUMBERS[code]
     narrower = number in (FLOAT32, FLOAT64) and kind in (FLOAT16, FLOAT32) and kind.bits < number.bits
     require(kind == number or narrower, "keys of a type that cannot be")
-    before = (3, 2, 1, 1, 2, 1)[way]
+    before = (4, 2, 1, 1, 2, 1)[way]
     require(len(part.streams) >= before, "too few streams for wide samples")
     rest = replace(part, streams=part.streams[before:])
     if way == 0:
-        keys = decode_steps(kind, part.streams, reader, lambda count: core(rest, codebook, count))
+        keys = decode_steps(kind, part, reader, lambda count: core(rest, codebook, count))
     elif way == 1:
         tables = Tables(kind, planes, part.streams[1], reader, part.area)
         keys = tables.use(core(rest, codebook, tables.count))
@@ -449,9 +449,7 @@ def widen(bits: int, few: Number, many: Number) -> int:
 # Spec wide-samples/steps
 
 
-def decode_steps(
-    kind: Number, streams: list[bytes], reader: Reader, core: Callable[[int], list[list[int]]]
-) -> list[list[int]]:
+def decode_steps(kind: Number, part: Part, reader: Reader, core: Callable[[int], list[list[int]]]) -> list[list[int]]:
     origin = int.from_bytes(reader.take(8), "little")
     masks = [reader.varint() for _ in range(reader.varint())]
     require(len(masks) <= 53 and all(mask < 1 << size for size, mask in enumerate(masks)), "mask out of range")
@@ -472,16 +470,72 @@ def decode_steps(
     require(all(step < steps for plane in found for step in plane), "no such step")
     ends = [first for first, _, _ in segments[1:]] + [steps]
     place = [k for k, (segment, last) in enumerate(zip(segments, ends, strict=True)) for _ in range(segment[0], last)]
-    remainders = Remainders(masks, streams[1], streams[2])
-    keys = []
-    for plane in found:
-        row = []
-        for step in plane:
-            first, start, shift = segments[place[step]]
-            row.append(start + (step - first << shift) + remainders.read(shift))
-        keys.append(row)
+    steps_of_all = [step for plane in found for step in plane]
+    sizes = [segments[place[step]][2] for step in steps_of_all]
+    origins = Repeats(part.streams[1], part.area.width).origins(steps_of_all, sizes)
+    remainders = Remainders(masks, part.streams[2], part.streams[3])
+    keys: list[int] = []
+    for number, (step, origin) in enumerate(zip(steps_of_all, origins, strict=True)):
+        first, start, shift = segments[place[step]]
+        keys.append(keys[origin] if origin < number else start + (step - first << shift) + remainders.read(shift))
     remainders.end()
-    return keys
+    return [keys[k : k + len(found[0])] for k in range(0, len(keys), len(found[0]))]
+
+
+# Spec wide-samples/repeats
+
+
+class Repeats:
+    """Reads which numbers repeat an earlier one."""
+
+    def __init__(self, stream: bytes, width: int) -> None:
+        self.stream, self.width = stream, width
+        self.models: dict[tuple[int, int, int, int], int] = {}
+
+    def origins(self, steps: list[int], sizes: list[int]) -> list[int]:
+        """Of each number, in a step and with a remainder of so many bits, the place of that which it repeats."""
+        origins = list(range(len(steps)))
+        if not self.stream:
+            return origins
+        decisions = Decisions(self.stream)
+        last: dict[tuple[str, int], list[int]] = {}
+        states, repeated = [0] * len(steps), set[int]()
+        for i, step in enumerate(steps):
+            if sizes[i] < 8:
+                continue
+            near, far = (last.setdefault(key, []) for key in (("place", self.place(steps, i)), ("step", step)))
+            west = states[i - 1] if i % self.width else 0
+            north = states[i - self.width] if i >= self.width else 0
+            asked = [*enumerate(near), *((k + 4, origin) for k, origin in enumerate(far) if origin not in near)]
+            states[i] = 1
+            for k, origin in asked:
+                if steps[origin] != step:
+                    continue
+                key = k, int(origin in repeated), west, north
+                model = self.models.get(key, UNTRAINED)
+                bit = decisions.decide(clamp(model >> 16, 2, 65534))
+                self.models[key] = learn(model, bit)
+                if bit:
+                    origins[i], states[i] = origin, 2
+                    repeated.add(origin)
+                    break
+            for numbers in (near, far):
+                numbers[:] = [origins[i], *(origin for origin in numbers if origin != origins[i])][:4]
+        return origins
+
+    def place(self, steps: list[int], i: int) -> int:
+        x = i % self.width
+        around = [
+            (i, True),
+            (i - 1, x > 0),
+            (i + 1, x + 1 < self.width),
+            (i - self.width, i >= self.width),
+            (i + self.width, i + self.width < len(steps)),
+        ]
+        found = 0
+        for other, is_there in around:
+            found = (found + (steps[other] if is_there else 0)) * 40503 % (1 << 32)
+        return found >> 16
 
 
 # Spec wide-samples/remainders
