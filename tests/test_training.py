@@ -881,6 +881,26 @@ def test_models_for_effort_1_are_mined_where_others_leave_room(monkeypatch: pyte
     assert asked == [Kind(3, 8, lattice=True)]
 
 
+def test_models_for_effort_1_are_mined_of_few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a share of large collections that would keep their parameters as they are, but of several images."""
+    asked: list[int] = []
+
+    def train_kind(collection: Collection, *_: Any) -> list[mining.Trained]:
+        assert len(collection.mined) == len(collection.pixels)
+        asked.append(len(collection.mined))
+        return []
+
+    monkeypatch.setattr(mining, "train_kind", train_kind)
+    monkeypatch.setattr(mining, "adaptable", lambda *_: [object()])
+    array = gray_images(1)[0]
+    outlook = Outlook(Usage(1000, Counter()), FASTEST_FROM, 100.0)
+    for count, pixels, mined in ((8, 1 << 16, 8), (54, 640 * 480, 6), (54, 1 << 16, 14), (5, 1 << 22, 5)):
+        images = [ImageSource(index=number, array=array) for number in range(count)]
+        collection = Collection(Kind(1, 8), 8, 0, images, [pixels] * count, [], 0)
+        mine_fastest(collection, Settings(None, 0.1, 1, None, None, None), outlook, work.Crew(None, None))
+        assert asked.pop() == mined
+
+
 def test_models_are_mined_for_the_efforts_that_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """New ones, where few images are to come: those for effort 1 beside changes, or of enough images."""
     kind = kind_of(PixelFormat(1, 8, 8))

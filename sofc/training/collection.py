@@ -126,9 +126,10 @@ class Collection:
         """Evenly spread images of at most so many pixels, one at least."""
         return tuple(self.thinned(samples).mined)
 
-    def thinned(self, samples: int) -> Collection:
-        """The same, but of those mined only evenly spread ones of at most so many pixels, one at least."""
-        step = max(1, -(-sum(self.pixels) // samples))
+    def thinned(self, samples: int, images: int = 1) -> Collection:
+        """The same, but of those mined only evenly spread ones of at most so many pixels; so many images at least, if
+        there are as many."""
+        step = max(1, min(-(-sum(self.pixels) // samples), len(self.mined) // images))
         return replace(self, mined=self.mined[::step], pixels=self.pixels[::step])
 
     def only(self, numbers: Sequence[int]) -> Collection:

@@ -129,6 +129,9 @@ NETWORK_FROM = 1_000_000
 with it as much and more, and training it a minute of the processor."""
 NETWORK_SAMPLES, NETWORK_IMAGES = 1 << 21, 16
 """Samples that new models with a network are mined of at most, and images of which these are, at least."""
+FASTEST_SAMPLES, FASTEST_IMAGES = 1 << 20, 6
+"""Pixels that models for effort 1 are mined of at most beside changes of the base's, and images of which these are, at
+least: of half of DRIVE and BCCD a quarter of the pixels gives models that take 0.0 and 0.3 % more."""
 FALLBACK_BYTES = 200_000
 """Bytes of a codebook that trained counters take at most which few images need."""
 TRIAL_SAMPLES = 1 << 21
@@ -285,7 +288,8 @@ def mine_fastest(collection: Collection, settings: Settings, outlook: Outlook | 
         return []
     if not adaptable(base_of(collection.kind), collection.kind, outlook.usage):
         return []
-    return train_kind(collection, replace(settings, efforts=FASTEST), crew)
+    few = collection.thinned(FASTEST_SAMPLES, FASTEST_IMAGES)
+    return train_kind(few, replace(settings, efforts=FASTEST), crew)
 
 
 def mine_anew(
