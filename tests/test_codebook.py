@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import platformdirs
 import pytest
 from helpers import raw_codebook
+from PIL import Image
 
 import sofc
 from sofc.cli.__main__ import main
@@ -18,10 +20,15 @@ from sofc.codebook import Codebook, store
 from sofc.codebook.builtin import builtin_codebook
 from sofc.codebook.model import REFERENCE_SIZE
 from sofc.codebook.store import find_codebook, install_codebook, list_codebooks, load_codebook, read_codebook
+from sofc.coders.context import section as context_section
+from sofc.coders.dct import section as dct_section
+from sofc.coders.registry import CODERS
 from sofc.container.records import CHANGE, CodebookReference, Section
+from sofc.entropy.changes import pack_table_changes
 from sofc.errors import CodebookError, FormatError, LimitError, UnsupportedError
 from sofc.image import PixelFormat
 from sofc.limits import Limits
+from sofc.training.adapted import Adapted, AdaptedModel
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 
@@ -215,3 +222,48 @@ def test_training_makes_no_image_larger(effort: int, side: int) -> None:
         data = sofc.encode(image, effort=effort, codebook=codebook)
         assert len(data) <= builtin + REFERENCE_SIZE + len(codebook.name) + 1
         np.testing.assert_array_equal(sofc.decode(data, codebooks={codebook.id: codebook}), image)
+
+
+def misled(coder: str) -> Codebook:
+    """The built-in codebook with changes of the models of a coder for colours that make everything larger."""
+    base, random = builtin_codebook(PixelFormat(3, 8, 8)), np.random.default_rng(7)
+    changed: dict[int, AdaptedModel] = {}
+    for model in base.models:
+        if (CODERS[model.coder].name, model.components) != (coder, 3):
+            continue
+        data = base.sections[model.sections[0]].data
+        if coder == "dct":
+            plan = dct_section.unpack_plan(data)
+            means = random.integers(-2, 3, plan.mean_weights.shape)
+            same = [np.zeros_like(plan.size_weights), np.zeros((len(plan.block_bits), 1), np.int64)]
+            change = pack_table_changes([(means, 4), *((table, 0) for table in same)])
+        else:
+            of_plane = context_section.unpack_plan(data, 0)
+            taps = random.integers(-2, 3, of_plane.prediction.weights.shape)
+            change = context_section.pack_plan_change(of_plane, taps, 8)
+        changed[model.sections[0]] = AdaptedModel(model, {model.sections[0]: change})
+    sections, models = Adapted(base, tuple(changed.values())).assembled(0, len(base.sections))
+    return Codebook("misled", tuple(models), (*base.sections, *sections), bases=(base,))
+
+
+@pytest.mark.skipif(INTERPRETED, reason="codes whole images")
+@pytest.mark.parametrize("effort", [5, 7])
+@pytest.mark.parametrize("coder", ["dct", "context"])
+def test_changes_make_no_image_larger(coder: str, effort: int) -> None:
+    """Than with the built-in codebook alone: an encoder still takes its models as they are."""
+    codebook, image = misled(coder), in_a_surround(160)
+    if coder == "dct":
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "JPEG", quality=90)
+        image = np.asarray(Image.open(file))
+    builtin = sofc.encode(image, effort=effort)
+    changed = [model for model in codebook.models if codebook.unchanged(model) != model.sections]
+    as_they_were = {(model.transform, codebook.unchanged(model)) for model in changed}
+    twins = [model for model in codebook.models if (model.transform, model.sections) in as_they_were]
+    assert {CODERS[model.coder].name for model in changed} == {coder}
+    assert {model.components for model in changed} == {3} and len(twins) == len(changed)
+    data = sofc.encode(image, effort=effort, codebook=codebook)
+    assert len(data) <= len(builtin) + REFERENCE_SIZE + len(codebook.name) + 1
+    np.testing.assert_array_equal(sofc.decode(data, codebooks={codebook.id: codebook}), image)
+    without = replace(codebook, models=tuple(model for model in codebook.models if model not in twins))
+    assert len(sofc.encode(image, effort=effort, codebook=without)) > 1.01 * len(data)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import is_builtin
 from sofc.coders.base import Coder, Descriptor, Prove, Trace
-from sofc.coders.registry import CODERS, NEUTRAL_MODELS, accepts, coder_for
+from sofc.coders.registry import CODERS, NEUTRAL_MODELS, accepts, apart, coder_for
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL, Model
 from sofc.image import PixelFormat
 from sofc.transforms.components import CHAIN, PAPERS, TRANSFORMS, Transform
@@ -53,7 +53,25 @@ class Candidate(NamedTuple):
         """Whether what it knows grows while it codes."""
         if self.codebook is None or not self.is_trained:
             return True
-        return CODERS[self.codebook.models[self.number - FIRST_CODEBOOK_MODEL].coder].learns
+        return CODERS[self._model.coder].learns
+
+    @property
+    def unchanged(self) -> tuple[int, ...]:
+        """What a trained one, and the same with other changes, have in common: the sections without these."""
+        assert self.codebook is not None, "it is trained"
+        return self.codebook.unchanged(self._model)
+
+    def weighed(self, others: Sequence[Candidate], origins: Sequence[Any]) -> list[float]:
+        """About what a part of images of these origins costs by this model, and by others of its coder."""
+        assert self.codebook is not None, "it is trained"
+        weigh, sections = CODERS[self._model.coder].weigh, self.codebook.sections
+        models = [apart([sections[number] for number in one._model.sections]) for one in (self, *others)]
+        return [1.0] * len(models) if weigh is None else list(weigh(models, origins))
+
+    @property
+    def _model(self) -> Model:
+        assert self.codebook is not None, "it is trained"
+        return self.codebook.models[self.number - FIRST_CODEBOOK_MODEL]
 
     @property
     def coder(self) -> Coder:

@@ -36,7 +36,7 @@ def cut_piece(planes: Sequence[Plane], image_rows: int, parts: int = 1) -> tuple
     back whole. ``parts``: one in so many of such tiles is enough.
     """
     rows, width = planes[0].shape
-    wanted = SMALL_PIECE if rows * width <= SMALL else max(PIECE, rows * width // PIECE_SHARE) // parts
+    wanted = (SMALL_PIECE if rows * width <= SMALL else max(PIECE, rows * width // PIECE_SHARE)) // parts
     if rows * width <= wanted:
         return list(planes), image_rows
     height, breadth = min(TILE, image_rows), min(TILE, width)

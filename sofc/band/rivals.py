@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sofc.band.candidates import Candidates
+from sofc.band.candidates import DEFAULT_EFFORT, Candidates
 from sofc.band.mapping import Mapped, Mapping, mapped
 from sofc.band.pieces import PIECE, SMALL, SMALL_PIECE, Pieces
 from sofc.band.ways import Way
@@ -181,7 +181,23 @@ class Rivals:
             if suits[one.transform.id]:
                 way = Way(view, one.number, one.transform, one.coder, pieces=pieces[one.transform.id])
                 found.append(_way(way, known))
-        return found
+        return self._likely(found, image_rows)
+
+    def _likely(self, ways: list[Way], image_rows: int) -> list[Way]:
+        """Of models that a codebook changes and has as they were, too, those that code a part of a piece smaller; both
+        above the default effort."""
+        if self._candidates.effort > DEFAULT_EFFORT or self._codebook is None or not self._codebook.is_changed:
+            return ways
+        alike: dict[tuple[int, ...] | int, list[Way]] = {}
+        for way in ways:
+            is_trained = way.model >= FIRST_CODEBOOK_MODEL
+            model = self._codebook.models[way.model - FIRST_CODEBOOK_MODEL] if is_trained else None
+            key = way.model if model is None else (model.transform, *self._codebook.unchanged(model))
+            alike.setdefault(key, []).append(way)
+        return [
+            some[0] if len(some) == 1 else min(some, key=lambda way: way.size(image_rows, QUICK))
+            for some in alike.values()
+        ]
 
 
 def _way(way: Way, known: Known) -> Way:
@@ -200,7 +216,8 @@ def sized(rivals: Sequence[Way], image_rows: int) -> list[tuple[float, Way]]:
         trained = [rival for rival in rivals if rival.model >= FIRST_CODEBOOK_MODEL]
         # What a neutral model learns, it has not learned from so little.
         neutral = [rival for rival in rivals if rival.model < FIRST_CODEBOOK_MODEL]
-        ranked = sorted(trained, key=lambda rival: rival.size(image_rows, QUICK))[:FINALISTS]
-        least = min((rival.size(image_rows, QUICK) for rival in ranked), default=0)
-        rivals = [*(rival for rival in ranked if rival.size(image_rows, QUICK) <= FAR_OFF * least), *neutral]
+        parts = QUICK if rivals[0].view.planes[0].size > SMALL else 1
+        ranked = sorted(trained, key=lambda rival: rival.size(image_rows, parts))[:FINALISTS]
+        least = min((rival.size(image_rows, parts) for rival in ranked), default=0)
+        rivals = [*(rival for rival in ranked if rival.size(image_rows, parts) <= FAR_OFF * least), *neutral]
     return [(rival.size(image_rows), rival) for rival in rivals]

@@ -24,7 +24,10 @@ FEW_VALUES = 0.2
 @dataclass(frozen=True, eq=False)
 class Way:
     """A way to code planes: a view of them, a model for it, what was found of the planes' origin, and pieces of the
-    view that ways of the same transform share."""
+    view that ways of the same transform share.
+
+    ``lead``: as how many times as large they are by the model before a codebook changed it, likely.
+    """
 
     view: Mapped
     model: int
@@ -32,6 +35,7 @@ class Way:
     coder: Coder
     transformed: list[Plane] | None = None
     found: Found | None = None
+    lead: float = 1.0
     pieces: Pieces | None = None
     _coded: dict[int, tuple[bytes, ...]] = field(default_factory=dict, repr=False)
     _sizes: dict[tuple[int, int], float] = field(default_factory=dict, repr=False)

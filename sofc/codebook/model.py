@@ -71,6 +71,10 @@ class Codebook:
         borrows = len(borrowed(self.bases))
         return min(model.sections, default=borrows) >= borrows
 
+    def unchanged(self, model: Model) -> tuple[int, ...]:
+        """The sections of a model of it without their changes: those of the model as it was before."""
+        return tuple(number for number in model.sections if self.sections[number].kind != CHANGE)
+
     @cached_property
     def is_changed(self) -> bool:
         """Whether it changes sections of its bases, or has all models of these as they stand, besides its own."""

@@ -158,6 +158,10 @@ them if they are coded apart, finds how they came to be."""
 Prove = Callable[[Sequence[Plane], Known], Found | None]
 """Given planes of one image and what is known of how they came to be, makes sure of that."""
 
+Weigh = Callable[[Sequence[tuple[Sequence[bytes], Sequence[bytes]]], Sequence[Any]], Sequence[float]]
+"""Given the sections of models, with what each of these differs by, and the origins that were found of images, tells
+about what part of them costs by each."""
+
 
 def later(module: str, name: str) -> Callable[..., Any]:
     """A function or class of a module that is imported with the first call: few processes train."""
@@ -184,6 +188,8 @@ class Descriptor:
     that coding calls, in groups that share others. ``chain`` makes of a coder one that predicts images, or components,
     from those before them. ``trace`` and ``prove`` belong to coders of planes that have a certain origin.
 
+    ``weigh`` tells which of several models likely codes planes of such an origin smaller.
+
     ``start_training`` begins that of a model; it is None for a coder that needs no codebook. ``accepts``: whether
     models can be trained for a kind of images; ``images`` says in words for which. ``unasked``: whether they are where
     no coder is named. ``transforms``: those to choose from. ``knows_lattice``: whether images on the colour lattice get
@@ -201,6 +207,7 @@ class Descriptor:
     chain: Callable[[Any], Coder] | None = None
     trace: Trace | None = None
     prove: Prove | None = None
+    weigh: Weigh | None = None
     start_training: Callable[[Sequence[PlaneRange], TrainingSettings], CoderTraining] | None = None
     accepts: Callable[[Kind], bool] = _anything
     images: str = "any images"

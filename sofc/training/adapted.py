@@ -50,12 +50,18 @@ class Adapted:
 
     def assembled(self, borrowed: int, own: int) -> tuple[list[Section], list[Model]]:
         """The changes as sections, numbered from ``own`` on, and all models of the base, whose sections are numbered
-        from ``borrowed`` on, with those changes."""
-        in_place = [one.changes for one in self.models if one not in self.moved]
-        changed = {number: change for changes in reversed(in_place) for number, change in changes.items()}
+        from ``borrowed`` on: with those changes where they are for images of as many components, and as they are."""
+        in_place = [one for one in self.models if one not in self.moved]
+        changed = {number: change for one in reversed(in_place) for number, change in one.changes.items()}
+        formats = {one.model.components for one in in_place}
+        changing = [
+            model
+            for model in self.base.models
+            if model.components in formats and not changed.keys().isdisjoint(model.sections)
+        ]
         sections: list[Section] = []
         models: list[Model] = []
-        for given, changes in ((self.base.models, changed), *(((one.model,), one.changes) for one in self.moved)):
+        for given, changes in ((changing, changed), *(((one.model,), one.changes) for one in self.moved)):
             places: dict[int, int] = {}
             for number, change in sorted(changes.items()):
                 places[number] = own + len(sections)
@@ -63,7 +69,9 @@ class Adapted:
             models += [
                 replace(model, sections=tuple(self._placed(model.sections, borrowed, places))) for model in given
             ]
-        return sections, models
+        return sections, models + [
+            replace(model, sections=tuple(self._placed(model.sections, borrowed, {}))) for model in self.base.models
+        ]
 
     @staticmethod
     def _placed(numbers: Sequence[int], borrowed: int, places: Mapping[int, int]) -> Iterable[int]:

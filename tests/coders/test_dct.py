@@ -32,6 +32,7 @@ from sofc.coders.dct.coder import (
     MANY_BLOCKS,
     RANGE,
     best_prediction,
+    component_of,
     find_coefficients,
     plain_level,
     referred,
@@ -57,6 +58,7 @@ from sofc.coders.dct.passes import Equate, EstimatePriors
 from sofc.coders.dct.section import BLOCK_BITS, NETWORKS, WEIGHT_LIMIT, pack_plan, unpack_plan
 from sofc.coders.dct.terms import BLOCK_CONTEXTS, CONTEXTS, FURTHER, NO_TERM, BlockTerm, Term
 from sofc.coders.dct.training import DctTraining
+from sofc.coders.dct.weighing import WEIGHED, weigh_models
 from sofc.coders.network_section import Mixers, pack_mixers
 from sofc.coders.training import Decoded, TrainingSettings
 from sofc.container.chunks import unpack_band, unpack_group
@@ -408,6 +410,26 @@ def test_costs_of_predictors(seed, rows, charge):
     weigh_predictors(found, plan.predictor, charge, np.zeros(MEANS, np.int32), got)
     plain = naive.Component(table.tolist(), by_place(blocks * table), by_place(first), by_place(second))
     assert got.tolist() == naive.costs(plain, blocks.tolist(), plan.mean_weights.tolist(), charge)
+
+
+@settings(max_examples=FEW)
+@given(SEEDS, st.integers(1, 9), st.integers(1, 3))
+def test_models_are_weighed_by_luminance(seed, images, models):
+    """By the best predictor of each for an image, in some images of a group; predictors that models share count in
+    each."""
+    rng = np.random.default_rng(seed)
+    plans = [random_plan(rng) for _ in range(models)]
+    plans.append(replace(plans[0], mean_weights=plans[0].mean_weights.copy()))
+    plans[-1].mean_weights[:: len(plans[0].mean_weights) // ROWS] += 1  # another first predictor
+    found = [Recovered([random_origin(rng, 9, 17) for _ in range(3)], [], 1.0) for _ in range(images)]
+    expected = dict.fromkeys(range(len(plans)), 0)
+    for image in found[:: -(-images // WEIGHED)]:
+        for number, plan in enumerate(plans):
+            costs = np.zeros((len(plan.mean_weights) // ROWS + 1, DIAGONALS), np.int64)
+            weigh_predictors(component_of(image.origins[0], []), plan.predictor, 0, np.zeros(MEANS, np.int32), costs)
+            expected[number] += int(costs[:-1].sum(axis=1).min())
+    sections = [((pack_plan(plan), b"", b""), (b"", b"", b"")) for plan in plans]
+    assert weigh_models(sections, found) == list(expected.values())
 
 
 @COMPILED

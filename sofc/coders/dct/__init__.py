@@ -79,6 +79,7 @@ CODER = Descriptor(
     kernels=_kernels(),
     trace=_trace,
     prove=_prove,
+    weigh=later("sofc.coders.dct.weighing", "weigh_models"),
     start_training=later("sofc.coders.dct.training", "DctTraining"),
     accepts=_is_from_jpeg,
     images="images of JPEG decoders, gray or in colour",
