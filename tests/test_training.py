@@ -1092,6 +1092,32 @@ def test_model_of_a_collection_is_not_taken_where_a_narrower_transform_suits() -
         assert with_own < most * without
 
 
+@pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="trains twice")
+def test_masks_in_bytes_get_models_of_one_bit() -> None:
+    """As they are stored: models of bytes would never serve."""
+    random, (y, x) = np.random.default_rng(3), np.mgrid[:64, :80]
+    bits = [
+        (np.hypot(y - random.integers(64), x - random.integers(80)) < random.integers(5, 40)) ^ (y % 7 * x % 5 == 2)
+        for _ in range(5)
+    ]
+    facts = [
+        survey([ImageSource(array=one)])[0] for one in (bits[0], 200 * np.uint16(bits[0]) + 7, 9 * np.uint8(y > 99))
+    ]
+    assert [isinstance(one, Facts) and one.as_stored.kind for one in facts] == [Kind(1, 1), Kind(1, 1), Kind(1, 8)]
+    books = [
+        train([factor * one for one in bits], name="masks", held_out=0, for_images=10_000, efforts=[5]).codebook
+        for factor in (True, np.uint8(255))
+    ]
+    assert books[0].models == books[1].models
+    assert all(model.max_bits == 1 for model in books[1].models) and books[1].owns(books[1].models[0])
+    mask = 255 * np.uint8(bits[0])
+    data = sofc.encode(mask, codebook=books[1], effort=5)
+    assert models_of(data) == [FIRST_CODEBOOK_MODEL]
+    assert (sofc.decode(data, codebooks={books[1].id: books[1]}) == mask).all()
+    named = train([255 * np.uint8(one) for one in bits], name="grays", coder="shape", held_out=0).codebook
+    assert named.models[0].max_bits == 8
+
+
 @pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="codes whole images")
 @pytest.mark.parametrize("shape", [(120, 140), (200, 240)])
 def test_with_a_codebook_for_grays_masks_take_no_more(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:

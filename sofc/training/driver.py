@@ -104,6 +104,8 @@ def train(
         raise UsageError("there are no images to train on: none can be read")
     if settings.coder is not None and not settings.coder.knows_lattice:
         facts = [replace(fact, kind=replace(fact.kind, lattice=False)) for fact in facts]
+    if settings.coder is None:
+        facts = [fact.as_stored for fact in facts]
     pairs = list(zip(images, facts, strict=True))
     kinds = sorted({fact.kind for fact in facts})
     members = {kind: [member for member in pairs if member[1].kind == kind] for kind in kinds}

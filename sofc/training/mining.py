@@ -196,7 +196,8 @@ def _named(treatment: Treatment, components: int) -> str:
 
 def _choose_treatment(collection: Collection, recipe: Recipe, settings: Settings, crew: Crew) -> Treatment:
     """The treatment under which a sample of the images costs least."""
-    treatments = [Treatment(transform.id) for transform in recipe.transforms]
+    # Samples of one bit may be stored in more, with any two values.
+    treatments = [Treatment(transform.id, collection.kind.bits == 1) for transform in recipe.transforms]
     if collection.number_bits and recipe.coder.numbers_values:
         treatments += [treatment._replace(by_value=True) for treatment in treatments]
     if len(treatments) == 1:
