@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import pickle
 from collections import Counter
@@ -46,10 +47,11 @@ from sofc.places import StorePath
 from sofc.planes import Plane, PlaneRange
 from sofc.stream import band_encoding
 from sofc.training import ModelReport, TrainingReport, driver, judging, mining, train, work
+from sofc.training import collection as training_collection
 from sofc.training.adapted import Adapted, AdaptedModel, Usage, Use, adaptable, builtin_usage, moved
 from sofc.training.collection import Collection, helpers_of, runs
 from sofc.training.general import base_of
-from sofc.training.held_out import coded_size, files_of, split
+from sofc.training.held_out import RUN, coded_size, files_of, split
 from sofc.training.judging import Judge
 from sofc.training.mining import NETWORK_FROM, Mined, Outlook, mine, mine_anew, mine_fastest
 from sofc.training.recipes import trainable
@@ -203,8 +205,26 @@ def test_split(count: int, share: float, held: int) -> None:
     assert all(0 <= position < count for position in positions)
 
 
+def test_neighbours_are_held_out_together() -> None:
+    """Of images that are stored in groups, a third of all at most."""
+    assert split(12, 0.1, run=8) == [4, 5, 6, 7]
+    assert split(30, 0.1, run=8) == [*range(11, 19)]
+    assert split(100, 0.16, run=8) == [*range(21, 29), *range(71, 79)]
+    assert split(3, 0.1, 3, run=8) == [1] and split(4, 0.1, run=8) == split(40, 0, run=8) == []
+    for count, share in itertools.product(range(5, 60), (0.1, 0.3, 0.5)):
+        positions = split(count, share, run=8)
+        assert len({*positions} & {*range(count)}) == len(positions) <= max(count // 3, count * share)
+    (fact,) = survey([ImageSource(array=gray_images(1)[0])])
+    assert isinstance(fact, Facts)
+    settings = Settings(None, 0.1, 1, None, None, None)
+    for pixels, names, held in ((1 << 18, "a" * 30, 8), ((1 << 18) + 1, "a" * 30, 3), (9, "abcdefghij" * 3, 3)):
+        members = [(ImageSource(Path(name), k), replace(fact, pixels=pixels)) for k, name in enumerate(names)]
+        assert len(Collection.of(fact.kind, members, settings).held_out) == held
+
+
 def test_images_in_order_and_held_out_never_mined(sums: list[SumTraining], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "coded_size", lambda sources, codebook, effort, coder=None: 10 * len(sources))
+    monkeypatch.setattr(training_collection, "RUN", 1)
     images = [np.full((2, 2), value, np.uint8) for value in range(20)]
     result = train(images, name="sums", coder="shape", held_out=0.2)
     mined = [value for value in range(20) if value not in (2, 7, 12, 17)]
@@ -391,7 +411,13 @@ def test_codebooks_for_few_images_are_small() -> None:
     first, *others = small.models
     assert first.effort == 1
     assert min(first.sections) >= known
-    assert [model.effort for model in others] == [model.effort for model in small.bases[0].models]
+    base = small.bases[0].models
+    changed, as_they_were = others[: -len(base)], others[-len(base) :]
+    assert as_they_were == [*base]  # of the only base, whose sections come first
+    assert changed and all(max(model.sections) >= known for model in changed)
+    assert [replace(model, sections=small.unchanged(model)) for model in changed] == [
+        model for model in base if {small.unchanged(one) for one in changed} >= {model.sections}
+    ]
     again = Codebook.from_bytes(small.to_bytes())
     assert (again.models, again.sections, again.bases) == (small.models, small.sections, small.bases)
     further = gray_images(9)[-1]
@@ -706,7 +732,7 @@ def test_models_for_the_lattice_serve_images_that_left_it(monkeypatch: pytest.Mo
     images = [(photograph(k).astype(np.int64) * 9 // 8).clip(0, 255).astype(np.uint8) for k in range(4)]
     kind, base = Kind(3, 8), base_of(Kind(3, 8))
     usage = builtin_usage([ImageSource(array=images[3])], 5)
-    (usual, _), *_ = adaptable(base, kind, usage)
+    usual = adaptable(base, kind, usage)[0].model
     (other,) = moved(base, kind, usual)
     assert other.transform == usual.transform != LATTICE.id and other.sections != usual.sections
     assert moved(base, Kind(3, 8, lattice=True), usual) == []
@@ -1029,17 +1055,17 @@ def test_held_out_figures_are_file_sizes() -> None:
     images = gray_images(10)
     result = train(images, name="x", coder="shape", iterations=1)
     report = result.report.models[0]
-    held = [ImageSource(array=images[position]) for position in split(10, 0.1)]
+    held = [ImageSource(array=images[position]) for position in split(10, 0.1, run=RUN)]
     data = b"".join(encode_collection(each(held), codebook=result.codebook, coder="shape", digest=False))
     assert report.coded == len(data)
-    assert report.raw == 40 * 48
+    assert report.raw == 3 * 40 * 48
     assert f"{report.coded} coded" in result.codebook.provenance
 
 
 def test_small_collections_are_mined_once_more_with_what_was_held_out() -> None:
     images = gray_images(10)
     result = train(images, name="x", coder="interleaved")
-    assert (result.report.models[0].images, result.report.models[0].held_out) == (9, 1)
+    assert (result.report.models[0].images, result.report.models[0].held_out) == (7, 3)
     assert result.report.models[0].coded > 0
     assert result.codebook.sections == train(images, name="x", coder="interleaved", held_out=0).codebook.sections
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from sofc.coders.kinds import Kind
 from sofc.errors import UsageError
 from sofc.imagefiles import ImageSource
 from sofc.imagefiles import sources as find_sources
-from sofc.training.held_out import HELD_OUT_FROM, file_of, split
+from sofc.stream.layout import FRAME_SAMPLES
+from sofc.training.held_out import HELD_OUT_FROM, RUN, file_of, split
 from sofc.training.settings import Settings
 from sofc.training.survey import Facts
 
@@ -70,6 +72,16 @@ def runs(members: Sequence[Member], count: int, samples: int) -> Iterator[Sequen
         yield members[first:end]
 
 
+def _are_grouped(members: Sequence[Member]) -> bool:
+    """Whether most images are so small that those of one file are stored in groups, with such neighbours; arrays are as
+    if of one."""
+    grouped = sum(
+        facts.pixels * facts.kind.components <= FRAME_SAMPLES and file_of(image) == file_of(before)
+        for (before, _), (image, facts) in pairwise(members)
+    )
+    return 2 * grouped >= len(members)
+
+
 @dataclass(frozen=True)
 class Collection:
     """The images of one kind, mined and held out; of those mined the last ``helpers`` are of another. ``number_bits``:
@@ -94,7 +106,7 @@ class Collection:
         fewest: int = HELD_OUT_FROM,
     ) -> Collection:
         """That of ``members`` of a kind, of which from ``fewest`` on some are held out. Raises UsageError."""
-        aside = set(split(len(members), settings.held_out, fewest))
+        aside = set(split(len(members), settings.held_out, fewest, RUN if _are_grouped(members) else 1))
         if len(members) + len(helpers) - len(aside) < settings.min_images:  # which all of them may be
             aside = set()
         used = [one for position, one in enumerate(members) if position not in aside] + [*helpers]

@@ -69,8 +69,9 @@ def train(
     ``sources`` are paths of files and folders, ``ImageSource`` objects, or arrays of shape
     (height, width[, components]). Models are trained for each kind of image among them: those of ``coder``, or
     where it is None those that serve the kind best at every effort. The share ``held_out`` of the images (0 to 0.5)
-    is not mined; it shows what the codebook gains at the effort nearest to 5 of those that models are for. Small
-    collections are mined once more with those images, unless that would keep patches of them. Only patches found in
+    is not mined; it shows what the codebook gains at the effort nearest to 5 of those that models are for. Of small
+    images of one file, and arrays, neighbours are held out, eight or a third of all at least, as such are stored in
+    groups. Small collections are mined once more with those images, unless that would keep patches of them. Only patches found in
     at least ``min_images`` images are kept. ``iterations`` bounds the coder's rounds of improvement (0: one pass,
     as published); None: while they gain. ``counter_bytes`` is about how much of the codebook the trained counters
     of one kind of image may take; None: what pays, which several kinds share. ``for_images``: how many images are

@@ -22,12 +22,22 @@ HELD_OUT_FROM, FEW_HELD_OUT_FROM = 5, 3
 that one, too."""
 
 
-def split(count: int, share: float, fewest: int = HELD_OUT_FROM) -> list[int]:
-    """Positions of the held-out images among ``count``: evenly spread, one at least, none of less than ``fewest``."""
+RUN = 8
+"""Of images that are stored in groups so many neighbours are held out together: alone, or among others, other models
+would code them."""
+
+
+def split(count: int, share: float, fewest: int = HELD_OUT_FROM, run: int = 1) -> list[int]:
+    """Positions of the held-out images among ``count``: evenly spread, one at least, none of less than ``fewest``.
+    ``run``: so many neighbours together, or a third of all if that is less."""
     if count < fewest or share == 0:
         return []
-    held = max(1, int(count * share))
-    return [(2 * k + 1) * count // (2 * held) for k in range(held)]
+    run = max(1, min(run, count // 3))
+    held = max(run, int(count * share))
+    runs = -(-held // run)
+    sizes = [held * (k + 1) // runs - held * k // runs for k in range(runs)]
+    starts = [(2 * k + 1) * count // (2 * runs) - size // 2 for k, size in enumerate(sizes)]
+    return [start + k for start, size in zip(starts, sizes, strict=True) for k in range(size)]
 
 
 def files_of(sources: Sequence[ImageSource]) -> list[list[ImageSource]]:
