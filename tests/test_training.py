@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tifffile
 from helpers import models_of
 from PIL import Image
 from scenes import chosen_by_two
@@ -28,7 +29,9 @@ from sofc.band import rivals
 from sofc.band.candidates import Candidates, serves
 from sofc.band.coding import to_planes
 from sofc.band.fastest import LEAD
+from sofc.band.following import departures, find_following
 from sofc.band.rivals import Rivals
+from sofc.band.steps import Form
 from sofc.band.ways import Way
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
@@ -616,6 +619,57 @@ def test_small_images_are_looked_at_as_they_are_stored(tmp_path: Path) -> None:
     arrays = [(ImageSource(index=number, array=image), members[number][1]) for number, image in enumerate(images)]
     usage = driver._usage(kind_of(PixelFormat(1, 8, 8)), arrays, 5, work.Crew(None, None))
     assert {use.by_value for use in usage.uses} == {True}
+
+
+def spectrum(count: int) -> list[np.ndarray]:
+    """Images of one scene, each a little darker than the one before and with noise of its own."""
+    random = np.random.default_rng(6)
+    y, x = np.mgrid[:40, :60]
+    scene = 6000 + 3000 * np.sin(y / 5) * np.cos(x / 7) + random.normal(0, 800, (40, 60))
+    return [np.uint16(scene * 0.98**k + random.normal(0, 30, scene.shape)) for k in range(count)]
+
+
+def test_models_are_adapted_to_what_images_depart_by(tmp_path: Path) -> None:
+    """Where each follows from the one before in a group of its file."""
+    images = spectrum(24)
+    tifffile.imwrite(tmp_path / "bands.tif", np.stack(images), photometric="minisblack")
+    found = sources([tmp_path / "bands.tif"])
+    usage = builtin_usage(found, 5)
+    ((use, size),) = usage.uses.most_common(1)
+    assert use.follows and size > 0.9 * usage.size and not usage.arranged and not usage.is_arranged
+    kind = kind_of(PixelFormat(1, 16, 16))
+    ((model, by_value, follows),) = adaptable(base_of(kind), kind, usage)
+    assert follows and (model, by_value) == (base_of(kind).models[use.model], use.by_value)
+
+    class Keep:
+        def collect(self, images: Iterator[list[Plane]]) -> list[Plane]:
+            return [planes[0] for planes in images]
+
+    plain, departing = (
+        work.ShardWork(Keep(), work.Treatment(NONE.id, follows=one))([*found[:3], ImageSource(array=images[9])])  # type: ignore[arg-type]
+        for one in (False, True)
+    )
+    assert all((one == image).all() for one, image in zip(plain, [*images[:3], images[9]], strict=True))
+    for number in (1, 2):
+        both, form = [np.concatenate(plain[number - 1 : number + 1])], Form(1, 16, 80, 60, 40)
+        step = find_following(both, form)
+        assert step is not None and (departing[number] == step.apply(both, form)[0][40:]).all()
+        assert np.abs(np.diff(departing[number])).mean() < 0.5 * np.abs(np.diff(plain[number])).mean()
+    for number in (0, 3):  # the first of a file
+        assert (departing[number] == plain[number]).all()
+    assert departures([images[0][:9]], [plain[1]], 16)[0] is plain[1]
+
+
+def test_models_that_would_hardly_serve_are_not_trained() -> None:
+    """Colours with an opacity are stored as three components and one."""
+    images = [np.stack([*gray_images(3, seed), np.full((40, 48), 255, np.uint8)], axis=2) for seed in range(3)]
+    usage = builtin_usage([ImageSource(array=images[0])], 5)
+    assert usage.is_arranged and not usage.uses and usage.arranged < usage.size
+    many = Usage.of([usage, usage], 1000)
+    assert many.is_arranged and many.size > NEW_FROM
+    collection = Collection(Kind(4, 8), 8, 0, [ImageSource(array=image) for image in images], [1920] * 3, [], 0)
+    settings = Settings(None, 0, 1, None, None, FEW_EFFORTS)
+    assert mine(collection, settings, Outlook(many, many.size, 6000.0), work.Crew(None, None)) == Mined([])
 
 
 def test_numbers_of_values_have_bits_of_their_own() -> None:

@@ -150,6 +150,20 @@ def parts_of(arrangement: Arrangement) -> list[Part]:
     return parts_of(arrangement.core)
 
 
+def forms_of_parts(arrangement: Arrangement, form: Form) -> list[Form]:
+    """The forms of its parts in that order, where ``form`` is that of all."""
+    if isinstance(arrangement, Part):
+        return [form]
+    if isinstance(arrangement, Stepped):
+        return forms_of_parts(arrangement.core, arrangement.step.core(form))
+    if isinstance(arrangement, Split):
+        count = arrangement.components
+        two = [replace(form, components=count), replace(form, components=form.components - count)]
+    else:
+        two = list(arrangement.division.forms(form))
+    return forms_of_parts(arrangement.first, two[0]) + forms_of_parts(arrangement.rest, two[1])
+
+
 def describe(arrangement: Arrangement) -> str:
     """It in plain words."""
     if isinstance(arrangement, Part):

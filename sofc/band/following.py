@@ -70,3 +70,17 @@ def find_following(planes: Sequence[Plane], form: Form) -> Follow | None:
     middles = np.median(found.departures, axis=(1, 2, 3)).astype(np.int64) - (1 << form.bits - 1)
     offsets = np.where(found.factors > 0, middles % (1 << form.bits), 0)
     return Follow(tuple(found.factors.tolist()), tuple(offsets.tolist()))
+
+
+def departures(before: Sequence[Plane], planes: Sequence[Plane], bits: int) -> list[Plane]:
+    """What an image of samples of so many bits departs by from the one before, as a group of both holds it; the image
+    itself where it has little in common with that, or another size."""
+    rows, width = planes[0].shape
+    if [plane.shape for plane in before] != [plane.shape for plane in planes]:
+        return list(planes)
+    both, form = (
+        list(map(np.concatenate, zip(before, planes, strict=True))),
+        Form(len(planes), bits, 2 * rows, width, rows),
+    )
+    step = find_following(both, form)
+    return list(planes) if step is None else [plane[rows:].astype(np.int32) for plane in step.apply(both, form)]

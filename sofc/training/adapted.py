@@ -7,14 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from sofc.band.arrangement import Arrangement, Part, Stepped, forms_of_parts, unpack_arrangement
+from sofc.band.follow import Follow
 from sofc.band.mapping import Mapping as ValueMapping
+from sofc.band.predicted import Extent
+from sofc.band.steps import Form
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook
 from sofc.coders.kinds import Kind
 from sofc.coders.registry import CODERS
 from sofc.collection import encode_collection
 from sofc.container import schema
-from sofc.container.chunks import FILE_HEAD_SIZE, unpack_band, unpack_group
+from sofc.container.chunks import FILE_HEAD_SIZE, unpack_band, unpack_group, unpack_image_head
 from sofc.container.records import CHANGE, FIRST_CODEBOOK_MODEL, Model, Section
 from sofc.container.walker import bytes_of, walk
 from sofc.imagefiles import ImageSource, each
@@ -101,33 +105,47 @@ class Adapted:
 
 
 class Use(NamedTuple):
-    """How bands are coded: by the model of this number of the codebook, samples themselves or the numbers of values."""
+    """How bands are coded: by the model of this number of the codebook, samples themselves or the numbers of values, of
+    images or of what each departs by from the one before."""
 
     model: int
     by_value: bool
+    follows: bool = False
 
 
 class Adaptable(NamedTuple):
-    """A model of a base that can be adapted, and whether what it codes are the numbers of values."""
+    """A model of a base that can be adapted, and whether what it codes are the numbers of values, and of departures."""
 
     model: Model
     by_value: bool
+    follows: bool = False
 
 
 @dataclass(frozen=True)
 class Usage:
     """What the built-in codebook makes of images: bytes of the file, and by what codes them bytes of those bands and
-    groups that are neither arranged nor have a palette."""
+    groups that have no palette and are not arranged, but as images that follow from each other. ``arranged``: bytes of
+    the others that are, of which nothing is coded by a model for such images."""
 
     size: int
     uses: Counter[Use]
+    arranged: int = 0
+
+    @property
+    def is_arranged(self) -> bool:
+        """Whether models that are trained on such images would hardly serve."""
+        return self.arranged > (1 - LEAST_SHARE) * self.size
 
     @classmethod
     def of(cls, usages: Sequence[Usage], times: float) -> Usage:
         """That of several files together, so many times."""
         uses = sum((usage.uses for usage in usages), Counter[Use]())
-        total = sum(usage.size for usage in usages)
-        return cls(round(times * total), Counter({use: round(times * size) for use, size in uses.items()}))
+        size, arranged = sum(one.size for one in usages), sum(one.arranged for one in usages)
+        return cls(
+            round(times * size),
+            Counter({use: round(times * size) for use, size in uses.items()}),
+            round(times * arranged),
+        )
 
 
 def builtin_usage(sources: Iterable[ImageSource], effort: int) -> Usage:
@@ -135,23 +153,36 @@ def builtin_usage(sources: Iterable[ImageSource], effort: int) -> Usage:
     settings = EncoderSettings(codebook=builtin_codebook, effort=effort, verify=False, digest=False)
     data = b"".join(encode_collection(each(sources), **settings))
     uses: Counter[Use] = Counter()
+    head, arranged = None, 0
     for kind, body, _, size in walk(bytes_of(data), FILE_HEAD_SIZE, len(data)):
-        if kind in (schema.BAND, schema.GROUP):
+        if kind == schema.IMAGE_HEAD:
+            head = unpack_image_head(body).header
+        elif kind in (schema.BAND, schema.GROUP):
+            assert head is not None, "it stands before its bands"
             coded = unpack_band(body) if kind == schema.BAND else unpack_group(body)
-            if coded.mapping <= ValueMapping.VALUES and coded.model >= FIRST_CODEBOOK_MODEL:
-                uses[Use(coded.model - FIRST_CODEBOOK_MODEL, coded.mapping == ValueMapping.VALUES)] += size
-    return Usage(len(data), uses)
+            part: Arrangement = Part(0, coded.model, coded.mapping, len(coded.streams))
+            if is_arranged := coded.mapping == ValueMapping.ARRANGED:
+                extent = Extent.of(head, coded)
+                form = Form(head.format.components, head.format.coded_bits, *extent.area(extent.images))
+                part = unpack_arrangement(coded.streams[0], form)
+                formats = [one.format for one in forms_of_parts(part, form)]
+                arranged += size if form.format not in formats else 0
+                part = part.core if isinstance(part, Stepped) and isinstance(part.step, Follow) else part
+            if isinstance(part, Part) and part.mapping <= ValueMapping.VALUES and part.model >= FIRST_CODEBOOK_MODEL:
+                use = Use(part.model - FIRST_CODEBOOK_MODEL, part.mapping == ValueMapping.VALUES, is_arranged)
+                uses[use] += size
+    return Usage(len(data), uses, arranged)
 
 
 def adaptable(base: Codebook, kind: Kind, usage: Usage) -> list[Adaptable]:
     """The models of the base that code most of the images of a kind and can be adapted, most bytes first."""
     found = [use for use, size in usage.uses.most_common() if size >= LEAST_SHARE * usage.size]
-    models: dict[Model, bool] = {}
+    models: dict[Model, Use] = {}
     for use in found:
-        models.setdefault(base.models[use.model], use.by_value)
+        models.setdefault(base.models[use.model], use)
     return [
-        Adaptable(model, by_value)
-        for model, by_value in models.items()
+        Adaptable(model, use.by_value, use.follows)
+        for model, use in models.items()
         if model.components == kind.components
         and model.transform != CHAIN.id
         and CODERS[model.coder].start_adapting is not None

@@ -217,16 +217,16 @@ def adapt(collection: Collection, images_to_come: float, models: Sequence[Adapta
     planes of a certain origin, and the others to images that those are not for."""
     base = base_of(collection.kind)
     found: list[AdaptedModel] = []
-    for model, by_value in sorted(models, key=lambda one: CODERS[one.model.coder].trace is None):
-        candidates = [model, *moved(base, collection.kind, model)]
-        runs = [_Adapting(collection, images_to_come, Adaptable(one, by_value), crew) for one in candidates]
+    for adapted in sorted(models, key=lambda one: CODERS[one.model.coder].trace is None):
+        candidates = [adapted.model, *moved(base, collection.kind, adapted.model)]
+        runs = [_Adapting(collection, images_to_come, adapted._replace(model=one), crew) for one in candidates]
         for each in runs if len(runs) > 1 else ():
             each.go_on(lambda adaptation: adaptation.cost is not None)
         chosen = min(runs, key=lambda each: each.adaptation.cost or 0)
         chosen.go_on(lambda _: False)
-        adapted = AdaptedModel(candidates[runs.index(chosen)], chosen.changes())
-        if adapted.changes or chosen is not runs[0]:
-            found.append(adapted)
+        changed = AdaptedModel(candidates[runs.index(chosen)], chosen.changes())
+        if changed.changes or chosen is not runs[0]:
+            found.append(changed)
         collection, share = chosen.others()
         images_to_come *= share
         if not collection.mined:
@@ -239,7 +239,8 @@ class _Adapting:
 
     def __init__(self, collection: Collection, images_to_come: float, adapted: Adaptable, crew: Crew) -> None:
         self._model, self._crew, self._collection = adapted.model, crew, collection
-        self._treatment, self._coder = Treatment(adapted.model.transform, adapted.by_value), CODERS[adapted.model.coder]
+        self._treatment = Treatment(adapted.model.transform, adapted.by_value, adapted.follows)
+        self._coder = CODERS[adapted.model.coder]
         assert self._coder.start_adapting is not None, "chosen by that"
         base = base_of(collection.kind)
         plain, _ = apart([base.sections[number] for number in adapted.model.sections])
@@ -279,7 +280,8 @@ def mine(collection: Collection, settings: Settings, outlook: Outlook | None, cr
     if outlook.size < FASTEST_FROM:
         efforts = tuple(effort for effort in settings.efforts or () if effort not in FASTEST)
         settings = replace(settings, efforts=efforts or settings.efforts)
-    return Mined(train_kind(collection, settings, crew) if outlook.size >= NEW_FROM else [])
+    serves = outlook.size >= NEW_FROM and not outlook.usage.is_arranged
+    return Mined(train_kind(collection, settings, crew) if serves else [])
 
 
 def mine_fastest(collection: Collection, settings: Settings, outlook: Outlook | None, crew: Crew) -> list[Trained]:
@@ -301,9 +303,9 @@ def mine_anew(
     if outlook is None or outlook.size < NETWORK_FROM or collection.kind.components > 1 or found.adapted is None:
         return None
     few = collection.thinned(NETWORK_SAMPLES)
-    (first, _), *_ = adaptable(base_of(collection.kind), collection.kind, outlook.usage)
+    (first, _, follows), *_ = adaptable(base_of(collection.kind), collection.kind, outlook.usage)
     coder = CODERS[first.coder]
-    if not coder.mines_networks or len(few.mined) < NETWORK_IMAGES:
+    if follows or not coder.mines_networks or len(few.mined) < NETWORK_IMAGES:
         return None
     settings = replace(settings, efforts=(DEFAULT_EFFORT,))
     # Small images that lack values each may be coded in groups, which do not.

@@ -10,10 +10,13 @@ from typing import Any, NamedTuple
 
 from sofc.api.headers import header_for
 from sofc.band.coding import to_planes
+from sofc.band.following import departures
 from sofc.band.mapping import by_value
 from sofc.coders.training import Decoded, JpegTask, Pass, Task
 from sofc.imagefiles import ImageSource, load
+from sofc.planes import Plane
 from sofc.training.collection import Collection
+from sofc.training.held_out import file_of
 from sofc.training.shards import cut, in_order
 from sofc.transforms.components import TRANSFORMS
 
@@ -40,10 +43,12 @@ class Treatment(NamedTuple):
     """What is done to an image's planes before a coder sees them.
 
     ``transform``: the number of the component transform. ``by_value``: whether values are numbered before that.
+    ``follows``: whether before both what follows from the image before, of the same file, is taken off.
     """
 
     transform: int
     by_value: bool = False
+    follows: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,14 @@ class ShardWork:
         return task.collect(image.planes for image in images)
 
     def _decoded(self, sources: Sequence[ImageSource]) -> Iterator[Decoded]:
+        before: tuple[Any, list[Plane]] | None = None
         for source in sources:
             array, declared_bits, meaning, jpeg = load(source)
             pixel_format = header_for(array, declared_bits=declared_bits, meaning=meaning).format
-            planes = to_planes(array, pixel_format)
+            planes = whole = to_planes(array, pixel_format)
+            if self.treatment.follows and before is not None and before[0] == file_of(source):
+                planes = departures(before[1], planes, pixel_format.coded_bits)
+            before = file_of(source), whole
             if self.treatment.by_value:
                 planes = by_value(planes, pixel_format)
             yield Decoded(TRANSFORMS[self.treatment.transform].forward(planes), jpeg)
