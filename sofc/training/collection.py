@@ -59,14 +59,13 @@ def helpers_of(kind: Kind, members: Sequence[Member], everything: Sequence[Membe
 
 
 def runs(members: Sequence[Member], count: int, samples: int) -> Iterator[Sequence[Member]]:
-    """Evenly spread runs of images, at most ``count``: each of one file, of at most so many pixels, or one image.
-    Arrays are by themselves, as it is not known how they will be stored."""
+    """Evenly spread runs of images, at most ``count``: each of one file, of at most so many pixels, or one image."""
     step = -(-len(members) // count)
     for first in range(0, len(members), step):
         end, room = first + 1, samples - members[first][1].pixels
         for image, facts in members[end : first + step]:
             room -= facts.pixels
-            if image.array is not None or file_of(image) != file_of(members[first][0]) or room < 0:
+            if file_of(image) != file_of(members[first][0]) or room < 0:
                 break
             end += 1
         yield members[first:end]

@@ -22,17 +22,18 @@ HELD_OUT_FROM, FEW_HELD_OUT_FROM = 5, 3
 that one, too."""
 
 
-RUN = 8
+RUN, LEAST_RUN = 8, 4
 """Of images that are stored in groups so many neighbours are held out together: alone, or among others, other models
-would code them."""
+would code them. Of few it is a third, or LEAST_RUN, as two or three are hardly a group, of no less than twice as many.
+"""
 
 
 def split(count: int, share: float, fewest: int = HELD_OUT_FROM, run: int = 1) -> list[int]:
     """Positions of the held-out images among ``count``: evenly spread, one at least, none of less than ``fewest``.
-    ``run``: so many neighbours together, or a third of all if that is less."""
+    ``run``: so many neighbours together, or fewer of few."""
     if count < fewest or share == 0:
         return []
-    run = max(1, min(run, count // 3))
+    run = max(1, min(run, max(count // 3, min(LEAST_RUN, count // 2))))
     held = max(run, int(count * share))
     runs = -(-held // run)
     sizes = [held * (k + 1) // runs - held * k // runs for k in range(runs)]
