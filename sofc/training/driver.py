@@ -66,20 +66,20 @@ def train(
 ) -> TrainingResult:
     """Mine images for a codebook.
 
-    ``sources`` are paths of files and folders, ``ImageSource`` objects, or arrays of shape
-    (height, width[, components]). Models are trained for each kind of image among them: those of ``coder``, or
-    where it is None those that serve the kind best at every effort. The share ``held_out`` of the images (0 to 0.5)
-    is not mined; it shows what the codebook gains at the effort nearest to 5 of those that models are for. Of small
-    images of one file, and arrays, neighbours are held out, eight or a third of all at least, as such are stored in
-    groups. Small collections are mined once more with those images, unless that would keep patches of them. Only patches found in
+    ``sources`` are paths of files and folders, ``ImageSource`` objects, or arrays of shape (height, width[,
+    components]). Models are trained for each kind of image among them: those of ``coder``, or where it is None
+    those that serve the kind best at every effort. The share ``held_out`` of the images (0 to 0.5) is not mined; it
+    shows what the codebook gains at the effort nearest to 5 of those that models are for. Of small images of one
+    file, and arrays, neighbours are held out, as such are stored in groups: eight or a third of all at least. Small
+    collections are mined once more with those images, unless that would keep patches of them. Only patches found in
     at least ``min_images`` images are kept. ``iterations`` bounds the coder's rounds of improvement (0: one pass,
     as published); None: while they gain. ``counter_bytes`` is about how much of the codebook the trained counters
     of one kind of image may take; None: what pays, which several kinds share. ``for_images``: how many images are
     to be stored with the codebook, by default as many as are given; the report says whether it pays for itself by
     then. ``efforts`` (1 to 9) that models are trained for; at others the models nearest to them are used. None:
-    all, or where few images are to come 1 alone, if that pays: for the others the built-in models that code such images
-    are changed, and with ``adapt`` also those for ``efforts``. Of all that is mined the codebook holds what pays by
-    itself on images held out; everything where nothing does or that is not known.
+    all, or where few images are to come 1 alone, if that pays: for the others the built-in models that code such
+    images are changed, and with ``adapt`` also those for ``efforts``. Of all that is mined the codebook holds what
+    pays by itself on images held out; everything where nothing does or that is not known.
 
     The same images, in any order of paths, give the same bytes with and without an ``executor`` (any
     ``concurrent.futures.Executor``), whatever its number of workers.
