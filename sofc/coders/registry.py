@@ -65,9 +65,10 @@ def apart(sections: Sequence[Section]) -> tuple[list[bytes], list[bytes]]:
     return plain, changes
 
 
-READY = 12
+READY = 15
 """Coders that are kept ready: one of the larger has 67 MB of bit models, whatever the format of the images. Nine are
-asked for each image of 16 bits at the default effort, so that of fewer none would ever be found again."""
+asked for each image of 16 bits at the default effort, and as many as five more that a codebook changed, so that of
+fewer none would ever be found again."""
 
 
 def coder_for(codebook: Codebook | None, number: int, pixel_format: PixelFormat) -> tuple[Transform, Coder]:
