@@ -156,6 +156,14 @@ def noise(random: np.random.Generator) -> Image:
     return random.integers(0, 256, (5, 6, 3)).astype(np.uint8)
 
 
+def grainy(random: np.random.Generator) -> Image:
+    """Four components: two of one grain on waves, one of values that say nothing of each other, a darker first."""
+    rows, columns = np.mgrid[:48, :40]
+    grain = random.normal(0, 8, rows.shape)
+    planes = [100 + 30 * np.sin(rows / 9) + grain, 120 + 20 * np.cos(columns / 7) + grain]
+    return np.stack([*planes, random.integers(0, 100, rows.shape), planes[0] // 2 + 20], axis=-1).astype(np.uint8)
+
+
 def strokes(random: np.random.Generator) -> Image:
     """A binary image of a few rectangles."""
     image = np.zeros((16, 16), np.bool_)
@@ -209,6 +217,8 @@ def valid(folder: Path) -> Iterator[tuple[str, bytes, str | None, str]]:
     yield "neutral-gray", sofc.encode(sets["gray"][0], codebook=None), None, "neutral model 1"
     yield "neutral-colour", sofc.encode(sets["colour"][0], codebook=None), None, "neutral model 2"
     yield "neutral-deep", sofc.encode(sets["deep"][0], codebook=None), None, "neutral model, 12 bits in 16"
+    grain = grainy(np.random.default_rng(SEED + 2))
+    yield "neutral-noise", sofc.encode(grain, codebook=None), None, "neutral model 1, adaptive and no prediction"
     yield "neutral-binary", sofc.encode(sets["binary"][0], codebook=None), None, "neutral model, binary"
     bands = sofc.encode(sets["gray"][1], codebook=None, band_rows=8)
     yield "bands", bands, None, "three bands, image end with digest, index"

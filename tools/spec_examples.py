@@ -163,9 +163,9 @@ class RecordingDecisions(Decisions):
 def stream(data: bytes) -> str:
     """The fields of a stream of a neutral model."""
     content, _, _ = only_stream(data)
-    plane = shape.neutral_parameters(content[0])
+    _, plane = shape.neutral_parameters(content[0])
     rows = [
-        ("0", hexadecimal(content[:1]), "v", f"{content[0]}: split {plane.split}"),
+        ("0", hexadecimal(content[:1]), "v", f"{content[0]}: fixed prediction, split {plane.split}"),
         ("1", hexadecimal(content[1:5]), "range coder: start", "`code`"),
         ("5", hexadecimal(content[5:]), "range coder", "next bytes"),
     ]
@@ -175,7 +175,7 @@ def stream(data: bytes) -> str:
 def decisions(data: bytes) -> str:
     """The first decisions of a stream of a neutral model of split 1 without pairs."""
     content, rows, width = only_stream(data)
-    plane = shape.neutral_parameters(content[0])
+    _, plane = shape.neutral_parameters(content[0])
     recorded = RecordingDecisions(content[1:])
     if shape.read_numbers(recorded, 1) != [0] or plane.split != 1:
         raise ExampleError("an example of split 1 without pairs is wanted: others would need parts of their own")

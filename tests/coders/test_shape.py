@@ -27,7 +27,7 @@ from sofc.coders.shape.measure import combine, measure
 from sofc.coders.shape.mining import EXCERPT, STRIP_ROWS, excerpt
 from sofc.coders.shape.neutral import neutral_parameters
 from sofc.coders.shape.parameters import PlaneParameters, ShapeModel, ShapeSet
-from sofc.coders.shape.plane import decode_plane, encode_zigzag
+from sofc.coders.shape.plane import decode_zigzag, encode_zigzag
 from sofc.coders.shape.section import MAX_SAMPLES, build_section, parse_section
 from sofc.coders.shape.training import ShapeTraining
 from sofc.coders.training import TrainingSettings
@@ -35,7 +35,7 @@ from sofc.container.records import Model
 from sofc.entropy.binary import Writer
 from sofc.errors import FormatError, LimitError, SofcError
 from sofc.planes import PlaneRange
-from sofc.transforms.components import PAPERS
+from sofc.transforms.components import NONE, PAPERS
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
@@ -260,7 +260,7 @@ def test_claims_of_streams_are_bounded():
     writer = Writer(64)
     coded(writer, np.array([5]))
     with pytest.raises(FormatError, match="claims more"):
-        decode_plane(writer.written(), BINARY[0], shapes_only([]), [], (2, 2), 2)
+        decode_zigzag(writer.written(), BINARY[0], shapes_only([]), [], (2, 2), 2)
 
 
 def test_streams_and_planes_must_agree():
@@ -283,7 +283,7 @@ def test_shapes_stay_inside_their_image():
     halves = encode_zigzag(plane, parameters, [], 2, use_shapes=True)
     assert set(halves.pairs.shapes.tolist()) == {-1}
     with pytest.raises(FormatError):
-        decode_plane(whole.stream, BINARY[0], parameters, [], (4, 3), 2)
+        decode_zigzag(whole.stream, BINARY[0], parameters, [], (4, 3), 2)
 
 
 def test_covered_samples_are_not_counted():
@@ -312,10 +312,24 @@ def test_neutral_parameters_are_within_the_format(split):
     assert parsed.split == split and (parsed.detail.weights == neutral_parameters(split).detail.weights).all()
 
 
-@pytest.mark.parametrize("split", [0, MAX_SPLIT + 1])
-def test_no_more_neutral_parameters(split):
-    with pytest.raises(FormatError, match="low bits"):
-        neutral_parameters(split)
+def test_no_more_neutral_parameters():
+    with pytest.raises(FormatError, match="begins with 33"):
+        NeutralShapeCoder().decode([bytes([3 * MAX_SPLIT])], GRAY, 2, 2, 2)
+
+
+def test_neutral_predictions():
+    """Each is chosen for what it is for, and planes before tell of the next."""
+    rng = np.random.default_rng(4)
+    rows, columns = np.mgrid[:60, :80]
+    noise = rng.normal(0, 6, (60, 80))
+    drawing = np.where((rows // 20 + columns // 16) % 3 == 0, 200, 30)
+    noisy = [np.rint(100 + 40 * np.sin(columns / (9 + k)) + noise) for k in range(2)]
+    planes = [np.asarray(plane, np.int32) for plane in (drawing, *noisy, rng.integers(0, 128, (60, 80)))]
+    ranges = NONE.ranges(4, 8)
+    streams = NeutralShapeCoder().encode(planes, ranges, 60)
+    assert [stream[0] // MAX_SPLIT for stream in streams] == [0, 1, 1, 2]
+    assert 3 * len(streams[2]) < 2 * len(streams[1])
+    check_round_trip(NeutralShapeCoder(), planes, ranges, 60)
 
 
 @pytest.mark.parametrize("kind", ["binary", "gray"])

@@ -12,9 +12,10 @@ from hypothesis.extra import numpy as npst
 
 from sofc.coders.shape import kernel_windows
 from sofc.coders.shape.details import DetailModel, code_details, magnitudes_of, sizes_of, split_for, starts_of
+from sofc.coders.shape.kernel_adaptive import LEFT, RIGHT, ROWS, TAPS, Filter, code_adaptively
 from sofc.coders.shape.kernel_numbers import MODELS, coded
 from sofc.coders.shape.kernel_pairs import BROKEN, OK, Canvas, draw_pairs
-from sofc.coders.shape.kernel_predict import from_residuals, largest_residual, to_residuals
+from sofc.coders.shape.kernel_predict import Coded, from_residuals, largest_residual, to_residuals
 from sofc.coders.shape.kernel_windows import EMPTY, Counts
 from sofc.coders.shape.parameters import ShapeModel, ShapeSet
 from sofc.coders.shape.placement import search_in, shape_pairs, single_pairs
@@ -58,6 +59,41 @@ def test_from_any_zigzag(zigzag, span, image_rows):
             from_residuals(zigzag, span, image_rows)
     else:
         assert from_residuals(zigzag, span, image_rows).tolist() == expected
+
+
+@st.composite
+def filtered(draw, low, high):
+    """A plane of samples or zigzag values, and errors of planes before."""
+    plane = draw(planes(low=low, high=high))
+    count = draw(st.integers(0, 2))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    return plane, rng.integers(-300, 300, (count, *plane.shape)).astype(np.int32)
+
+
+def filter_for(before):
+    near = np.zeros((ROWS, LEFT + before.shape[2] + RIGHT), np.int32)
+    return Filter(before, near, *np.zeros((2, TAPS), np.int32))
+
+
+@given(st.data(), ranges(), st.integers(1, 9))
+def test_adaptive_zigzag(data, span, image_rows):
+    plane, before = data.draw(filtered(span.low, span.high))
+    zigzag, back = np.zeros((2, *plane.shape), np.int32)
+    assert code_adaptively(True, Coded(plane, zigzag, span), image_rows, filter_for(before)) == 0
+    assert zigzag.tolist() == naive.adaptive(plane.tolist(), None, *span, image_rows, before.tolist())
+    assert code_adaptively(False, Coded(back, zigzag, span), image_rows, filter_for(before)) == 0
+    assert (back == plane).all()
+    assert zigzag.min() >= 0 and zigzag.max() <= 2 * (span.high - span.low)
+
+
+@given(st.data(), ranges(), st.integers(1, 9))
+def test_from_any_adaptive_zigzag(data, span, image_rows):
+    zigzag, before = data.draw(filtered(0, 520))
+    plane = np.zeros(zigzag.shape, np.int32)
+    expected = naive.adaptive(plane.tolist(), zigzag.tolist(), *span, image_rows, before.tolist())
+    status = code_adaptively(False, Coded(plane, zigzag, span), image_rows, filter_for(before))
+    assert (status == 0) == (expected is not None)
+    assert expected is None or plane.tolist() == expected
 
 
 HIGH = planes(8, 8, 0, 2)

@@ -58,6 +58,59 @@ def to_zigzag(plane: Rows, low: int, high: int, image_rows: int) -> Rows:
     return zigzag
 
 
+def _around(plane: Rows, top: int, y: int, x: int) -> Iterator[int]:
+    """Samples before one, of an image that begins at row ``top``, by the rules for what lies beyond its borders."""
+
+    def at(down: int, right: int) -> int:
+        row, column = y + down, x + right
+        if row < top:  # what the first row left above it: its samples, moved to the right, the last known one beyond
+            if (y, x) == (top, 0):
+                return 0
+            known = x - 1 if y == top else len(plane[0]) - 1
+            return plane[top][min(max(column - 1, 0), known)]
+        if column < 0:
+            return plane[row - 1][0] if row > top else plane[top][0] if (y, x) != (top, 0) else 0
+        return plane[row][min(column, len(plane[0]) - 1)]
+
+    places = "0-1 -1+0 -1-1 -1+1 0-2 -2+0 -2+1 -1+2 -1-2 -2-1 0-3 -3+0"
+    for place in places.split():
+        yield at(int(place[:-2]), int(place[-2:]))
+
+
+def adaptive(
+    plane: Rows, zigzag: Rows | None, low: int, high: int, image_rows: int, before: Sequence[Rows]
+) -> Rows | None:
+    """The zigzag values of a plane by adaptive prediction, or, given these, its samples, put into ``plane``; None where
+    one leaves its range. ``before``: errors of the planes before, the nearest first."""
+    result = [[0] * len(row) for row in plane]
+    weights = [0] * 20
+    for y, row in enumerate(plane):
+        top = y - y % image_rows
+        for x in range(len(row)):
+            near = list(_around(plane, top, y, x))
+            guess = (2 * (near[0] + near[1]) + near[3] - near[2] + 2) // 4
+            taps = [one - guess for one in near]
+            for errors in before[:2]:
+                below = errors[min(y + 1, top + image_rows - 1, len(plane) - 1)]
+                here = errors[y]
+                taps += [here[x], here[min(x + 1, len(row) - 1)], below[x], here[max(x - 1, 0)]]
+            total = guess * 65536 + sum(weight * tap for weight, tap in zip(weights, taps, strict=False))
+            total = min(max(total, low * 65536), high * 65536)
+            predicted = (total + 32768) // 65536
+            if zigzag is None:
+                result[y][x] = _zigzag(row[x] - predicted)
+            else:
+                row[x] = predicted + _unzigzag(zigzag[y][x])
+                if not low <= row[x] <= high:
+                    return None
+            size = (1 + sum(tap**2 for tap in taps)).bit_length()
+            most = 2 ** (12 + (size + 1) // 2)
+            step = min(max(row[x] * 65536 - total, -most), most)
+            for i, tap in enumerate(taps):
+                weights[i] = min(max(weights[i] + step * tap // 2 ** (size + 4), -(2**22)), 2**22)
+    return plane if zigzag is not None else result
+
+
 def count_residuals(plane: Rows, image_rows: int) -> tuple[dict[tuple[int, int], int], int]:
     """Of the median predictor: by activity and token, and how many plain bits follow the tokens."""
     counts: dict[tuple[int, int], int] = {}

@@ -6,6 +6,7 @@ from sofc.coders.base import Descriptor, KernelUse, later
 from sofc.coders.kinds import Kind
 from sofc.coders.shape import kernel_windows
 from sofc.coders.shape.coder import ShapeCoder
+from sofc.coders.shape.kernel_adaptive import code_adaptively
 from sofc.coders.shape.kernel_details import code_details
 from sofc.coders.shape.kernel_numbers import code_numbers
 from sofc.coders.shape.kernel_pairs import draw_pairs
@@ -24,7 +25,7 @@ _KERNELS: list[list[KernelUse]] = [
     [code_details, code_numbers],
     [kernel_windows.cover_plane, kernel_windows.fill_masks, kernel_windows.hash_shapes, kernel_windows.insert_keys],
     [draw_pairs],
-    [code_plane],
+    [code_plane, code_adaptively],
 ]
 
 CODER = Descriptor(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sofc.coders.base import NamedCoder
-from sofc.coders.shape.kernel_predict import to_residuals
+from sofc.coders.shape.kernel_predict import from_residuals, to_residuals
 from sofc.coders.shape.parameters import PlaneParameters
-from sofc.coders.shape.plane import EncodedPlane, decode_plane, encode_zigzag
+from sofc.coders.shape.plane import EncodedPlane, decode_zigzag, encode_zigzag
 from sofc.coders.shape.section import parse_section
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
@@ -59,7 +59,7 @@ class ShapeCoder(NamedCoder):
         planes: list[Plane] = []
         before: list[Plane] = []
         for stream, span, parameters in zip(streams, ranges, self.parameters, strict=True):
-            plane, magnitudes = decode_plane(stream, span, parameters, before, (rows, width), image_rows)
-            planes.append(plane)
+            zigzag, magnitudes = decode_zigzag(stream, span, parameters, before, (rows, width), image_rows)
+            planes.append(from_residuals(zigzag, span, image_rows))
             before.insert(0, magnitudes)
         return planes

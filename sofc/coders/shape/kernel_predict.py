@@ -41,22 +41,31 @@ def _predict(plane: Table[np.int32], y: int, x: int, top: int) -> int:
     return median_edge(west, north, int(plane[y - 1, x - 1]))
 
 
+@inlined
+def code_sample(encode: bool, coded: Coded, y: int, x: int, predicted: int) -> int:
+    """A residual from its sample, or back. Returns OK, or OUT_OF_RANGE for a sample outside the span."""
+    plane, zigzag, span = coded
+    if encode:
+        zigzag[y, x] = to_zigzag(int(plane[y, x]) - predicted)
+        return OK
+    sample = predicted + from_zigzag(int(zigzag[y, x]))
+    if sample < span.low or sample > span.high:
+        return OUT_OF_RANGE
+    plane[y, x] = sample
+    return OK
+
+
 @kernel
 def code_plane(encode: bool, coded: Coded, image_rows: int) -> int:
     """Spec shape/prediction. From samples to ``zigzag`` residuals, or back. OUT_OF_RANGE for one outside ``span``."""
-    plane, zigzag, span = coded
+    plane, span = coded.plane, coded.span
     rows, width = plane.shape
     for y in range(rows):
         top = y - y % image_rows
         for x in range(width):
             predicted = min(max(_predict(plane, y, x, top), span.low), span.high)
-            if encode:
-                zigzag[y, x] = to_zigzag(int(plane[y, x]) - predicted)
-            else:
-                sample = predicted + from_zigzag(int(zigzag[y, x]))
-                if sample < span.low or sample > span.high:
-                    return OUT_OF_RANGE
-                plane[y, x] = sample
+            if code_sample(encode, coded, y, x, predicted) != OK:
+                return OUT_OF_RANGE
     return OK
 
 
@@ -70,18 +79,18 @@ def largest_residual(span: PlaneRange) -> int:
     return (span.high - span.low) * (2 if is_predicted(span) else 1)
 
 
-def to_residuals(plane: Plane, span: PlaneRange, image_rows: int) -> Plane:
+def to_residuals(plane: Plane, span: PlaneRange, image_rows: int, predicts: bool = True) -> Plane:
     """The residuals of a plane, 0 or more; without prediction the samples less the lowest one."""
-    if not is_predicted(span):
+    if not (predicts and is_predicted(span)):
         return plane - np.int32(span.low)
     zigzag = np.empty(plane.shape, np.int32)
     code_plane(True, Coded(np.ascontiguousarray(plane), zigzag, span), image_rows)
     return zigzag
 
 
-def from_residuals(zigzag: Plane, span: PlaneRange, image_rows: int) -> Plane:
+def from_residuals(zigzag: Plane, span: PlaneRange, image_rows: int, predicts: bool = True) -> Plane:
     """The samples. Raises FormatError where one leaves ``span``."""
-    if not is_predicted(span):
+    if not (predicts and is_predicted(span)):
         plane = zigzag + np.int32(span.low)
         status = OK if int(zigzag.max()) <= span.high - span.low else OUT_OF_RANGE
     else:

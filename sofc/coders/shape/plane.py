@@ -1,4 +1,4 @@
-"""One plane to one stream and back (Spec shape/stream).
+"""The residuals of a plane to one stream and back (Spec shape/stream).
 
 A stream says how many (distance, shape) pairs there are, all distances, which shapes, the values of single samples,
 then all low parts. A distance counts the samples passed since the last pair that no earlier shape covers, so a shape
@@ -15,7 +15,7 @@ import numpy as np
 from sofc.coders.shape.details import code_details, magnitudes_of
 from sofc.coders.shape.kernel_numbers import Integers, coded
 from sofc.coders.shape.kernel_pairs import Canvas, draw_pairs
-from sofc.coders.shape.kernel_predict import from_residuals, largest_residual
+from sofc.coders.shape.kernel_predict import largest_residual
 from sofc.coders.shape.parameters import PlaneParameters
 from sofc.coders.shape.placement import Pairs, choose_pairs
 from sofc.entropy.binary import OK, Reader, Writer
@@ -64,7 +64,7 @@ def encode_zigzag(
     return EncodedPlane(writer.written(), zigzag, pairs, magnitudes)
 
 
-def decode_plane(
+def decode_zigzag(
     stream: bytes,
     span: PlaneRange,
     parameters: PlaneParameters,
@@ -72,7 +72,8 @@ def decode_plane(
     shape: tuple[int, int],
     image_rows: int,
 ) -> tuple[Plane, Plane]:
-    """A plane of ``shape``, and its magnitudes. Raises FormatError where the stream breaks the rules."""
+    """The residuals of a plane of ``shape`` in zigzag order, and their magnitudes. Raises FormatError where the stream
+    breaks the rules."""
     zigzag, magnitudes = np.zeros(shape, np.int32), None
     if stream:
         reader = Reader(stream)
@@ -84,7 +85,7 @@ def decode_plane(
         if parameters.detail:
             zigzag <<= parameters.split
             magnitudes = code_details(reader, zigzag, parameters.detail, references)
-    return from_residuals(zigzag, span, image_rows), magnitudes_of(zigzag) if magnitudes is None else magnitudes
+    return zigzag, magnitudes_of(zigzag) if magnitudes is None else magnitudes
 
 
 def _decode_pairs(reader: Reader, most: int) -> tuple[Integers, Integers]:

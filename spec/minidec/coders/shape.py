@@ -61,6 +61,58 @@ def undo_med(zigzags: list[int], width: int, bounds: Range) -> list[int]:
     return out
 
 
+# Spec shape/adaptive-prediction
+
+TAPS = (0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, 1), (-1, 2), (-1, -2), (-2, -1), (0, -3), (-3, 0)
+BEFORE = (0, 0), (0, 1), (1, 0), (0, -1)
+WEIGHTS = len(TAPS) + 2 * len(BEFORE)
+
+
+class Neighbours:
+    """The samples of one image that are known, and what stands for those beyond its borders."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.samples: dict[tuple[int, int], int] = {}
+
+    def at(self, y: int, x: int) -> int:
+        """The sample at (y, x)."""
+        if not self.samples:
+            return 0
+        if y < 0:
+            known = min(len(self.samples), self.width) - 1
+            return self.samples[0, clamp(x - 1, 0, known)]
+        return self.samples[max(y - 1, 0) if x < 0 else y, clamp(x, 0, self.width - 1)]
+
+
+def undo_adaptive(zigzags: list[int], area: Area, bounds: Range, before: list[list[int]]) -> list[int]:
+    """The samples of a plane; ``before``: the errors of planes before, the nearest first."""
+    low, high = bounds
+    out: list[int] = []
+    weights = [0] * WEIGHTS
+    for index, zigzag in enumerate(zigzags):
+        y, x = divmod(index, area.width)
+        row, last = y % area.image_rows, min(y - y % area.image_rows + area.image_rows, area.rows) - 1
+        if row == 0 and x == 0:
+            near = Neighbours(area.width)
+        around = [near.at(row + dy, x + dx) for dy, dx in TAPS]
+        guess = (2 * (around[0] + around[1]) + around[3] - around[2] + 2) >> 2
+        taps = [one - guess for one in around]
+        for errors in before[:2]:
+            places = ((min(y + dy, last), clamp(x + dx, 0, area.width - 1)) for dy, dx in BEFORE)
+            taps += [errors[row * area.width + column] for row, column in places]
+        wide = guess * 65536 + sum(weight * tap for weight, tap in zip(weights, taps, strict=False))
+        wide = clamp(wide, low * 65536, high * 65536)
+        out.append(check_sample(((wide + 32768) >> 16) + from_zigzag(zigzag), low, high))
+        near.samples[row, x] = out[-1]
+        size = (1 + sum(tap * tap for tap in taps)).bit_length()
+        limit = 1 << (12 + (size + 1) // 2)
+        step = clamp(out[-1] * 65536 - wide, -limit, limit)
+        for i, tap in enumerate(taps):
+            weights[i] = clamp(weights[i] + (step * tap >> (size + 4)), -(1 << 22), 1 << 22)
+    return out
+
+
 def undo_prediction(zigzags: list[int], area: Area, bounds: Range) -> list[int]:
     """The samples of a plane from its zigzag values, image by image."""
     low, high = bounds
@@ -277,17 +329,29 @@ def decode_shape(planes: list[ShapePlane], streams: list[bytes], ranges: list[Ra
 # Spec shape/neutral-parameters
 
 
-def neutral_parameters(first_byte: int) -> ShapePlane:
-    """The parameters that follow from the first byte of a stream."""
-    require(first_byte < MAX_SPLIT, "unknown neutral parameters")
-    return ShapePlane(split=first_byte + 1, weights=[40, 40, 16, 16, 8, 8])
+USUAL, ADAPTIVE, UNPREDICTED = range(3)
+
+
+def neutral_parameters(first_byte: int) -> tuple[int, ShapePlane]:
+    """The prediction and the parameters that follow from the first byte of a stream."""
+    prediction, split = divmod(first_byte, MAX_SPLIT)
+    require(prediction <= UNPREDICTED, "unknown neutral parameters")
+    return prediction, ShapePlane(split=split + 1, weights=[40, 40, 16, 16, 8, 8])
 
 
 def decode_neutral(streams: list[bytes], ranges: list[Range], area: Area) -> list[list[int]]:
     """All planes of a neutral model."""
-    out = []
+    out: list[list[int]] = []
+    before: list[list[int]] = []
     for stream, bounds in zip(streams, ranges, strict=True):
-        plane = neutral_parameters(stream[0] if stream else 0)
+        prediction, plane = neutral_parameters(stream[0] if stream else 0)
         zigzags = decode_shape_plane(plane, stream[1:], bounds, area, [])
-        out.append(undo_prediction(zigzags, area, bounds))
+        is_plain = prediction == UNPREDICTED or (prediction == USUAL and is_binary(bounds))
+        if is_plain:
+            out.append([check_sample(bounds[0] + zigzag, *bounds) for zigzag in zigzags])
+        elif prediction == ADAPTIVE:
+            out.append(undo_adaptive(zigzags, area, bounds, before))
+        else:
+            out.append(undo_prediction(zigzags, area, bounds))
+        before.insert(0, zigzags if is_plain else [from_zigzag(zigzag) for zigzag in zigzags])
     return out
