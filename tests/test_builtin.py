@@ -60,6 +60,19 @@ def smooth(height: int, width: int, components: int = 1, top: int = 255, dtype: 
     return np.clip(np.stack(planes, axis=-1), 0, top).astype(dtype)
 
 
+def blobs(side: int, components: int, noise: float, bits: int = 8) -> npt.NDArray[Any]:
+    """Six for each component, shape (side, side, components), samples up to 2**``bits`` - 1."""
+    random = np.random.default_rng(3)
+    planes = []
+    for _ in range(components):
+        drawn = [random.uniform(0, (side, side, side), 3) for _ in range(6)]
+        rows, columns = np.ogrid[:side, :side]
+        plane = sum(np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / (3 + r) ** 2) for y, x, r in drawn)
+        plane = (plane - plane.min()) / np.ptp(plane) * (2**bits - 20) + random.normal(0, noise, plane.shape)
+        planes.append(plane.clip(0, 2**bits - 1))
+    return np.stack(planes, axis=2).astype(np.uint8 if bits == 8 else np.uint16)
+
+
 def test_files_are_those_of_the_register() -> None:
     assert {path.name for path in FOLDER.iterdir()} == {f"{book.name}.sofcb" for book in REGISTERED.values()}
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= MAX_BYTES
@@ -94,7 +107,7 @@ def test_there_is_one_for_every_format(components: int, bits: int) -> None:
         (smooth(70, 90)[..., 0] > 128, "binary"),
         (smooth(70, 90), "common"),
         (smooth(70, 90, 3), "common"),
-        (smooth(70, 90, 4), "common"),
+        (blobs(80, 4, 0.2), "common"),
         (smooth(70, 90, 1, 4000, "int16"), "deep"),
         (smooth(70, 90, 2, 60000, "uint16"), "deep"),
     ],
@@ -267,7 +280,7 @@ def test_at_effort_1_what_learns_has_to_lead(side: int, lead: float, monkeypatch
         """Of a piece."""
         return 5000 / lead if way.model < FIRST_CODEBOOK_MODEL else 5000
 
-    monkeypatch.setattr("sofc.band.fastest.neutral_size", lambda view, image_rows: 0)
+    monkeypatch.setattr("sofc.band.fastest.neutral_size", lambda *_: 0)
     monkeypatch.setattr("sofc.band.ways.Way.size", size)
     monkeypatch.setattr("sofc.band.ways.Way.streams", lambda way, image_rows: (bytes(int(size(way, image_rows))),))
     planes, gray = [image.astype(np.int32)], PixelFormat(1, 8, 8)
@@ -316,7 +329,7 @@ def test_at_effort_1_no_neutral_model_codes_what_trained_ones_know(side: int, mo
     monkeypatch.setattr(NeutralShapeCoder, "encode", noted)
     rows, columns = np.mgrid[:side, :side]
     drawing = np.stack([(rows // 20 + columns // 30) % 3 * 60] * 3, axis=2).astype(np.uint8)
-    for image, is_drawn in ((blobs(side, 3, 3), False), (drawing, True)):
+    for image, is_drawn in ((blobs(side, 1, 3)[..., 0], False), (drawing, True)):
         coded.clear()
         data = sofc.encode(image, effort=1, codebook=builtin_codebook)
         assert np.array_equal(sofc.decode(data), image)
@@ -325,7 +338,7 @@ def test_at_effort_1_no_neutral_model_codes_what_trained_ones_know(side: int, mo
 
 def test_at_effort_1_small_images_have_no_chains() -> None:
     """For each component, a chain makes ready what it learns from: more work than decoding such an image."""
-    image = smooth(100, 100, 2)
+    image = blobs(100, 2, 0.7)
     codebook = builtin_codebook(PixelFormat(2, 8, 8))
     models = {}
     for effort in (1, 5):
@@ -348,26 +361,14 @@ def test_small_images_take_no_more_for_more_time(side: int, noise: float, bits: 
         assert sizes == sorted(sizes, reverse=True)
 
 
-def blobs(side: int, components: int, noise: float, bits: int = 8) -> npt.NDArray[Any]:
-    """Six for each component, shape (side, side, components), samples up to 2**``bits`` - 1."""
-    random = np.random.default_rng(3)
-    planes = []
-    for _ in range(components):
-        drawn = [random.uniform(0, (side, side, side), 3) for _ in range(6)]
-        rows, columns = np.ogrid[:side, :side]
-        plane = sum(np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / (3 + r) ** 2) for y, x, r in drawn)
-        plane = (plane - plane.min()) / np.ptp(plane) * (2**bits - 20) + random.normal(0, noise, plane.shape)
-        planes.append(plane.clip(0, 2**bits - 1))
-    return np.stack(planes, axis=2).astype(np.uint8 if bits == 8 else np.uint16)
-
-
 def test_effort_3_tries_what_faster_efforts_have() -> None:
     """In full, beside the best that learns as it goes: whatever a piece says, nothing takes more than at effort 2."""
-    image = smooth(200, 200)
+    image = blobs(200, 1, 1)
     gray = PixelFormat(1, 8, 8)
     codebook = builtin_codebook(gray)
     ways = Selection(codebook, None, 3).ways([image[..., 0].astype(np.int32)], gray, len(image))
-    assert {codebook.models[way.model - FIRST_CODEBOOK_MODEL].effort for way in ways} == {1, 5}
+    trained = [way.model - FIRST_CODEBOOK_MODEL for way in ways if way.model >= FIRST_CODEBOOK_MODEL]
+    assert {codebook.models[model].effort for model in trained} == {1, 5}
     sizes = [len(sofc.encode(image, effort=effort, codebook=builtin_codebook)) for effort in (1, 2, 3)]
     assert sizes == sorted(sizes, reverse=True)
 

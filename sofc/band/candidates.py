@@ -123,7 +123,7 @@ class Candidates:
 
         First come those of a certain origin: at efforts 1 and 2 only where their coder is named. Then come the
         codebook's models of the coder named, else those trained for the nearest effort (models that have none serve
-        only where there is no other), narrow transforms before wide ones; then a neutral model, or raw alone where that
+        only where there is no other), narrow transforms before wide ones; then neutral models, or raw alone where that
         is named. Chains serve several images of one component, and components that no other model is for. Other models
         for one component serve images of several where the codebook is built in and has no other, or where they
         ``are_small`` and the effort is the fastest: a chain takes 5 ms for each component before the first sample.
@@ -169,7 +169,8 @@ class Candidates:
             )
         )
         chosen = [self._trained(one, pixel_format) for one in (*self._nearest(traced), *ranked)]
-        return [*chosen, self._neutral(2 if components == PAPERS.components else 1, pixel_format)]
+        neutral = (2, 1) if components == PAPERS.components else (1,)
+        return [*chosen, *(self._neutral(number, pixel_format) for number in neutral)]
 
     def _trained(self, one: _Numbered, pixel_format: PixelFormat) -> Candidate:
         number, transform = FIRST_CODEBOOK_MODEL + one.number, TRANSFORMS[one.model.transform]

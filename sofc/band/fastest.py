@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from sofc.band.candidates import DEFAULT_EFFORT, FASTEST, Candidates
 from sofc.band.mapping import Mapped, Mapping
 from sofc.band.pieces import SMALL, SMALL_PIECE
-from sofc.band.plain import neutral_size
+from sofc.band.plain import neutral_size, share_learned
 from sofc.band.rivals import FEW, QUICK_EFFORT, Known, Rivals, sized
 from sofc.band.ways import Way
 from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.image import PixelFormat
 from sofc.planes import Plane
+from sofc.transforms.components import NONE, PAPERS
 
 LEAD = 9 / 8
 """At the fastest effort a way that learns as it goes must take so much less than the best of the others: to decode it
@@ -25,9 +26,12 @@ OTHERS_LEAD = 1.02
 """In a few rows a built-in model must take so much less than one that a codebook has beside it: these rows tell sizes
 to 2 %, and what was made for a collection is likelier to be the smaller."""
 
-WITHOUT_MODEL = 1.1
-"""Nothing else is tried beside a way that takes at most so many times as much as a neutral model is likely to: of
-images of eleven sets none but drawings had a neutral model in the LEAD then."""
+FAR_BELOW, WITHOUT_MODEL = 0.95, 1.1
+"""Nothing else is tried beside a way that takes at most FAR_BELOW times as much as a neutral model is likely to by its
+fixed prediction; others are where it takes more than WITHOUT_MODEL times as much: of images of eleven sets none but
+drawings had a neutral model in the LEAD at less. Between these a few rows tell what the prediction that learns makes of
+gray images, and of colours whose components tell little of each other, which no trained model is for: of noise that is
+independent in three components these take 1.06 to 1.1 times as much."""
 
 
 def rivals_of(candidates: Candidates) -> Rivals:
@@ -105,8 +109,15 @@ class FastestRivals(Rivals):
         return min(ways, key=size)
 
     def _is_enough(self, way: Way, image_rows: int) -> bool:
-        """Whether it takes no more than a neutral model is likely to."""
-        return way.full_size(image_rows) <= WITHOUT_MODEL * neutral_size(way.view, image_rows)
+        """Whether no neutral model is likely to be in the LEAD."""
+        size, are_colours = way.full_size(image_rows), len(way.view.planes) == PAPERS.components
+        plain = neutral_size(way.view, PAPERS if are_colours else NONE, image_rows)
+        if not FAR_BELOW * plain < size <= WITHOUT_MODEL * plain:
+            return size <= plain
+        apart = neutral_size(way.view, NONE, image_rows) if are_colours else plain
+        if apart > WITHOUT_MODEL * plain:
+            return True
+        return size <= LEAD * min(plain, apart) * share_learned(way.view, image_rows)
 
     def _quickest(self, rivals: Sequence[Way], image_rows: int) -> Way:
         """The smallest, where a way that takes longer must have a LEAD."""

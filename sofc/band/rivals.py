@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from sofc.band.candidates import DEFAULT_EFFORT, Candidates
 from sofc.band.mapping import Mapped, Mapping, mapped
 from sofc.band.pieces import PIECE, SMALL, SMALL_PIECE, Pieces
+from sofc.band.plain import neutral_size
 from sofc.band.ways import Way
 from sofc.coders.labels import looks_labelled
 from sofc.coders.registry import CODERS, LABELS_MODEL, NEUTRAL_MODELS
 from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.image import PixelFormat
 from sofc.planes import Plane
+from sofc.transforms.components import PAPERS
 
 FINALISTS, QUICK, FAR_OFF = 3, 8, 1.1
 """Of more models than FINALISTS, so many are compared on a piece that code the QUICK-th part of it smallest, in at most
@@ -37,8 +39,8 @@ FEW = 1 << 10
 """Of images of fewer bytes a piece tells too little of what a neutral model takes: in few bytes it has hardly begun. Of
 planes of fewer samples most of the time is not a coder's, so that of the fastest effort, too, the smallest is taken."""
 QUICK_EFFORT = 2
-"""Up to this effort less is tried of small images: of models that do not learn the narrow ones, and numbers of values
-only where they take fewer bits."""
+"""Up to this effort less is tried: of neutral models of colours one, of small images of models that do not learn the
+narrow ones, and numbers of values only where they take fewer bits."""
 
 
 Known = dict[tuple[Mapping, int], Way]
@@ -82,6 +84,8 @@ class Rivals:
             # Of a trained codebook's models, the first tells which view to take.
             found = [min(found, key=lambda ways: ways[0].size(image_rows))]
         rivals = [way for ways in found for way in ways]
+        if everything and self._candidates.effort <= QUICK_EFFORT:
+            rivals = _without_unlikely(rivals, image_rows)
         promising = self._promising(rivals, planes, image_rows)
         labelled = self._labelled(views, known)
         if labelled and planes[0].size > PIECE:
@@ -225,3 +229,11 @@ def sized(rivals: Sequence[Way], image_rows: int) -> list[tuple[float, Way]]:
         least = min((rival.size(image_rows, parts) for rival in ranked), default=0)
         rivals = [*(rival for rival in ranked if rival.size(image_rows, parts) <= FAR_OFF * least), *neutral]
     return [(rival.size(image_rows), rival) for rival in rivals]
+
+
+def _without_unlikely(ways: Sequence[Way], image_rows: int) -> list[Way]:
+    """Without the neutral models of colours beside which another one of the same view is likely to take less."""
+    colours = [way for way in ways if way.model in NEUTRAL_MODELS and len(way.view.planes) == PAPERS.components]
+    sizes = {id(way): neutral_size(way.view, way.transform, image_rows) for way in colours}
+    least = {id(way.view): way for way in sorted(colours, key=lambda way: -sizes[id(way)])}
+    return [way for way in ways if id(way) not in sizes or least[id(way.view)] is way]

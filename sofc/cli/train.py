@@ -169,8 +169,8 @@ def _why_not(saved: float | None) -> str:
     if saved > 0:
         why = "the images held out are too few to be sure of so little"
     return (
-        f"not written, as {why}: encode without -D (--for N says that there will be more, --efforts 1 that only effort 1 "
-        "will be asked for, --always writes it)"
+        f"not written, as {why}: encode without -D (--for N says that there will be more, --efforts 1 that only effort "
+        "1 will be asked for, --always writes it)"
     )
 
 

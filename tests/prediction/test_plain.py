@@ -14,6 +14,7 @@ from sofc.band.plain import neutral_size
 from sofc.coders.registry import NEUTRAL_MODELS
 from sofc.image import PixelFormat
 from sofc.prediction.plain import ACTIVITIES, TOKENS, count_residuals
+from sofc.transforms.components import NONE
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 9), st.integers(1, 4), st.integers(1, 17))
@@ -36,12 +37,12 @@ def test_what_a_neutral_model_takes_is_known_without_it(components: int, noise: 
     pixel_format = PixelFormat(components, 8, 8)
     transform, coder = NEUTRAL_MODELS[2 if components == 3 else 1]
     size = sum(map(len, coder.encode(transform.forward(planes), transform.ranges(components, 8), 96)))
-    assert 0.85 * size < neutral_size(Mapped(Mapping.NONE, pixel_format, planes, ()), 96) < 1.15 * size
+    assert 0.85 * size < neutral_size(Mapped(Mapping.NONE, pixel_format, planes, ()), transform, 96) < 1.15 * size
 
 
 def test_there_may_be_nothing_to_count() -> None:
     planes = [np.zeros((1, 2), np.int32)]
-    assert neutral_size(Mapped(Mapping.NONE, PixelFormat(1, 8, 8), planes, (b"abc",)), 1) == 3
+    assert neutral_size(Mapped(Mapping.NONE, PixelFormat(1, 8, 8), planes, (b"abc",)), NONE, 1) == 3
 
 
 @given(st.integers(1, 200), st.integers(1, 2 * BAND_WIDTH), st.integers(1, 9))
