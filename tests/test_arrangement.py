@@ -626,7 +626,7 @@ def test_bands_of_one_image_are_arranged_each_by_itself() -> None:
     data = encode(image, band_rows=32)
     bands = [unpack_band(body) for kind, body in chunks_of(data) if kind == b"B"]
     assert [band.mapping == Mapping.ARRANGED for band in bands] == [True, True, False]
-    assert bands[2].model >= 64
+    assert bands[2].model > 0
     for threads in (1, 3):
         assert encode(image, band_rows=32, threads=threads) == data
     assert np.array_equal(sofc.decode(data, threads=2), image)
@@ -715,7 +715,7 @@ def test_raw_is_raw() -> None:
 
 def test_broken_arrangements_are_refused() -> None:
     image = 257 * wide(photograph()[..., 0])
-    data = encode(image)
+    data = encode(image, effort=1)
     chunks = chunks_of(data)
     place = next(k for k, (kind, _) in enumerate(chunks) if kind == b"G")
     group = unpack_group(chunks[place][1])

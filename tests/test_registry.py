@@ -45,7 +45,7 @@ def test_models_are_chosen_by_effort_and_coder() -> None:
         first = choose(codebook, GRAY, None, effort)[0] - FIRST_CODEBOOK_MODEL
         assert abs(efforts[first] - effort) == min(abs(known - effort) for known in efforts)
     assert choose(codebook, GRAY, "raw", 5) == (RAW_MODEL,)
-    assert choose(codebook, COLOUR, None, 5) == (2,)
+    assert choose(codebook, COLOUR, None, 5) == (2, 1)
     assert choose(codebook, GRAY, "shape", 5) == (1,)
     with pytest.raises(UsageError, match="no coder"):
         choose(codebook, GRAY, "shapes", 5)
@@ -66,7 +66,7 @@ def test_the_lattice_comes_before_other_transforms() -> None:
     count = len(colour.sections)
     moved = tuple(replace(m, sections=tuple(k + count for k in m.sections)) for m in lattice.models)
     both = Codebook("both", colour.models + moved, colour.sections + lattice.sections)
-    assert choose(both, COLOUR, None, 1) == (FIRST_CODEBOOK_MODEL + 1, FIRST_CODEBOOK_MODEL, 2)
+    assert choose(both, COLOUR, None, 1) == (FIRST_CODEBOOK_MODEL + 1, FIRST_CODEBOOK_MODEL, 2, 1)
 
 
 def test_unfit_models_are_refused() -> None:
