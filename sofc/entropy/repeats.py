@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sofc.entropy.binary import OK, TOO_LONG, Reader, Stream, Writer
+from sofc.entropy.binary import OK, Reader, Stream, Writer
 from sofc.entropy.bit_models import NEUTRAL, RARE, code_within
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
@@ -68,8 +68,7 @@ def _place(steps: Vector[np.int32], width: int, i: int) -> int:
 def code_repeats(
     encode: bool, width: int, numbers: Numbers, seen: Seen, models: Vector[np.uint32], stream: Stream
 ) -> int:
-    """Spec wide-samples/repeats. Code which number each one repeats: read, or fill, the origins. Returns OK or
-    TOO_LONG."""
+    """Spec wide-samples/repeats. Code which number each one repeats: read, or fill, the origins. Returns OK."""
     steps, remainders, bits, origins = numbers
     recent, states, is_repeated = seen
     for i in range(steps.shape[0]):
@@ -92,10 +91,7 @@ def code_repeats(
                 continue
             is_same = 1 if encode and remainders[origin] == remainders[i] else 0
             slot = (2 * asked + int(is_repeated[origin])) * 9 + around
-            is_same = code_within(encode, is_same, slot, RARE, models, stream)
-            if is_same < 0:
-                return TOO_LONG
-            if is_same > 0:
+            if code_within(encode, is_same, slot, RARE, models, stream) > 0:
                 origins[i] = origin
                 states[i] = _REPEATED
                 is_repeated[origin] = 1
