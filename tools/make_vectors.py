@@ -26,6 +26,7 @@ import PIL.Image
 from imagecodecs import jpeg8_encode
 
 import sofc
+from sofc.band import pieces
 from sofc.band.arrangement import Arrangement, Divided, Part, Split, Stepped, pack_arrangement
 from sofc.band.coding import from_planes, sample_bytes
 from sofc.band.demosaic import Demosaic
@@ -642,7 +643,7 @@ def anywhere_on_grid(coder: type[GridCoder[Any]], image: Image, codebook: Codebo
     def place(planes: Sequence[Plane]) -> int:
         return 5 + int(planes[0].sum()) % 59
 
-    with mock.patch.object(gridded, "find_grid", place):
+    with mock.patch.object(gridded, "find_grid", place), mock.patch.object(pieces, "find_grid", place):
         return sofc.encode(image, codebook=codebook, coder=coder.name, band_rows=8)
 
 
