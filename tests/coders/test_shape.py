@@ -25,7 +25,7 @@ from sofc.coders.shape.details import MAX_SPLIT, DetailModel
 from sofc.coders.shape.kernel_numbers import coded
 from sofc.coders.shape.measure import combine, measure
 from sofc.coders.shape.mining import EXCERPT, STRIP_ROWS, excerpt
-from sofc.coders.shape.neutral import neutral_parameters
+from sofc.coders.shape.neutral import FIXED, SURE, Residuals, neutral_parameters, predicted
 from sofc.coders.shape.parameters import PlaneParameters, ShapeModel, ShapeSet
 from sofc.coders.shape.plane import decode_zigzag, encode_zigzag
 from sofc.coders.shape.section import MAX_SAMPLES, build_section, parse_section
@@ -330,6 +330,28 @@ def test_neutral_predictions():
     assert [stream[0] // MAX_SPLIT for stream in streams] == [0, 1, 1, 2]
     assert 3 * len(streams[2]) < 2 * len(streams[1])
     check_round_trip(NeutralShapeCoder(), planes, ranges, 60)
+
+
+@pytest.mark.parametrize("kind", ["noise", "ramp", "levels"])
+def test_neutral_residuals_that_are_surely_more_are_not_coded(kind, monkeypatch):
+    """Of noise on a smooth picture; of ramps, and of few levels, what is left of them is known in full only."""
+    rows, columns = np.mgrid[:128, :256]
+    order = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) / 16
+    samples = {
+        "noise": 100 + 40 * np.sin(columns / 9) + np.random.default_rng(4).normal(0, 6, columns.shape),
+        "ramp": columns,
+        "levels": 16 * np.floor((columns + rows) / 34 + np.tile(order, (32, 64))),
+    }
+    planes = [np.rint(samples[kind]).astype(np.int32)]
+    fixed, adaptive, _ = predicted(planes[0], GRAY[0], 128, [])
+    assert adaptive.bits < SURE * fixed.bits
+    smallest = min(len(one.stream(128)) for one in (fixed, adaptive))
+    coded = []
+    code = Residuals.stream
+    monkeypatch.setattr(Residuals, "stream", lambda one, height: coded.append(one.prediction) or code(one, height))
+    (stream,) = NeutralShapeCoder().encode(planes, GRAY, 128)
+    assert (FIXED in coded) == (kind != "noise")
+    assert len(stream) <= smallest
 
 
 @pytest.mark.parametrize("kind", ["binary", "gray"])

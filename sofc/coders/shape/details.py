@@ -84,9 +84,9 @@ def split_for(sizes: npt.NDArray[np.int64]) -> int:
     return min(MAX_SPLIT, max(1, int(ordinary)))
 
 
-def sizes_of(zigzag: Plane) -> npt.NDArray[np.int64]:
-    """How many residuals of a plane have no bits, one bit and so on, (32,)."""
-    return np.bincount(np.frexp(zigzag.ravel())[1], minlength=32)
+def sizes_of(zigzag: npt.NDArray[np.integer], counts: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64]:
+    """How many residuals have no bits, one bit and so on, (32,); ``counts``: how often each of them occurs, or once."""
+    return np.asarray(np.bincount(np.frexp(zigzag.ravel())[1], counts, minlength=32), np.int64)
 
 
 @cache

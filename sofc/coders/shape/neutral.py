@@ -16,6 +16,7 @@ from sofc.coders.shape.kernel_adaptive import LEFT, MOST_REFERENCES, RIGHT, ROWS
 from sofc.coders.shape.kernel_predict import OK, Coded, from_residuals, is_predicted, to_residuals
 from sofc.coders.shape.parameters import PlaneParameters, ShapeModel, ShapeSet
 from sofc.coders.shape.plane import decode_zigzag, encode_zigzag
+from sofc.entropy.logarithms import LOG_ONE, times_log2
 from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
 
@@ -26,6 +27,11 @@ FIXED, ADAPTIVE, UNPREDICTED = range(3)
 """How a plane is predicted: as with a codebook; by a filter that learns, for noise and what planes have in common; not
 at all, for noise that takes values of a part of the range."""
 
+SURE, NOISY = 0.95, 1.5
+"""Residuals of the fixed prediction are not coded where they take NOISY bits a sample and others SURE times as much at
+most: of 236 planes, of ten train sets and of noise, this holds of 123, which took at most 0.97 times as much. Without
+NOISY it was 3.5 times as much, of ramps, and by sizes alone 1.35, of 16 levels."""
+
 
 @cache
 def neutral_parameters(split: int) -> PlaneParameters:
@@ -35,17 +41,35 @@ def neutral_parameters(split: int) -> PlaneParameters:
 
 
 class Residuals(NamedTuple):
-    """Those of a plane in zigzag order, by one of the predictions, and how many have no bits, one bit and so on."""
+    """Those of a plane in zigzag order, by one of the predictions, and how often each value occurs."""
 
     prediction: int
     zigzag: Plane
-    sizes: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """How many have no bits, one bit and so on."""
+        return sizes_of(np.arange(self.counts.size), self.counts)
 
     @property
     def bits(self) -> float:
         """About what they take: which of the sizes it is, and the bits below the highest."""
-        sizes = self.sizes[self.sizes > 0]
-        return float((sizes * np.log2(sizes.sum() / sizes)).sum() + (self.sizes[1:] * np.arange(31)).sum())
+        return _entropy(self.sizes) + int((self.sizes[1:] * np.arange(31)).sum())
+
+    @property
+    def entropy(self) -> float:
+        """The same, from how often each value occurs: too little of few samples of many values, but of those with gaps
+        it is the closer."""
+        return _entropy(self.counts)
+
+    def is_surely_below(self, other: Residuals) -> bool:
+        """Whether these take less by either measure, and the others are no ramps, of which contexts leave nothing."""
+        return (
+            other.entropy >= NOISY * self.zigzag.size
+            and self.bits <= SURE * other.bits
+            and self.entropy <= SURE * other.entropy
+        )
 
     def stream(self, image_rows: int) -> bytes:
         """The byte of the prediction and the split, then the stream."""
@@ -63,8 +87,10 @@ class NeutralShapeCoder(Coder):
         before: list[Plane] = []
         for plane, span in zip(planes, ranges, strict=True):
             fixed, *others = predicted(plane, span, image_rows, before)
-            # Sizes say which may be smaller, not that it is: constant residuals take next to nothing.
-            near = [fixed, *(one for one in others if one.bits < fixed.bits)]
+            near = [one for one in others if one.bits < fixed.bits]
+            if not any(one.is_surely_below(fixed) for one in near):
+                # Sizes say which may be smaller, not that it is: constant residuals take next to nothing.
+                near.insert(0, fixed)
             stream, best = min(((one.stream(image_rows), one) for one in near), key=lambda found: len(found[0]))
             streams.append(stream)
             before.insert(0, _errors(best.prediction, best.zigzag, span))
@@ -101,7 +127,12 @@ def predicted(plane: Plane, span: PlaneRange, image_rows: int, before: Sequence[
         coded = Coded(np.ascontiguousarray(plane), zigzag, span)
         code_adaptively(True, coded, image_rows, _filter(plane, before))
         found += [(ADAPTIVE, zigzag), (UNPREDICTED, to_residuals(plane, span, image_rows, predicts=False))]
-    return [Residuals(prediction, zigzag, sizes_of(zigzag)) for prediction, zigzag in found]
+    return [Residuals(prediction, zigzag, np.bincount(zigzag.ravel())) for prediction, zigzag in found]
+
+
+def _entropy(counts: npt.NDArray[np.int64]) -> float:
+    """In bits, of so many of each symbol."""
+    return (times_log2(counts.sum(keepdims=True)) - times_log2(counts)) / LOG_ONE
 
 
 def _filter(plane: Plane, before: Sequence[Plane]) -> Filter:
