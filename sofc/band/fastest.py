@@ -3,24 +3,23 @@ much as what needs no model does."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from sofc.band.candidates import DEFAULT_EFFORT, FASTEST, Candidates
 from sofc.band.mapping import Mapped, Mapping
 from sofc.band.pieces import SMALL, SMALL_PIECE
 from sofc.band.plain import neutral_size, share_learned
-from sofc.band.rivals import FEW, QUICK_EFFORT, Known, Rivals, sized
+from sofc.band.rivals import FEW, LEADS, QUICK_EFFORT, Known, Rivals, sized
 from sofc.band.ways import Way
 from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.image import PixelFormat
 from sofc.planes import Plane
 from sofc.transforms.components import NONE, PAPERS
 
-LEAD = 9 / 8
-"""At the fastest effort a way that learns as it goes must take so much less than the best of the others: to decode it
-takes four to seven times as long, to encode three times. Of SMALL planes numbers of values must, too: to read their
-table takes half as long as all else of a digit of MNIST."""
+LEAD = LEADS[min(FASTEST)]
+VALUES_LEAD = 9 / 8
+"""Of SMALL planes numbers of values must take so much less: to read their table takes half as long as all else of a
+digit of MNIST."""
 
 OTHERS_LEAD = 1.02
 """In a few rows a built-in model must take so much less than one that a codebook has beside it: these rows tell sizes
@@ -124,10 +123,9 @@ class FastestRivals(Rivals):
         return min(rivals, key=lambda way: way.full_size(image_rows) * self._lead(way))
 
     def _lead(self, way: Way) -> float:
-        """As how many times as large a way counts, for the time that it takes."""
-        size = way.view.planes[0].size
-        is_late = size >= FEW and self._learns(way), size <= SMALL and way.view.mapping is not Mapping.NONE
-        return math.prod(LEAD for is_one in is_late if is_one)
+        """The same, of numbers of values, too."""
+        is_late = way.view.planes[0].size <= SMALL and way.view.mapping is not Mapping.NONE
+        return super()._lead(way) * (VALUES_LEAD if is_late else 1)
 
     def _owns(self, number: int) -> bool:
         """Whether the model is one that a codebook with built-in ones has beside these."""
