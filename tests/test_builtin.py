@@ -423,6 +423,30 @@ def test_the_network_of_coefficients_serves(components: int, quality: int) -> No
     assert slow_size < usual_size
 
 
+@pytest.mark.parametrize(("least", "other", "is_tried"), [(5000, 6500, True), (5000, 7000, False), (700, 1300, True)])
+def test_effort_3_tries_nothing_that_is_far_off(
+    least: int, other: int, is_tried: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it takes as long as efforts 2 and 5 together; but of few bytes a piece tells too little."""
+    gray = PixelFormat(1, 8, 8)
+    codebook = builtin_codebook(gray)
+
+    def size(way: Way, image_rows: int, _: int = 1) -> float:
+        """Of a piece."""
+        if way.model < FIRST_CODEBOOK_MODEL:
+            return other
+        return least if codebook.models[way.model - FIRST_CODEBOOK_MODEL].effort == 5 else 9000
+
+    monkeypatch.setattr("sofc.band.ways.Way.size", size)
+    planes = [RANDOM.integers(0, 256, (200, 200)).astype(np.int32)]
+    tried = [
+        {way.model < FIRST_CODEBOOK_MODEL for way in Selection(codebook, None, effort).ways(planes, gray, 200)}
+        for effort in (2, 3)
+    ]
+    assert True in tried[0]
+    assert (True in tried[1]) == is_tried
+
+
 @pytest.mark.parametrize("effort", [2, 3, 4])
 @pytest.mark.parametrize("components", [1, 3])
 def test_lower_efforts_try_what_the_fastest_has(effort: int, components: int) -> None:

@@ -72,7 +72,12 @@ class Rivals:
         known = {} if known is None else known
         found = self._own(planes, pixel_format, image_rows, known)
         below = [] if self._below is None else self._below.best(planes, pixel_format, image_rows, known)
-        return [*found, *(way for way in below if way not in found)]
+        others = [way for way in below if way not in found]
+        if others and planes[0].size > SMALL_PIECE and self._candidates.effort > QUICK_EFFORT:
+            # Else efforts 3 and 4 take as long as 2 and 5 together.
+            most = NEAR_NEUTRAL * max(FEW, min(way.size(image_rows) for way in found))
+            others = [way for way in others if way.model == LABELS_MODEL or way.size(image_rows) <= most]
+        return [*found, *others]
 
     def _own(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int, known: Known) -> list[Way]:
         everything = self._candidates.tries_everything
