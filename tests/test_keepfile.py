@@ -9,6 +9,7 @@ import itertools
 import os
 import struct
 import tempfile
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -740,6 +741,38 @@ def test_runs_of_any_choice(form: int, unit: int) -> None:
     for wrong in (part.heads[:-1], part.heads + b"\0"):
         with pytest.raises(FormatError, match="run lengths"):
             runs.compress(data, settings_of(part), wrong)
+
+
+@pytest.mark.parametrize("form", [runs.PACKBITS, runs.TGA, runs.SGI, runs.PCX])
+@pytest.mark.parametrize("pairs", range(3))
+def test_runs_are_the_same_by_any_stretch(monkeypatch: pytest.MonkeyPatch, form: int, pairs: int) -> None:
+    random = np.random.default_rng(pairs)
+    data = random.integers(0, 3, 400).repeat(random.choice([1, 1, 1, 2, 3, 127, 128, 129], 400)).astype(np.uint8)
+
+    def heads(row: int) -> list[int]:
+        rule = runs._Rule(data.tobytes(), form, 1, row, pairs)
+        return [rule.head(place) for place in range(data.size)]
+
+    expected = [heads(row) for row in (0, 7, 1000)]
+    for stretch in (1, 129):
+        monkeypatch.setattr(runs, "_STRETCH", stretch)
+        assert [heads(row) for row in (0, 7, 1000)] == expected
+
+
+def test_runs_of_noise_take_little_memory() -> None:
+    """Each value is a run there."""
+    values = np.arange(1 << 20, dtype=np.uint8).tobytes()
+    heads = bytes(len(values) // 128)
+    tracemalloc.start()
+    packed = runs.compress(values, (runs.TGA, 1, 0, 0), heads)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(packed) == len(values) + len(heads)
+    assert most < 6 * len(values)
+
+
+def test_rows_of_runs_may_be_longer_than_any_number() -> None:
+    assert runs.compress(b"aab", (runs.TGA, 1, 1 << 63, 1), bytes(2)) == b"\x81a\0b"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ Spec appendix-kept-files/run-lengths
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -26,6 +25,9 @@ _BOUNDARY = 0x80
 _PCX_RUN = 0xC0
 _MOST = {PACKBITS: (128, 128), TGA: (128, 128), SGI: (127, 127), PCX: (63, 1)}
 """Values of a packet of equal ones, and of others, at most."""
+_STRETCH, _AHEAD = 1 << 16, 256
+"""Values whose runs are known at once, and those behind them that are looked at: a packet, and two runs of two, at
+least."""
 
 
 def head_of(form: int, equal: bool, count: int, value: int) -> int:
@@ -53,39 +55,51 @@ def meaning_of(form: int, head: int) -> tuple[bool, int]:
 
 
 class _Rule:
-    """What a packet holds that begins at some value of ``data``. Fields as in ORIGINAL_RUNS."""
+    """What a packet holds that begins at some value of ``data``. Fields as in ORIGINAL_RUNS. It is asked for places that
+    mostly rise: what it knows of runs is of a stretch of the data, as noise has as many of them as values."""
 
     def __init__(self, data: bytes, form: int, unit: int, row: int, pairs: int) -> None:
-        self._data, self._form, self._unit, self._row, self._pairs = data, form, unit, row, pairs
-        values = np.frombuffer(data, np.uint8).reshape(-1, unit)
-        self.count = len(values)
+        self._data, self.form, self._unit, self._pairs = data, form, unit, pairs
+        self._values = np.frombuffer(data, np.uint8).reshape(-1, unit)
+        self.count = len(self._values)
+        self._row = row if row < self.count else 0
+        self._known = range(0)
+
+    def _look(self, first: int) -> None:
+        """Know the runs from a place on; what they are behind the stretch tells how those in it end."""
+        last = min(first + _STRETCH, self.count)
+        values = self._values[first : last + _AHEAD]
         differ = (values[1:] != values[:-1]).any(axis=1)
+        row = self._row
         if row:
-            differ[row - 1 :: row] = True
-        starts = np.concatenate(([0], np.flatnonzero(differ) + 1, [self.count]))
+            differ[(row - 1 - first) % row :: row] = True
+        starts = np.concatenate(([0], np.flatnonzero(differ) + 1, [len(values)])) + first
         lengths = np.diff(starts)
-        long = lengths > (2 if pairs == _TRIPLES else 1)
-        if pairs == _JOINED:
+        long = lengths > (2 if self._pairs == _TRIPLES else 1)
+        if self._pairs == _JOINED:
             following = np.append(lengths[1:], 0) == 1
             if row:
                 following &= starts[1:] % row != 0
             long &= (lengths > 2) | ~following
         self._starts = starts.data
         self._long = starts[:-1][long].data
+        self._known = range(first, last)
 
     def head(self, place: int) -> int:
         """The first byte of a packet that begins at the value ``place``."""
-        most_equal, most_others = _MOST[self._form]
+        if place not in self._known:
+            self._look(place)
+        most_equal, most_others = _MOST[self.form]
         end = self._starts[bisect_right(self._starts, place)]
         equal = end - place
         value = self._data[place * self._unit]
         if equal > (2 if self._pairs == _TRIPLES else 1):
-            return head_of(self._form, True, min(equal, most_equal), value)
+            return head_of(self.form, True, min(equal, most_equal), value)
         next_long = bisect_right(self._long, place)
         stop = self._long[next_long] if next_long < len(self._long) else self.count
         if self._row:
             stop = min(stop, (place // self._row + 1) * self._row)
-        return head_of(self._form, False, min(stop - place, most_others), value)
+        return head_of(self.form, False, min(stop - place, most_others), value)
 
 
 def compress(data: bytes, settings: Sequence[int], heads: bytes) -> bytes:
@@ -125,10 +139,9 @@ def compress(data: bytes, settings: Sequence[int], heads: bytes) -> bytes:
 
 
 class _Packets(NamedTuple):
-    """``heads``: the first byte of each packet; ``places``: where in the data it begins; ``size``: of all packets."""
+    """``heads``: the first byte of each packet; ``size``: of all packets."""
 
     heads: bytearray
-    places: array[int]
     size: int
 
 
@@ -146,9 +159,7 @@ def find_samples(
     found: list[Runs] = []
     for length in (row,) if form == SGI else (row, 0):
         for pairs in (_JOINED, _ALL_COUNT, _TRIPLES):
-            rule = _Rule(made, form, unit, length, pairs)
-            heads = zip(packets.heads, packets.places, strict=True)
-            differences = bytes((head - rule.head(place)) & 0xFF for head, place in heads)
+            differences = _differences(packets.heads, _Rule(made, form, unit, length, pairs))
             found.append(Runs(form, unit, length, pairs, differences, windows))
             if not any(differences):
                 break
@@ -157,16 +168,25 @@ def find_samples(
     return (best, Literal(rest)) if rest else (best,)
 
 
+def _differences(heads: bytearray, rule: _Rule) -> bytes:
+    """What the first bytes of packets are more than the rule says, modulo 256."""
+    found = bytearray()
+    place = 0
+    for head in heads:
+        found.append((head - rule.head(place)) & 0xFF)
+        place += meaning_of(rule.form, head)[1]
+    return bytes(found)
+
+
 def _packets(packed: bytes, data: bytes, form: int, unit: int, row: int) -> _Packets | None:
     """The packets that stand for ``data``; None where they stand for something else."""
-    heads, places = bytearray(), array("q")
+    heads = bytearray()
     at = place = 0
     while place * unit < len(data):
         if at >= len(packed):
             return None
         head = packed[at]
         heads.append(head)
-        places.append(place)
         equal, count = meaning_of(form, head)
         inside = form == PCX and not equal
         taken = unit * (min(count, 1) if equal else count)
@@ -181,4 +201,4 @@ def _packets(packed: bytes, data: bytes, form: int, unit: int, row: int) -> _Pac
             if packed[at : at + 1] != b"\0":
                 return None
             at += 1
-    return _Packets(heads, places, at)
+    return _Packets(heads, at)
