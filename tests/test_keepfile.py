@@ -48,7 +48,7 @@ from sofc.container.records import Metadata, MetadataKind
 from sofc.container.walker import frame_chunk
 from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
 from sofc.imagefiles import ImageSource, load, sources
-from sofc.keepfile import deflate, keep, keep_whole, lzw, restore_items, runs
+from sofc.keepfile import deflate, facsimile, keep, keep_whole, lzw, restore_items, runs
 
 RANDOM = np.random.default_rng(6)
 GRAY = (np.add.outer(np.arange(37), np.arange(53)) * 2 + RANDOM.integers(0, 3, (37, 53))).astype(np.uint8)
@@ -881,6 +881,16 @@ def test_thousands_of_short_strips_are_made_of_their_samples(tmp_path: Path) -> 
     kept = keep("a.tif", data, [image])
     assert not kept.why_whole
     assert restore_items(kept.items, [image]) == data
+
+
+def test_rows_of_facsimile_data_that_are_too_long() -> None:
+    columns = facsimile.MOST_COLUMNS + 8
+    row = bytes(columns // 8)
+    with pytest.raises(LimitError, match=f"rows of {columns} pixels"):
+        facsimile.compress(row, columns)
+    assert facsimile.find_samples(b"\x80", Window(0, 1, columns, 1, 1), row) is None
+    assert facsimile.compress(row[1:], columns - 8) == b""
+    assert facsimile.compress(8 * row[1:], columns - 8) == b"\xff"
 
 
 @pytest.mark.parametrize("inverted", [False, True])

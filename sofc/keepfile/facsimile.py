@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from sofc.container.original import Facsimile, Literal, Part, Window
-from sofc.errors import FormatError
+from sofc.errors import FormatError, LimitError
 
 _WHITE = """
 00110101 000111 0111 1000 1011 1100 1110 1111 10011 10100 00111 01000 001000 000011 110100 110101 101010 101011 0100111
@@ -39,6 +39,8 @@ _EITHER = """
 RUN_CODES = tuple(tuple((own + _EITHER).split()) for own in (_WHITE, _BLACK))
 """Of white and of black runs, as digits: of 0 to 63 pixels, then of 64, 128 and so on up to 2560."""
 _SHORT, _LONGEST = 64, 2560
+MOST_COLUMNS = 1 << 20
+"""Pixels of a row: its changes are held, some 100 bytes each, and any pixel may be one."""
 _PASS, _HORIZONTAL = "0001", "001"
 _VERTICAL = ("0000010", "000010", "010", "1", "011", "000011", "0000011")
 """Of changes 3 pixels to the left of that above up to 3 to the right."""
@@ -79,7 +81,9 @@ def _row(changes: list[int], above: list[int], columns: int) -> str:
 
 def compress(data: bytes, columns: int) -> bytes:
     """The whole bytes that the codes of rows of ``columns`` pixels fill, which begin at bytes and have 1 for black, the
-    first pixel in the highest bit. Raises FormatError."""
+    first pixel in the highest bit. Raises FormatError, LimitError for rows of more than MOST_COLUMNS."""
+    if columns > MOST_COLUMNS:
+        raise LimitError(f"facsimile data of the original file has rows of {columns} pixels, over {MOST_COLUMNS}")
     size = -(-columns // 8)
     if not columns or len(data) % size:
         raise FormatError("facsimile data of the original file has no whole rows")
@@ -99,7 +103,7 @@ def compress(data: bytes, columns: int) -> bytes:
 
 def find_samples(packed: bytes, window: Window, made: bytes) -> tuple[Part, ...] | None:
     """Parts that make ``packed``, a strip or a tile, of the window whose bytes are ``made``; None where none do."""
-    again = compress(made, window.columns)
+    again = compress(made, window.columns) if window.columns <= MOST_COLUMNS else b""
     if not again or not packed.startswith(again):
         return None
     made_again, rest = Facsimile(window.columns, (window,)), packed[len(again) :]

@@ -55,8 +55,9 @@ def meaning_of(form: int, head: int) -> tuple[bool, int]:
 
 
 class _Rule:
-    """What a packet holds that begins at some value of ``data``. Fields as in ORIGINAL_RUNS. It is asked for places that
-    mostly rise: what it knows of runs is of a stretch of the data, as noise has as many of them as values."""
+    """What a packet holds that begins at some value of ``data``. Fields as in ORIGINAL_RUNS.
+
+    Places mostly rise: what is known of runs is of a stretch of the data, as noise has as many of them as values."""
 
     def __init__(self, data: bytes, form: int, unit: int, row: int, pairs: int) -> None:
         self._data, self.form, self._unit, self._pairs = data, form, unit, pairs
