@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +210,15 @@ def test_recipes_that_ask_for_too_much() -> None:
         with pytest.raises(FormatError, match="block"):
             restore_items(original.to_metadata(Original("a", 9, bytes(32), (part,))), [])
     assert Original("a", 4, bytes(32), (SubBlocks((4,), (Window(0, 1, 4, 1, 8),)),)).from_samples
+
+
+def test_codes_of_gif_files_take_little_memory() -> None:
+    """Also where most of them clear a table."""
+    packed = np.packbits(np.tile([0, 0, 1], 1 << 20), bitorder="little").tobytes()
+    tracemalloc.start()
+    indices, codes = gif_lzw.expand(packed, 2, 9)
+    found = gif_lzw.explain(codes, indices, 2, ())
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (indices, found, len(codes)) == (b"", None, 1 << 20)
+    assert most < 4 * len(codes)

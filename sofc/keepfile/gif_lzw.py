@@ -6,6 +6,7 @@ Spec appendix-kept-files/gif-lzw-data
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -125,12 +126,12 @@ def _pairs(changes: bytes) -> Iterator[tuple[int, int]]:
         yield number(), number()
 
 
-def expand(packed: bytes, bits: int, most: int) -> tuple[bytes, list[int]]:
+def expand(packed: bytes, bits: int, most: int) -> tuple[bytes, array[int]]:
     """The first ``most`` bytes that LZW data stands for, and the codes of these; fewer where it is not sound."""
     clear, strings = 1 << bits, _Strings(bits)
     singles = [bytes([value]) for value in range(clear)] + [b"", b""]
     known = singles[:]
-    data, codes, before = bytearray(), [], b""
+    data, codes, before = bytearray(), array("H"), b""
     held = count = place = 0
     while len(data) < most:
         width = strings.width
@@ -196,7 +197,7 @@ def explain(codes: Sequence[int], data: bytes, bits: int, parts: tuple[Part, ...
 
 def _usual_run(codes: Sequence[int], clear: int) -> int:
     """How many codes mostly stand between two that clear the table; 0 where there are no two such."""
-    places = [place for place, code in enumerate(codes) if code == clear]
+    places = (place for place, code in enumerate(codes) if code == clear)
     runs = Counter(after - before - 1 for before, after in pairwise(places))
     return runs.most_common(1)[0][0] if runs else 0
 
