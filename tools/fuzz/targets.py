@@ -289,6 +289,7 @@ def _image_files() -> list[bytes]:
         ("TIFF", {"compression": "tiff_lzw"}),
         ("TIFF", {"compression": "jpeg"}),
         ("GIF", {}),
+        ("GIF", {"save_all": True, "append_images": [Image.fromarray(ramp[::-1])]}),
         ("BMP", {}),
         ("WEBP", {"lossless": True}),
         ("PPM", {}),
@@ -304,6 +305,9 @@ def _image_files() -> list[bytes]:
     icon = io.BytesIO()  # with alpha: the masks that Pillow writes have rows of too few bytes
     Image.fromarray(np.dstack([colour, ramp])).save(icon, "ICO", bitmap_format="bmp")
     made.append(icon.getvalue())
+    paper = io.BytesIO()
+    Image.fromarray(ramp > 99).save(paper, "TIFF", compression="group4")
+    made.append(paper.getvalue())
     array = io.BytesIO()
     np.save(array, ramp)
     made.append(array.getvalue())
