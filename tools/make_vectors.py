@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Write the conformance vectors of the format to spec/vectors: files, codebooks, and what a decoder must make of them.
 
-Usage: make_vectors.py [FOLDER]. The files are committed: they stay the same while the format does, so that a decoder
-of today is held against files of yesterday. Run this only when the format changes.
+The files are committed: they stay the same while the format does, so that a decoder of today is held against files of
+yesterday. Run this only when the format changes.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import hashlib
 import io
@@ -996,7 +997,9 @@ def digest_of(image: npt.NDArray[np.generic]) -> str:
 
 def main() -> int:
     """Write everything."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "spec" / "vectors"
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "spec" / "vectors", help="(%(default)s)")
+    folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     if found := misread(folder):
         print(f"{', '.join(found)}: not what they were: raise VERSION_MINOR (CONTRIBUTING.md)", file=sys.stderr)
