@@ -19,6 +19,7 @@ from minidec import PROFILES, ProfileError, chunks, command
 from minidec import codebook as minidec_codebook
 from minidec.coders.context import ContextPlane
 from minidec.coders.network import Network
+from minidec.wide import Repeats
 
 import sofc
 from sofc.codebook.builtin import builtin_codebook
@@ -62,6 +63,22 @@ def test_vectors_of_networks_ask_them(monkeypatch: pytest.MonkeyPatch) -> None:
         assert command.check_vector(VECTORS, entry) == ""
         assert len(asked) > before + 500
     assert forecasts.count(False) > 100
+
+
+def test_the_vector_of_repeats_has_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several kinds: an encoder may find that tables take less."""
+    found: list[int] = []
+    origins = Repeats.origins
+
+    def counted(repeats: Repeats, steps: list[int], sizes: list[int]) -> list[int]:
+        places = origins(repeats, steps, sizes)
+        found.extend(number - place for number, place in enumerate(places) if number != place)
+        return places
+
+    monkeypatch.setattr(Repeats, "origins", counted)
+    entry = next(entry for entry in MANIFEST if entry["file"] == "wide-repeats.sofc")
+    assert command.check_vector(VECTORS, entry) == ""
+    assert len(found) > 50 and len(set(found)) > 5
 
 
 NOT_CORE = [entry for entry in MANIFEST if entry.get("images") and set(entry["profiles"]) - {"core", "kept-files"}]

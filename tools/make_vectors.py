@@ -438,7 +438,7 @@ def wide(images: list[Image]) -> Iterator[tuple[str, bytes, str | None, str]]:
     fine = np.hypot(*np.mgrid[-8:8, -9:9]) + random.normal(0, 0.1, (16, 18))
     yield "wide-steps", sofc.encode(fine.astype(np.float32), codebook=None), None, "steps, modelled and plain bits"
     dots = np.kron(np.arange(144).reshape(12, 12) % 3 + 1.0, np.ones((2, 2))) * np.tile(random.random((2, 2)), (12, 12))
-    dots[:, 12:] += 100 * random.normal(size=(24, 12))
+    dots[:, 12:] += 1000 * random.normal(size=(24, 12))
     yield "wide-repeats", sofc.encode(dots, codebook=None), None, "numbers that repeat earlier ones"
     volume = np.stack(images)
     scaled = (volume * np.float64(0.37) - 10.5).astype(np.float32)
