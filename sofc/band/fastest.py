@@ -111,8 +111,10 @@ class FastestRivals(Rivals):
         """Whether no neutral model is likely to be in the LEAD."""
         size, are_colours = way.full_size(image_rows), len(way.view.planes) == PAPERS.components
         plain = neutral_size(way.view, PAPERS if are_colours else NONE, image_rows)
-        if not FAR_BELOW * plain < size <= WITHOUT_MODEL * plain:
-            return size <= plain
+        if size <= FAR_BELOW * plain:
+            return True
+        if size > WITHOUT_MODEL * plain:
+            return False
         apart = neutral_size(way.view, NONE, image_rows) if are_colours else plain
         if apart > WITHOUT_MODEL * plain:
             return True

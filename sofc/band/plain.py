@@ -6,7 +6,7 @@ import numpy as np
 
 from sofc.band.mapping import Mapped
 from sofc.band.pieces import cut_rows
-from sofc.coders.shape.neutral import predicted
+from sofc.coders.shape import share_of_fixed
 from sofc.entropy.logarithms import LOG_ONE, times_log2
 from sofc.planes import Plane
 from sofc.prediction.plain import ACTIVITIES, TOKENS, count_residuals
@@ -25,8 +25,7 @@ def neutral_size(view: Mapped, transform: Transform, image_rows: int) -> float:
 def share_learned(view: Mapped, image_rows: int) -> float:
     """About what the first plane takes as a neutral model predicts it, of what it takes by the fixed prediction."""
     planes, height = cut_rows(view.planes[:1], image_rows)
-    fixed, *others = predicted(planes[0], NONE.ranges(1, view.format.coded_bits)[0], height, [])
-    return min([1.0, *(one.bits / fixed.bits for one in others if fixed.bits)])
+    return share_of_fixed(planes[0], NONE.ranges(1, view.format.coded_bits)[0], height)
 
 
 def _bits_a_sample(plane: Plane, image_rows: int) -> float:

@@ -11,10 +11,10 @@ from sofc.coders.shape.kernel_details import code_details
 from sofc.coders.shape.kernel_numbers import code_numbers
 from sofc.coders.shape.kernel_pairs import draw_pairs
 from sofc.coders.shape.kernel_predict import code_plane
-from sofc.coders.shape.neutral import NeutralShapeCoder
+from sofc.coders.shape.neutral import NeutralShapeCoder, share_of_fixed
 from sofc.transforms.components import NONE, PAPERS, Transform
 
-__all__ = ["CODER", "NeutralShapeCoder", "ShapeCoder"]
+__all__ = ["CODER", "NeutralShapeCoder", "ShapeCoder", "share_of_fixed"]
 
 
 def _transforms(kind: Kind) -> tuple[Transform, ...]:

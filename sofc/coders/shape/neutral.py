@@ -118,11 +118,18 @@ class NeutralShapeCoder(Coder):
         return planes
 
 
+def share_of_fixed(plane: Plane, span: PlaneRange, image_rows: int) -> float:
+    """About how much a plane takes by the prediction that suits it best, as a share of what it takes by the fixed one
+    (0 to 1)."""
+    fixed, *others = (one.bits for one in predicted(plane, span, image_rows, []))
+    return min([fixed, *others]) / fixed if fixed else 1.0
+
+
 def predicted(plane: Plane, span: PlaneRange, image_rows: int, before: Sequence[Plane]) -> list[Residuals]:
     """The residuals of a plane by all predictions, the fixed one first; ``before``: errors of the planes before, the
     nearest first."""
     found = [(FIXED, to_residuals(plane, span, image_rows))]
-    if is_predicted(span):
+    if ispredicted(span):
         zigzag = np.empty(plane.shape, np.int32)
         coded = Coded(np.ascontiguousarray(plane), zigzag, span)
         code_adaptively(True, coded, image_rows, _filter(plane, before))
@@ -146,6 +153,6 @@ def _filter(plane: Plane, before: Sequence[Plane]) -> Filter:
 
 def _errors(prediction: int, zigzag: Plane, span: PlaneRange) -> Plane:
     """What the samples differ from what was predicted, the lowest one where nothing was."""
-    if prediction == UNPREDICTED or not is_predicted(span):
+    if prediction == UNPREDICTED or not ispredicted(span):
         return zigzag
     return np.asarray((zigzag >> 1) ^ -(zigzag & 1), np.int32)
