@@ -61,12 +61,13 @@ class Candidate(NamedTuple):
         assert self.codebook is not None, "it is trained"
         return self.codebook.unchanged(self._model)
 
-    def weighed(self, others: Sequence[Candidate], origins: Sequence[Any]) -> list[float]:
-        """About what a part of images of these origins costs by this model, and by others of its coder."""
+    def weighed(self, others: Sequence[Candidate], origins: Sequence[Any]) -> list[int]:
+        """About what a part of images of these origins costs by this model, and by others of its coder, to be compared
+        with each other; all the same where the coder does not tell."""
         assert self.codebook is not None, "it is trained"
         weigh, sections = CODERS[self._model.coder].weigh, self.codebook.sections
         models = [apart([sections[number] for number in one._model.sections]) for one in (self, *others)]
-        return [1.0] * len(models) if weigh is None else list(weigh(models, origins))
+        return [1] * len(models) if weigh is None else list(weigh(models, origins))
 
     @property
     def _model(self) -> Model:

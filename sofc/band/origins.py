@@ -161,25 +161,25 @@ class Origins:
             return []
         (found,), view = traced.found, Mapped(Mapping.NONE, pixel_format, planes, ())
         return [
-            Way(view, one.number, transform, one.coder.of_origins(found.origins), traced.planes, found, lead)
-            for one, lead in self._likely(models, found)
+            Way(view, one.number, transform, one.coder.of_origins(found.origins), traced.planes, found, gain)
+            for one, gain in self._likelier_versions(models, found)
         ]
 
-    def _likely(self, models: Sequence[Candidate], found: Found) -> list[tuple[Candidate, float]]:
-        """Each model, of those that a codebook changes and has as they were, too, the one by which planes likely take
-        less, both above the default effort; and its lead."""
-        alike: dict[tuple[int, ...], list[Candidate]] = {}
+    def _likelier_versions(self, models: Sequence[Candidate], found: Found) -> list[tuple[Candidate, float]]:
+        """Of each model that a codebook changes and has as it was, too, the version by which planes likely take less,
+        all versions above the default effort; and each way's gain."""
+        versions: dict[tuple[int, ...], list[Candidate]] = {}
         for one in models:
-            alike.setdefault(one.unchanged, []).append(one)
-        likely: list[tuple[Candidate, float]] = []
-        for first, *others in alike.values():
-            costs = first.weighed(others, found.origins) if others else [1.0]
+            versions.setdefault(one.unchanged, []).append(one)
+        likelier: list[tuple[Candidate, float]] = []
+        for first, *others in versions.values():
+            costs = first.weighed(others, found.origins) if others else [1]
             ranked = sorted(zip(costs, (first, *others), strict=True), key=lambda one: one[0])
-            (least, _), (most, _) = ranked[0], ranked[-1]
-            lead = math.sqrt(most / least) if least else 1.0  # about half of the bits are of what errors tell
+            least, most = min(costs), max(costs)
+            gain = math.sqrt(most / least) if least else 1.0  # about half of the bits are of what errors tell
             kept = ranked[:1] if self._candidates.effort <= DEFAULT_EFFORT else ranked
-            likely += [(one, lead) for _, one in kept]
-        return likely
+            likelier += [(one, gain) for _, one in kept]
+        return likelier
 
     def _apart(self, planes: list[Plane], pixel_format: PixelFormat, image_rows: int) -> list[Way]:
         """The way to code several planes each by its own origin, as colours that JPEG data holds without transform, and

@@ -93,7 +93,7 @@ class Rivals:
             found = [min(found, key=lambda ways: ways[0].size(image_rows))]
         rivals = [way for ways in found for way in ways]
         if everything and self._candidates.effort <= QUICK_EFFORT:
-            rivals = _without_unlikely(rivals, image_rows)
+            rivals = _with_likelier_neutral(rivals, image_rows)
         promising = self._promising(rivals, planes, image_rows)
         labelled = self._labelled(views, known)
         if labelled and planes[0].size > PIECE:
@@ -202,22 +202,22 @@ class Rivals:
             if suits[one.transform.id]:
                 way = Way(view, one.number, one.transform, one.coder, pieces=pieces[one.transform.id])
                 found.append(_way(way, known))
-        return self._likely(found, image_rows)
+        return self._likelier_versions(found, image_rows)
 
-    def _likely(self, ways: list[Way], image_rows: int) -> list[Way]:
-        """Of models that a codebook changes and has as they were, too, those that code a part of a piece smaller; both
-        above the default effort."""
+    def _likelier_versions(self, ways: list[Way], image_rows: int) -> list[Way]:
+        """Of each model that a codebook changes and has as it was, too, the version that codes a part of a piece
+        smaller; all versions above the default effort."""
         if self._candidates.effort > DEFAULT_EFFORT or self._codebook is None or not self._codebook.is_changed:
             return ways
-        alike: dict[tuple[int, ...] | int, list[Way]] = {}
+        versions: dict[tuple[int, ...] | int, list[Way]] = {}
         for way in ways:
             is_trained = way.model >= FIRST_CODEBOOK_MODEL
             model = self._codebook.models[way.model - FIRST_CODEBOOK_MODEL] if is_trained else None
             key = way.model if model is None else (model.transform, *self._codebook.unchanged(model))
-            alike.setdefault(key, []).append(way)
+            versions.setdefault(key, []).append(way)
         return [
             some[0] if len(some) == 1 else min(some, key=lambda way: way.size(image_rows, GLIMPSE))
-            for some in alike.values()
+            for some in versions.values()
         ]
 
 
@@ -244,9 +244,12 @@ def sized(rivals: Sequence[Way], image_rows: int) -> list[tuple[float, Way]]:
     return [(rival.size(image_rows), rival) for rival in rivals]
 
 
-def _without_unlikely(ways: Sequence[Way], image_rows: int) -> list[Way]:
-    """Without the neutral models of colours beside which another one of the same view is likely to take less."""
-    colours = [way for way in ways if way.model in NEUTRAL_MODELS and len(way.view.planes) == PAPERS.components]
-    sizes = {id(way): neutral_size(way.view, way.transform, image_rows) for way in colours}
-    least = {id(way.view): way for way in sorted(colours, key=lambda way: -sizes[id(way)])}
-    return [way for way in ways if id(way) not in sizes or least[id(way.view)] is way]
+def _with_likelier_neutral(ways: Sequence[Way], image_rows: int) -> list[Way]:
+    """Of each view in colours, of its neutral models that alone which is likely to take less; all other ways."""
+    sizes = {
+        way: neutral_size(way.view, way.transform, image_rows)
+        for way in ways
+        if way.model in NEUTRAL_MODELS and len(way.view.planes) == PAPERS.components
+    }
+    least = {way.view.mapping: way for way in sorted(sizes, key=lambda way: -sizes[way])}
+    return [way for way in ways if way not in sizes or way is least[way.view.mapping]]

@@ -146,11 +146,11 @@ class Selection:
         if not ways:
             return self._rivals.best(planes, pixel_format, image_rows)
         size, is_likely = ways[0].size(image_rows), ways[0].share >= SURE_SHARE
-        enough = HOPELESS * ways[0].lead * size
+        enough = HOPELESS * ways[0].gain * size
         if is_likely and plain_size(ways[0].transformed or planes, image_rows, enough) > enough:
             return ways
         rivals = self._rivals.best(planes, pixel_format, image_rows)
         if not is_likely and not self._candidates.tries_everything:
             return ways + rivals
-        near = [rival for rival in rivals if rival.size(image_rows) <= NEAR * ways[0].lead * size]
+        near = [rival for rival in rivals if rival.size(image_rows) <= NEAR * ways[0].gain * size]
         return ways + (near or rivals[: 0 if is_likely else 1])

@@ -26,7 +26,8 @@ class Way:
     """A way to code planes: a view of them, a model for it, what was found of the planes' origin, and pieces of the
     view that ways of the same transform share.
 
-    ``lead``: as how many times as large they are by the model before a codebook changed it, likely.
+    ``gain``: how many times as much they likely take by the worst version of the model as by the best, where a codebook
+    has it with changes and as it was; else 1.
     """
 
     view: Mapped
@@ -35,7 +36,7 @@ class Way:
     coder: Coder
     transformed: list[Plane] | None = None
     found: Found | None = None
-    lead: float = 1.0
+    gain: float = 1.0
     pieces: Pieces | None = None
     _coded: dict[int, tuple[bytes, ...]] = field(default_factory=dict, repr=False)
     _sizes: dict[tuple[int, int], float] = field(default_factory=dict, repr=False)

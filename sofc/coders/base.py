@@ -158,9 +158,9 @@ them if they are coded apart, finds how they came to be."""
 Prove = Callable[[Sequence[Plane], Known], Found | None]
 """Given planes of one image and what is known of how they came to be, makes sure of that."""
 
-Weigh = Callable[[Sequence[tuple[Sequence[bytes], Sequence[bytes]]], Sequence[Any]], Sequence[float]]
+Weigh = Callable[[Sequence[tuple[Sequence[bytes], Sequence[bytes]]], Sequence[Any]], Sequence[int]]
 """Given the sections of models, with what each of these differs by, and the origins that were found of images, tells
-about what part of them costs by each."""
+about what a part of them costs by each, to be compared with each other."""
 
 
 def later(module: str, name: str) -> Callable[..., Any]:
@@ -186,9 +186,8 @@ class Descriptor:
 
     ``goes_with``: whether a model may have a transform, for images of so many components and bits. ``kernels``: those
     that coding calls, in groups that share others. ``chain`` makes of a coder one that predicts images, or components,
-    from those before them. ``trace`` and ``prove`` belong to coders of planes that have a certain origin.
-
-    ``weigh`` tells which of several models likely codes planes of such an origin smaller.
+    from those before them. ``trace`` and ``prove`` belong to coders of planes that have a certain origin; ``weigh``
+    tells about what such planes cost by each of several models.
 
     ``start_training`` begins that of a model; it is None for a coder that needs no codebook. ``accepts``: whether
     models can be trained for a kind of images; ``images`` says in words for which. ``unasked``: whether they are where
