@@ -129,7 +129,7 @@ def predicted(plane: Plane, span: PlaneRange, image_rows: int, before: Sequence[
     """The residuals of a plane by all predictions, the fixed one first; ``before``: errors of the planes before, the
     nearest first."""
     found = [(FIXED, to_residuals(plane, span, image_rows))]
-    if ispredicted(span):
+    if is_predicted(span):
         zigzag = np.empty(plane.shape, np.int32)
         coded = Coded(np.ascontiguousarray(plane), zigzag, span)
         code_adaptively(True, coded, image_rows, _filter(plane, before))
@@ -153,6 +153,6 @@ def _filter(plane: Plane, before: Sequence[Plane]) -> Filter:
 
 def _errors(prediction: int, zigzag: Plane, span: PlaneRange) -> Plane:
     """What the samples differ from what was predicted, the lowest one where nothing was."""
-    if prediction == UNPREDICTED or not ispredicted(span):
+    if prediction == UNPREDICTED or not is_predicted(span):
         return zigzag
     return np.asarray((zigzag >> 1) ^ -(zigzag & 1), np.int32)
