@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import minidec
@@ -47,6 +48,7 @@ from sofc.band.steps import Form, Step
 from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
 from sofc.codebook.builtin import builtin_codebook
 from sofc.container.chunks import pack_group, pack_numbers, unpack_band, unpack_group
+from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.planes import Plane
 from sofc.transforms.mosaic import METHODS, Edges
 
@@ -713,9 +715,12 @@ def test_raw_is_raw() -> None:
     assert len(data) > image.size
 
 
-def test_broken_arrangements_are_refused() -> None:
+@pytest.mark.parametrize("effort", [1, 5])
+def test_broken_arrangements_are_refused(effort: int) -> None:
+    """Whether a codebook's model codes the part (at effort 1), which needs the codebook that it names, or a neutral
+    one, for which that number does not count."""
     image = 257 * wide(photograph()[..., 0])
-    data = encode(image, effort=1)
+    data = encode(image, effort=effort)
     chunks = chunks_of(data)
     place = next(k for k, (kind, _) in enumerate(chunks) if kind == b"G")
     group = unpack_group(chunks[place][1])
@@ -724,7 +729,9 @@ def test_broken_arrangements_are_refused() -> None:
         body = pack_group(replace(group, **changes))
         return file_of([*chunks[:place], (b"G", body), *chunks[place + 1 :]], data)
 
+    built_in = [path.read_bytes() for path in Path(sofc.__file__).parent.glob("builtin/*.sofcb")]
     assert np.array_equal(sofc.decode(changed()), image)
+    assert minidec.decode_file(changed(), built_in).images[0].data == image.tobytes()
     first, *rest = group.streams
     said = unpack_arrangement(first, Form(1, 16, 96, 120, 96))
     assert isinstance(said, Stepped)
@@ -746,11 +753,18 @@ def test_broken_arrangements_are_refused() -> None:
         with pytest.raises(sofc.SofcError):
             sofc.decode(changed(**wrong))
         with pytest.raises(minidec.FormatError):
-            minidec.decode_file(changed(**wrong))
+            minidec.decode_file(changed(**wrong), built_in)
+    assert (part.model < FIRST_CODEBOOK_MODEL) == (effort == 5)
     for codebook in (0, 2, 99):
-        other = pack_arrangement(Stepped(said.step, part._replace(codebook=codebook)))
-        with pytest.raises(sofc.SofcError):
-            sofc.decode(changed(streams=(other, *rest)))
+        other = changed(streams=(pack_arrangement(Stepped(said.step, part._replace(codebook=codebook))), *rest))
+        if part.model < FIRST_CODEBOOK_MODEL:
+            assert np.array_equal(sofc.decode(other), image)
+            assert minidec.decode_file(other, built_in).images[0].data == image.tobytes()
+        else:
+            with pytest.raises(sofc.SofcError):
+                sofc.decode(other)
+            with pytest.raises(minidec.FormatError):
+                minidec.decode_file(other, built_in)
 
 
 @given(st.integers(0, 10**6), st.integers(0, 7))
