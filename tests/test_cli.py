@@ -710,7 +710,7 @@ def test_codebook_for_other_images(run: Run, trained: Outcome, more: list[str]) 
     Path("out").mkdir()
     outcome = run("encode", "-D", "c.sofcb", *more, "five.npy", "-o", "out/five.sofc")
     assert (outcome.err, [*Path("out").iterdir()]) == ("", [Path("out/five.sofc")])
-    assert outcome.out.endswith("  built-in codebooks common, deep (codebook c has no model for such images)\n")
+    assert outcome.out.endswith("  built-in codebook deep (codebook c has no model for such images)\n")
     np.testing.assert_array_equal(sofc.decode(Path("out/five.sofc").read_bytes()), image)
 
 
