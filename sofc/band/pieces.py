@@ -66,7 +66,8 @@ part of the samples takes. They begin at multiples of 8 rows and columns."""
 
 def cut_rows(planes: Sequence[Plane], image_rows: int) -> tuple[list[Plane], int]:
     """Bands of rows of planes, one below the other, and their height: from the middle of rows, and of several images
-    from some of these. Kernels take them in a fifth of the time of as many samples in tiles."""
+    from some of these; those of low images may overlap. Kernels take them in a fifth of the time of as many samples in
+    tiles."""
     rows, width = planes[0].shape
     height, breadth = min(BAND_ROWS, image_rows), min(BAND_WIDTH, width)
     count = min(rows // height, max(BANDS, planes[0].size // (BAND_SHARE * height * breadth)))

@@ -47,15 +47,17 @@ def test_there_may_be_nothing_to_count() -> None:
 
 @given(st.integers(1, 200), st.integers(1, 2 * BAND_WIDTH), st.integers(1, 9))
 def test_rows_are_cut_from_all_over(image_rows: int, width: int, images: int) -> None:
-    """From within images, at multiples of eight, in the order of the plane."""
+    """From within images, at multiples of eight, in the order of the plane; those of low images may overlap."""
     plane = np.arange(image_rows * images * width, dtype=np.int32).reshape(-1, width)
     (cut,), height = cut_rows([plane], image_rows)
     assert len(cut) % height == 0
     if plane.size <= SMALL_PIECE:
         assert cut.shape == plane.shape
+    before = 0
     for band in cut.reshape(-1, height, cut.shape[1]):
         top, left = divmod(int(band[0, 0]), width)
         assert np.array_equal(band, plane[top : top + height, left : left + cut.shape[1]])
         assert top // image_rows == (top + height - 1) // image_rows
         assert left % 8 == 0 and (top % image_rows % 8 == 0 or height == image_rows)
-    assert (np.diff(cut[:, 0]) > 0).all()
+        assert top >= before
+        before = top
