@@ -190,8 +190,10 @@ def _unlike(piece: View, shown: Shown, transform: Transform) -> list[tuple[Step,
     means = [] if origin is None else [int(one.origins[0].table[0]) for one in origin.origins]
     tells_inverted = any(8 % mean for mean in means)
     if origin is not None and all(one.is_exactly_enlarged for one in origin.origins):
-        # What was inverted and mirrored was made larger as if it were neither, but other blocks come out.
-        return [] if tells_inverted else [(FALLS, MIRROR)]
+        # What was inverted and mirrored was made larger as if it were neither: all of luminance comes out, too, but
+        # other blocks of the others do. Of steps of 1 it takes next to nothing more.
+        may_be_both = not tells_inverted and max(means) > 1 and shown.whole >= SURE_PIECE
+        return [(FALLS, MIRROR)] if may_be_both else []
     least = shown.factors
     possible = [factors for factors in FACTORS if factors[0] >= least[0] and factors[1] >= least[1]]
     now = most_enlarged(transform.forward(piece.planes), possible)
