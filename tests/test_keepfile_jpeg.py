@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import pickle
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,9 +21,11 @@ from PIL import Image
 import sofc
 from sofc.cli.__main__ import main
 from sofc.codebook.builtin import builtin_codebook
+from sofc.coders.dct.kernel import DIAGONAL_BITS, LEVEL_BITS, NUMBER_BITS
 from sofc.container.huffman import TYPICAL_TABLES
 from sofc.container.original import Fragments, Jpeg, Literal, Original, from_metadata, to_metadata
 from sofc.container.typical import typical_heads
+from sofc.entropy.binary import Reader, code_bypass
 from sofc.errors import CodebookError, FormatError, SofcError
 from sofc.image import PixelFormat
 from sofc.jpeg.freedom import Said
@@ -96,6 +99,23 @@ def test_ways_to_write(array: np.ndarray, settings: dict[str, Any]) -> None:
     if len(data) > 1000:
         (part,) = streams(kept(data))
         assert is_whole(part)
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="codes whole images: slow")
+def test_lower_efforts_mix_less() -> None:
+    """The level from which two bit models alone decide falls, and what mixing gains is lost."""
+    data = written(np.tile(COLOUR, (6, 5, 1)), quality=85, subsampling=0)
+    levels, sizes = [], []
+    for effort in range(1, 6):
+        found = keep_coefficients("a.jpg", data, None, effort)
+        assert found is not None
+        original = from_metadata(found.items)
+        assert original is not None and original.coefficients is not None
+        stream = Reader(original.coefficients.data).stream
+        levels.append([code_bypass(False, 0, bits, stream) for bits in (NUMBER_BITS, DIAGONAL_BITS, LEVEL_BITS)][-1])
+        sizes.append(len(original.coefficients.data))
+    assert levels == [0, 0, 4, 6, 8]
+    assert sizes == sorted(sizes, reverse=True) and sizes[0] > sizes[-1]
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "RGB"])

@@ -18,6 +18,7 @@ from sofc.coders.dct.model import ComponentModel
 from sofc.coders.registry import coder_for
 from sofc.container.records import FIRST_CODEBOOK_MODEL
 from sofc.entropy.binary import OK, Coding
+from sofc.entropy.mixing import LEVELS
 from sofc.entropy.mixture import MixingState
 from sofc.errors import CodebookError
 from sofc.image import PixelFormat
@@ -27,6 +28,9 @@ from sofc.jpeg.stream import Picture
 
 COLOURS = 3
 _BITS = 8
+FAST_LEVELS = {1: 0, 2: 0, 3: 4, 4: 6}
+"""The highest level from which coefficients are plain at efforts below the default: faster, and what mixing would gain
+is lost."""
 
 
 def choose_model(codebook: Codebook | None, effort: int) -> tuple[Codebook, int]:
@@ -45,10 +49,11 @@ def choose_model(codebook: Codebook | None, effort: int) -> tuple[Codebook, int]
 class CoefficientCoder:
     """Codes pictures, one after the other, from or to one stream. Raises CodebookError where there is no such model.
 
-    A context manager: the memory of its states is lent, and given back at the end.
+    ``highest``: as for ``code_component``. A context manager: the memory of its states is lent, and given back at the
+    end.
     """
 
-    def __init__(self, stream: Coding, codebook: Codebook, number: int) -> None:
+    def __init__(self, stream: Coding, codebook: Codebook, number: int, highest: int = LEVELS) -> None:
         if number >= len(codebook.models) or codebook.models[number].coder != DctCoder.id:
             raise CodebookError(
                 f"codebook {codebook.name!r} has no model {number} for coefficients", codebook_id=codebook.id
@@ -57,6 +62,7 @@ class CoefficientCoder:
         _, coder = coder_for(codebook, FIRST_CODEBOOK_MODEL + number, pixel_format)
         assert isinstance(coder, DctCoder), "the descriptor of the coder says so"
         self._stream = stream
+        self._highest = highest
         self._models = coder.models
         self._states: dict[int, MixingState] = {}
         self._lent = ExitStack()
@@ -80,7 +86,7 @@ class CoefficientCoder:
             model = self._model(number, len(picture.components))
             if number not in self._states:
                 self._states[number] = self._lent.enter_context(model.lent())
-            status = code_component(self._stream, model, self._states[number], component)
+            status = code_component(self._stream, model, self._states[number], component, highest=self._highest)
             if status != OK:
                 return status
             before.append((component.values, origin))

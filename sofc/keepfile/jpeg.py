@@ -12,12 +12,13 @@ import numpy.typing as npt
 from sofc.codebook import Codebook
 from sofc.container.original import ITEM, MAX_TABLES, CodedScan, Coefficients, Fragments, Jpeg, Literal, Part
 from sofc.entropy.binary import OK, Reader, Writer
+from sofc.entropy.mixing import LEVELS
 from sofc.errors import FormatError, LimitError
 from sofc.imagefiles.source import JPEG
 from sofc.jpeg.freedom import FLAGS, Said
 from sofc.jpeg.headers import Heads
 from sofc.jpeg.stream import Coded, Picture, blocks_of, empty_picture, heads_of, read_picture, write_picture
-from sofc.keepfile.coefficients import CoefficientCoder
+from sofc.keepfile.coefficients import FAST_LEVELS, CoefficientCoder
 from sofc.keepfile.data import Data
 
 MOST_BLOCKS = 1 << 24
@@ -183,11 +184,11 @@ def may_hold_stream(data: Data) -> bool:
     return True
 
 
-def take_apart(data: bytes, codebook: Codebook, number: int) -> Found | None:
-    """Parts that make a file, with the coefficients of its JPEG streams; None where it has none, or those take more
-    bytes than the file."""
+def take_apart(data: bytes, codebook: Codebook, number: int, effort: int) -> Found | None:
+    """Parts that make a file, with the coefficients of its JPEG streams, coded faster at an ``effort`` below the
+    default; None where it has none, or those take more bytes than the file."""
     writer = Writer(len(data))
-    with CoefficientCoder(writer, codebook, number) as coder:
+    with CoefficientCoder(writer, codebook, number, FAST_LEVELS.get(effort, LEVELS)) as coder:
 
         def code(picture: Picture) -> None:
             if coder.code(picture) != OK:

@@ -136,7 +136,7 @@ def keep_coefficients(name: str, data: Data, codebook: Codebook | None, effort: 
         return None
     data = data[:]
     book, number = choose_model(codebook, effort)
-    found = take_apart(data, book, number)
+    found = take_apart(data, book, number, effort)
     if found is None:
         return None
     original = Original(name, len(data), hashlib.sha256(data).digest(), found.parts, coefficients=found.coefficients)

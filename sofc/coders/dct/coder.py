@@ -29,6 +29,7 @@ from sofc.coders.plane_sections import by_plane
 from sofc.entropy.binary import OK, Coding, Reader, Writer, written
 from sofc.entropy.bit_models import NEUTRAL
 from sofc.entropy.contexts import BLOCK
+from sofc.entropy.mixing import LEVELS
 from sofc.entropy.mixture import MOST_SETS, MixingState
 from sofc.entropy.sparse import decode_corrections, encode_sparse
 from sofc.errors import FormatError, LimitError
@@ -305,9 +306,11 @@ def code_component(
     state: MixingState,
     component: Component,
     questions: kernel_network.Questions | None = None,
+    highest: int = LEVELS,
 ) -> int:
     """Code a component's coefficients by a state that goes on learning; ``questions``: what its network is asked is
-    noted there. Returns OK or BROKEN."""
+    noted there; ``highest``: the level from which an encoder makes coefficients plain is no higher. Returns OK or
+    BROKEN."""
     coding = kernel.Coding(state.mixture, state.plain, stream.stream, state.changed)
     votes = state.contexts, state.mixture.weights.shape[1], model.sets
     scratch = kernel.scratch_for(votes, kernel_network.forecast_of(model.network, questions))
@@ -316,7 +319,8 @@ def code_component(
     if stream.encodes:
         charge = CHARGE if _is_large(component) and not model.network.is_asked else 0
         number, diagonals = best_prediction(component, predictor, charge)
-        choices = kernel.Choices(number, diagonals, plain_level(component, model, diagonals))
+        level = plain_level(component, model, diagonals)
+        choices = kernel.Choices(number, diagonals, min(highest, level))
     return kernel.code_blocks(stream.encodes, component, predictor, choices, model.contexts, coding, scratch)
 
 
