@@ -128,7 +128,8 @@ class Rivals:
             return [best, _smallest(trained, image_rows)]
         # In a piece, little is learned: what models of the collection learn as they go shows in full only.
         first = [] if self._candidates.tries_everything or best is rivals[0] else [rivals[0]]
-        others = [rival for rival in rivals if self._effort_of(rival) not in (0, self._effort_of(best))]
+        rest = rivals if self._effort_of(best) else [rival for _, rival in judged]
+        others = [rival for rival in rest if self._effort_of(rival) not in (0, self._effort_of(best))]
         if self._candidates.effort > QUICK_EFFORT and others and not first:
             second = _smallest(others, image_rows)
             is_near = second.size(image_rows) <= NEAR_NEUTRAL * best.size(image_rows)
@@ -237,11 +238,18 @@ def sized(rivals: Sequence[Way], image_rows: int) -> list[tuple[float, Way]]:
         trained = [rival for rival in rivals if rival.model >= FIRST_CODEBOOK_MODEL]
         # What a neutral model learns, it has not learned from so little.
         neutral = [rival for rival in rivals if rival.model < FIRST_CODEBOOK_MODEL]
-        parts = QUICK if rivals[0].view.planes[0].size > SMALL else 1
-        ranked = sorted(trained, key=lambda rival: rival.size(image_rows, parts))[:FINALISTS]
-        least = min((rival.size(image_rows, parts) for rival in ranked), default=0)
-        rivals = [*(rival for rival in ranked if rival.size(image_rows, parts) <= FAR_OFF * least), *neutral]
+        rivals = [*_near(trained, image_rows)[:FINALISTS], *_near(neutral, image_rows)]
     return [(rival.size(image_rows), rival) for rival in rivals]
+
+
+def _near(rivals: Sequence[Way], image_rows: int) -> list[Way]:
+    """Those that code the QUICK-th part of a piece, of small planes a piece, in at most FAR_OFF times what the smallest
+    of them takes, that first."""
+    if len(rivals) <= 1:
+        return list(rivals)
+    parts = QUICK if rivals[0].view.planes[0].size > SMALL else 1
+    ranked = sorted(rivals, key=lambda rival: rival.size(image_rows, parts))
+    return [rival for rival in ranked if rival.size(image_rows, parts) <= FAR_OFF * ranked[0].size(image_rows, parts)]
 
 
 def _with_likelier_neutral(ways: Sequence[Way], image_rows: int) -> list[Way]:

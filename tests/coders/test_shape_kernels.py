@@ -263,11 +263,18 @@ def test_details(zigzag, reference_count, split, seed):
 def test_split():
     """A thousandth of the residuals may have more bits."""
     zigzag = np.array([[0] * 500 + [5] * 499 + [1 << 17]], np.int32)
-    sizes = sizes_of(zigzag)
+    sizes = sizes_of(np.bincount(zigzag.ravel()))
     assert sizes[[0, 3, 18]].tolist() == [500, 499, 1] and sizes.sum() == 1000
     assert split_for(sizes) == 3
-    assert split_for(sizes_of(zigzag[:, 1:])) == 11
-    assert split_for(sizes_of(np.zeros((2, 2), np.int32))) == 1
+    assert split_for(sizes_of(np.bincount(zigzag[0, 1:]))) == 11
+    assert split_for(sizes_of(np.array([4]))) == 1
+
+
+def test_sizes():
+    """Each residual has as many bits as its binary number has digits."""
+    counts = np.arange(1, 40)
+    expected = [sum(int(counts[value]) for value in range(39) if value.bit_length() == bits) for bits in range(32)]
+    assert sizes_of(counts).tolist() == expected
 
 
 @pytest.mark.parametrize("split", range(1, 12))

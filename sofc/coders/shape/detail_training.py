@@ -43,7 +43,7 @@ class EquationTask(ResidualTask):
         for residuals, _ in self.residuals(images):
             for number, (zigzag, (equations, sizes)) in enumerate(zip(residuals, found, strict=True)):
                 equations += _equations(zigzag, references_of(residuals, number))
-                sizes += details.sizes_of(zigzag)
+                sizes += details.sizes_of(np.bincount(zigzag.ravel()))
         return found
 
 

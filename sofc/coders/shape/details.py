@@ -84,9 +84,12 @@ def split_for(sizes: npt.NDArray[np.int64]) -> int:
     return min(MAX_SPLIT, max(1, int(ordinary)))
 
 
-def sizes_of(zigzag: npt.NDArray[np.integer], counts: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64]:
-    """How many residuals have no bits, one bit and so on, (32,); ``counts``: how often each of them occurs, or once."""
-    return np.asarray(np.bincount(np.frexp(zigzag.ravel())[1], counts, minlength=32), np.int64)
+def sizes_of(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How many residuals have no bits, one bit and so on, (32,), where each of them occurs so often."""
+    sizes = np.zeros(32, np.int64)
+    starts = [0, *(1 << bits for bits in range((counts.size - 1).bit_length()))]
+    sizes[: len(starts)] = np.add.reduceat(counts, starts)
+    return sizes
 
 
 @cache

@@ -50,7 +50,7 @@ class Residuals(NamedTuple):
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
         """How many have no bits, one bit and so on."""
-        return sizes_of(np.arange(self.counts.size), self.counts)
+        return sizes_of(self.counts)
 
     @property
     def bits(self) -> float:
@@ -139,7 +139,7 @@ def predicted(plane: Plane, span: PlaneRange, image_rows: int, before: Sequence[
 
 def _entropy(counts: npt.NDArray[np.int64]) -> float:
     """In bits, of so many of each symbol."""
-    return (times_log2(counts.sum(keepdims=True)) - times_log2(counts)) / LOG_ONE
+    return (times_log2(counts.sum(keepdims=True)) - times_log2(counts[counts > 0])) / LOG_ONE
 
 
 def _filter(plane: Plane, before: Sequence[Plane]) -> Filter:
