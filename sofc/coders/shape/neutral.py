@@ -4,8 +4,8 @@ stream (Spec shape/neutral-parameters)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -40,24 +40,25 @@ def neutral_parameters(split: int) -> PlaneParameters:
     return PlaneParameters(no_shapes, DetailModel(split, np.array(WEIGHTS, np.int32)))
 
 
-class Residuals(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Residuals:
     """Those of a plane in zigzag order, by one of the predictions, and how often each value occurs."""
 
     prediction: int
     zigzag: Plane
     counts: npt.NDArray[np.int64]
 
-    @property
+    @cached_property
     def sizes(self) -> npt.NDArray[np.int64]:
         """How many have no bits, one bit and so on."""
         return sizes_of(self.counts)
 
-    @property
+    @cached_property
     def bits(self) -> float:
         """About what they take: which of the sizes it is, and the bits below the highest."""
         return _entropy(self.sizes) + int((self.sizes[1:] * np.arange(31)).sum())
 
-    @property
+    @cached_property
     def entropy(self) -> float:
         """The same, from how often each value occurs: too little of few samples of many values, but of those with gaps
         it is the closer."""
