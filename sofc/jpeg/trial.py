@@ -51,8 +51,10 @@ TELLING_BLOCKS = 64
 EXACT_COLOURS, EXACT_REPEATED = {(2, 2): 0.1, (1, 2): 0.6, (2, 1): 0.6}, 0.6
 """Share of blocks of components enlarged by such factors that come out whole, of those that are not flat, from which on
 the upsampling is right: where it is another, far fewer do."""
-OBVIOUS, OBVIOUS_BLOCKS = {(2, 2): 0.3, (1, 2): 0.6, (2, 1): 0.6}, 32
-"""The same from which on it is beyond doubt, if they are so many blocks."""
+OBVIOUS, OBVIOUS_BLOCKS = {(2, 2): 0.3, (1, 2): 0.6, (2, 1): 0.6}, 12
+"""The same from which on it is beyond doubt, if they are so many blocks. Of 210 crops of BCCD, ISIC and DRIVE of 40 to
+140 rows and columns and 60 cells of malaria-cells, 24 come out smaller than with 32, none larger: of few blocks what
+they take tells less."""
 ENOUGH_BLOCKS = 24
 """Where there are fewer, blocks are looked at, too, of which some samples are unknown."""
 
