@@ -172,8 +172,8 @@ def _lines(planes: Sequence[Plane], axis: int) -> list[npt.NDArray[Any]]:
     """Lines across the borders of that axis."""
     step = -(-planes[0].shape[1 - axis] // MOST_LINES)
     lines = [plane[::step] if axis else plane[:, ::step].T for plane in planes]
-    # Of 16 bits, processors compare twice as many at once.
-    is_narrow = all(line.min() >= 0 and line.max() < NARROW for line in lines)
+    # Of 16 bits, processors compare twice as many at once. Numbers below 0 are large ones without a sign.
+    is_narrow = all(line.view(np.uint32).max() < NARROW for line in lines)
     return [np.ascontiguousarray(line, np.int16 if is_narrow else None) for line in lines]
 
 

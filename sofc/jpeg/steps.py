@@ -454,7 +454,7 @@ def _fits(found: npt.NDArray[np.int32], table: Steps, noise: float) -> npt.NDArr
     """How much a table explains of each block, where coefficients are not large."""
     likelihoods = _likelihoods(LARGEST_STEP, noise).near
     sizes = np.minimum(np.abs(found) >> (FINE_BITS - REST_BITS), len(likelihoods) - 1)
-    fits: npt.NDArray[np.int64] = likelihoods[sizes, table].sum(axis=1, dtype=np.int64)
+    fits: npt.NDArray[np.int64] = likelihoods.take(sizes * likelihoods.shape[1] + table).sum(axis=1, dtype=np.int64)
     return fits
 
 

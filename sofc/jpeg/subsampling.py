@@ -274,13 +274,14 @@ def _strip(length: int) -> Strip:
 def rounded(guess: Plane) -> Plane:
     """Guessed samples as whole ones."""
     half = 1 << (GUESS_BITS - 1)
-    result: Plane = np.clip((guess + half) >> GUESS_BITS, 0, LARGEST).astype(np.int32)
-    return result
+    result: Plane = (guess + half) >> GUESS_BITS
+    return np.minimum(np.maximum(result, 0, out=result), LARGEST, out=result)
 
 
 def match(plane: Bounded, component: Shrunk, grid: Grid, upsampling: int = TRIANGLE) -> float:
     """Share of the known samples that come out again of the component they were enlarged from."""
     own = grid._replace(top=grid.top % grid.down, left=grid.left % grid.across)
     guess = component.guess if upsampling == FINE else rounded(component.guess)
-    same = (enlarged(guess, own, plane.samples.shape, upsampling) == plane.samples)[plane.known]
-    return float(same.mean()) if same.size else 0
+    known = plane.known
+    same = known & (enlarged(guess, own, plane.samples.shape, upsampling) == plane.samples)
+    return int(np.count_nonzero(same)) / max(1, int(np.count_nonzero(known)))
