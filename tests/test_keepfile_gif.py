@@ -7,6 +7,7 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import naive_gif_lzw
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,9 +19,11 @@ from sofc.archive.making import Settings, archive
 from sofc.archive.unit import FROM_FILE
 from sofc.container import original
 from sofc.container.original import APART, GifLzw, Literal, Original, SubBlocks, Window
+from sofc.entropy.binary import OK
 from sofc.errors import FormatError, LimitError, SofcError
 from sofc.imagefiles import load, sources
-from sofc.keepfile import gif, gif_lzw, keep, keep_whole, restore_items
+from sofc.keepfile import gif, gif_codes, gif_lzw, keep, keep_whole, lzw_codes, restore_items
+from sofc.keepfile.tokens import bits as token_bits
 
 RANDOM = np.random.default_rng(9)
 Y, X = np.mgrid[:90, :120]
@@ -122,12 +125,70 @@ def test_any_choice(text: bytes, choices: st.DataObject) -> None:
     packed = written(
         data, 2, lambda number, since: seed.integers(often) == 0, lambda number, length: 1 + int(seed.integers(length))
     )
-    made, codes = gif_lzw.expand(packed, 2, len(data))
-    assert made == data
-    found = gif_lzw.explain(codes, data, 2, ())
+    expanded = gif_lzw.expand(packed, 2, len(data))
+    assert expanded.data.tobytes() == data
+    found = gif_lzw.explain(expanded, 2, ())
+    assert found == naive_gif_lzw.explain(expanded.codes.tolist(), data, 2, ())
     if found is not None:  # too many strings are too short
         again = gif_lzw.compress(data, 2, found.run, found.changes)
         assert packed.startswith(again) and len(packed) - len(again) <= 2
+        assert again == naive_gif_lzw.compress(data, 2, found.run, found.changes)
+
+
+@given(st.binary(max_size=200), st.integers(2, 8), st.integers(0, 300))
+def test_any_data(packed: bytes, bits: int, most: int) -> None:
+    expanded = gif_lzw.expand(packed, bits, most)
+    data, codes = naive_gif_lzw.expand(packed, bits, most)
+    assert (expanded.data.tobytes(), expanded.codes.tolist()) == (data, codes.tolist())
+    assert gif_lzw.explain(expanded, bits, ()) == naive_gif_lzw.explain(codes, data, bits, ())
+
+
+@given(
+    st.lists(st.integers(0, 3), max_size=60).map(bytes),
+    st.integers(0, 9),
+    st.lists(st.sampled_from([0, 0, 1, 1, 2, 3, 128, 130]), max_size=9).map(bytes),
+)
+def test_any_changes(data: bytes, run: int, changes: bytes) -> None:
+    try:
+        wanted = naive_gif_lzw.compress(data, 2, run, changes)
+    except FormatError:
+        with pytest.raises(FormatError):
+            gif_lzw.compress(data, 2, run, changes)
+    else:
+        assert gif_lzw.compress(data, 2, run, changes) == wanted
+
+
+def test_strings_that_are_full() -> None:
+    """Also where many of them are the same."""
+    data = RANDOM.integers(0, 16, 30000).astype(np.uint8).tobytes()
+    for clears in (0, 3838, 5000):
+        packed = written(
+            data, 4, lambda number, since, clears=clears: number == 0 or since == clears, lambda number, length: 1
+        )
+        expanded = gif_lzw.expand(packed, 4, len(data))
+        assert expanded.data.tobytes() == data
+        found = gif_lzw.explain(expanded, 4, ())
+        assert found is not None and found == naive_gif_lzw.explain(expanded.codes.tolist(), data, 4, ())
+        assert gif_lzw.compress(data, 4, found.run, found.changes) == packed[:-2] or packed.startswith(
+            gif_lzw.compress(data, 4, found.run, found.changes)
+        )
+
+
+def room_for(size: int) -> token_bits.Bits:
+    return token_bits.Bits(np.zeros(size, np.uint8), np.zeros(1, np.int64))
+
+
+def test_room_that_is_too_small() -> None:
+    data = np.frombuffer(bytearray(RANDOM.bytes(300)), np.uint8)
+    for size in (0, 1, 40, 300):
+        status = gif_codes.write_codes(data, 8, 0, room_for(0), lzw_codes.sequences(), room_for(size))
+        assert status == token_bits.TOO_LONG
+    codes = np.array([0, 0, 0, 0, 1, 1, 1], np.uint16)
+    needed = room_for(99)
+    for changes in (needed, *map(room_for, range(40))):
+        status = gif_codes.find_changes(codes, codes.astype(np.uint8), 2, 0, lzw_codes.sequences(), changes)
+        is_enough = changes.buffer.size >= needed.position[0] // 8 > 5
+        assert status == (OK if is_enough else gif_codes.NOT_CHOSEN)
 
 
 def test_animation_is_taken_apart(tmp_path: Path) -> None:
@@ -188,6 +249,7 @@ def test_other_samples_than_those_of_the_file() -> None:
         (b"\0\1", 2, 0, b"\1", "cannot be read"),
         (b"\0\1", 2, 0, b"\5\0", "behind"),
         (b"", 2, 0, b"\0\0", "behind"),
+        (b"", 2, 0, b"\x80", "behind"),
     ],
 )
 def test_changes_that_cannot_be(data: bytes, bits: int, run: int, changes: bytes, says: str) -> None:
@@ -216,9 +278,9 @@ def test_codes_of_gif_files_take_little_memory() -> None:
     """Also where most of them clear a table."""
     packed = np.packbits(np.tile([0, 0, 1], 1 << 20), bitorder="little").tobytes()
     tracemalloc.start()
-    indices, codes = gif_lzw.expand(packed, 2, 9)
-    found = gif_lzw.explain(codes, indices, 2, ())
+    expanded = gif_lzw.expand(packed, 2, 9)
+    found = gif_lzw.explain(expanded, 2, ())
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert (indices, found, len(codes)) == (b"", None, 1 << 20)
-    assert most < 4 * len(codes)
+    assert (expanded.data.size, found, expanded.codes.size) == (0, None, 1 << 20)
+    assert most < 4 * expanded.codes.size

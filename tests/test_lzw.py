@@ -38,19 +38,15 @@ def test_a_table_that_is_cleared_as_data_get_worse() -> None:
     assert lzw.compress(data, OF_LIBTIFF) != lzw.compress(data, OF_IMAGECODECS)
 
 
-def sequences() -> lzw_codes.Sequences:
-    return lzw_codes.Sequences(
-        np.zeros(lzw_codes.CODES, np.int32), np.zeros(lzw_codes.CODES, np.int32), np.zeros(lzw_codes.CODES, np.uint8)
-    )
-
-
 @pytest.mark.parametrize("room", [0, 1, 5, 30, 300])
 def test_room_that_is_too_small(room: int) -> None:
     data = np.frombuffer(bytearray(RANDOM.bytes(300)), np.uint8)
-    assert lzw_codes.write_codes(data, 4094, True, sequences(), np.zeros(room, np.uint8)) == lzw_codes.TOO_LONG
+    assert (
+        lzw_codes.write_codes(data, 4094, True, lzw_codes.sequences(), np.zeros(room, np.uint8)) == lzw_codes.TOO_LONG
+    )
 
 
 @pytest.mark.parametrize("full", [-1, lzw_codes.FIRST, lzw_codes.CODES + 1])
 def test_tables_that_cannot_be(full: int) -> None:
     data = np.frombuffer(bytearray(b"abc"), np.uint8)
-    assert lzw_codes.write_codes(data, full, True, sequences(), np.zeros(99, np.uint8)) == lzw_codes.TOO_LONG
+    assert lzw_codes.write_codes(data, full, True, lzw_codes.sequences(), np.zeros(99, np.uint8)) == lzw_codes.TOO_LONG

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1]
 KERNEL_MODULES = (
     *("jit/*.py", "entropy/*.py", "prediction/*.py", "transforms/*.py", "jpeg/*.py"),
     *("coders/*/kernel*.py", "coders/*/window.py", "coders/*/terms.py", "keepfile/tokens/*.py"),
-    *("keepfile/lzw_codes.py", "keepfile/png_filters.py"),
+    *("keepfile/gif_codes.py", "keepfile/lzw_codes.py", "keepfile/png_filters.py"),
 )
 """Where kernels, and the steps and numbers that are compiled into them, may stand, below the package."""
 

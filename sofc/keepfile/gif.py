@@ -135,10 +135,11 @@ def _blocks(data: bytes, frame: _Frame, parts: tuple[Part, ...] = (), made: byte
     pieces = np.frombuffer(data, np.uint8, frame.end - frame.start, frame.start)
     heads = np.concatenate(([0], np.cumsum(np.array(frame.lengths) + 1)[:-1]))
     packed = np.delete(pieces, heads).tobytes()
-    indices, codes = expand(packed, frame.bits, frame.width * frame.height)
+    expanded = expand(packed, frame.bits, frame.width * frame.height)
+    indices = expanded.data.tobytes()
     if not indices or (made is not None and made != indices):
         return None
-    found = explain(codes, indices, frame.bits, parts or (Literal(indices),))
+    found = explain(expanded, frame.bits, parts or (Literal(indices),))
     if found is None:
         return None
     again = compress(indices, found.bits, found.run, found.changes)

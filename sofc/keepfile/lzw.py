@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from sofc.container.original import OF_IMAGECODECS, OF_LIBTIFF, Literal, Lzw, Part, Window
-from sofc.keepfile.lzw_codes import CODES, TOO_LONG, Sequences, write_codes
+from sofc.keepfile.lzw_codes import TOO_LONG, sequences, write_codes
 
 FULL = {OF_LIBTIFF: 4094, OF_IMAGECODECS: 4096}
 """The next free number at which the table counts as full and is cleared."""
@@ -17,9 +17,8 @@ FULL = {OF_LIBTIFF: 4094, OF_IMAGECODECS: 4096}
 def compress(data: bytes, rule: int) -> bytes:
     """The LZW data that ``data`` becomes by a rule of ``FULL``. Empty data has no codes but the end."""
     packed = np.zeros(2 * len(data) + 16, np.uint8)
-    table = Sequences(np.zeros(CODES, np.int32), np.zeros(CODES, np.int32), np.zeros(CODES, np.uint8))
     taken = np.frombuffer(bytearray(data), np.uint8)
-    bits = write_codes(taken, FULL[rule], rule == OF_LIBTIFF, table, packed)
+    bits = write_codes(taken, FULL[rule], rule == OF_LIBTIFF, sequences(), packed)
     assert bits != TOO_LONG, "a byte takes no more than a code, and few are cleared"
     return packed[: -(-bits // 8)].tobytes()
 

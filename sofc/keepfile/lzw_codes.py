@@ -1,4 +1,4 @@
-"""The codes of LZW in TIFF files: of 9 to 12 bits, the highest bit first.
+"""The table of LZW, and its codes in TIFF files: of 9 to 12 bits, the highest bit first.
 
 Spec appendix-kept-files/lzw-data
 """
@@ -29,6 +29,11 @@ class Sequences(NamedTuple):
     ends: Vector[np.uint8]
 
 
+def sequences() -> Sequences:
+    """An empty table."""
+    return Sequences(np.zeros(CODES, np.int32), np.zeros(CODES, np.int32), np.zeros(CODES, np.uint8))
+
+
 @inlined
 def _put(code: int, width: int, position: int, packed: Vector[np.uint8]) -> int:
     """Write a code of at most 12 bits, for which there is room; where it ends."""
@@ -41,12 +46,19 @@ def _put(code: int, width: int, position: int, packed: Vector[np.uint8]) -> int:
 
 
 @inlined
-def _longer(code: int, byte: int, table: Sequences) -> int:
+def longer(code: int, byte: int, table: Sequences) -> int:
     """The number of a sequence and one more byte, or 0."""
     found = int(table.longer[code])
     while found > 0 and table.ends[found] != byte:
         found = int(table.others[found])
     return found
+
+
+@inlined
+def learn(code: int, byte: int, number: int, table: Sequences) -> None:
+    """Give the next free number to a sequence and one more byte."""
+    table.ends[number], table.longer[number] = np.uint8(byte), 0
+    table.others[number], table.longer[code] = table.longer[code], number
 
 
 @kernel
@@ -66,15 +78,14 @@ def write_codes(data: Vector[np.uint8], full: int, checks: bool, table: Sequence
     table.longer[:] = 0
     for place in range(data.shape[0]):
         byte = int(data[place])
-        found = byte if prefix < 0 else _longer(prefix, byte, table)
+        found = byte if prefix < 0 else longer(prefix, byte, table)
         if prefix < 0 or found > 0:
             prefix = found
             continue
         if position > room:
             return TOO_LONG
         position = _put(prefix, width, position, packed)
-        table.ends[following], table.longer[following] = np.uint8(byte), 0
-        table.others[following], table.longer[prefix] = table.longer[prefix], following
+        learn(prefix, byte, following, table)
         prefix = byte
         following += 1
         clears = following == full
