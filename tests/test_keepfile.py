@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hypothesis_numpy
-from PIL import Image
+from PIL import Image, features
 from test_imagefiles_medical import write_dicom
 
 import sofc
@@ -46,7 +46,7 @@ from sofc.container.original import (
 )
 from sofc.container.records import Metadata, MetadataKind
 from sofc.container.walker import frame_chunk
-from sofc.errors import ChecksumError, FormatError, LimitError, SofcError
+from sofc.errors import ChecksumError, FormatError, LimitError, SofcError, UnsupportedError
 from sofc.imagefiles import ImageSource, load, sources
 from sofc.keepfile import deflate, facsimile, keep, keep_whole, lzw, restore_items, runs
 
@@ -891,6 +891,13 @@ def test_rows_of_facsimile_data_that_are_too_long() -> None:
     assert facsimile.find_samples(b"\x80", Window(0, 1, columns, 1, 1), row) is None
     assert facsimile.compress(row[1:], columns - 8) == b""
     assert facsimile.compress(8 * row[1:], columns - 8) == b"\xff"
+    assert facsimile.compress(b"", columns - 8) == b""
+
+
+def test_facsimile_data_without_libtiff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "check_codec", lambda name: name != "libtiff")
+    with pytest.raises(UnsupportedError, match="Pillow with libtiff"):
+        facsimile.compress(b"a", 8)
 
 
 @pytest.mark.parametrize("inverted", [False, True])

@@ -130,7 +130,12 @@ def test_facsimile_data() -> None:
     wide = np.zeros((12, 5300), bool)
     for number in range(12):
         wide[number, number * 9 : (number * 9 + 450) * number] = True
-    for pixels in (image, wide, ~wide, image[:, :1]):
+    # Runs of all codes, below white rows, which cannot tell of them.
+    lengths = np.array([*range(64), *range(64, 2688, 64)])[:, None]
+    places = np.arange(5400)
+    runs_of_all_codes = np.zeros((2 * len(lengths), 5400), bool)
+    runs_of_all_codes[1::2] = (places >= lengths) & (places < lengths + lengths[::-1])
+    for pixels in (image, wide, ~wide, image[:, :1], runs_of_all_codes):
         data = np.packbits(pixels, axis=1).tobytes()
         columns = pixels.shape[1]
         assert kept_files.compress_facsimile(data, columns) == facsimile.compress(data, columns)

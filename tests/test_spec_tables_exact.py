@@ -7,7 +7,6 @@ import pytest
 
 from sofc.container.huffman import TYPICAL_TABLES
 from sofc.entropy import mixing
-from sofc.keepfile.facsimile import RUN_CODES
 from sofc.prediction import logistics
 from sofc.prediction import online as adaptive
 
@@ -29,11 +28,6 @@ def test_tables_are_those_of_the_library() -> None:
 
 def test_huffman_tables_are_those_of_the_library() -> None:
     assert bytes.fromhex((make_tables.FOLDER / "typical-huffman.txt").read_text()) == TYPICAL_TABLES
-
-
-def test_codes_of_facsimile_runs() -> None:
-    lines = (make_tables.FOLDER / "facsimile.txt").read_text().splitlines()
-    assert tuple(tuple(line.split()) for line in lines) == RUN_CODES
 
 
 def test_tables_are_what_the_tool_makes() -> None:
