@@ -220,6 +220,24 @@ def test_what_slips_from_libraries_is_not_said(folder: Path) -> None:
             arrays(Path(name))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there functions of libraries of libraries are not to be found")
+def test_words_of_libtiff_on_damaged_data_are_not_said(folder: Path) -> None:
+    pytest.importorskip("imagecodecs")
+    stripes = Image.fromarray(np.add.outer(np.arange(200), np.arange(300)) // 7 % 5 == 0)
+    stripes.save("a.tif", compression="group4")
+    data = bytearray(Path("a.tif").read_bytes())
+    for place in range(20, 160, 7):
+        data[place] ^= 16
+    Path("a.tif").write_bytes(data)
+    command = [sys.executable, "-m", "sofc", "encode", "--samples", "a.tif"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (
+        done.returncode
+        and done.stderr.count("\n") == 1
+        and "data of CCITT in this TIFF file are damaged" in done.stderr
+    )
+
+
 def test_images_larger_than_pillow_allows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.fromarray(GRAY).save("a.png")
     Image.fromarray(BITS).save("b.tif", compression="group4")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import errno
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +59,16 @@ def opened(path: str | os.PathLike[str], formats: tuple[str, ...] | None = None)
     with unbounded(), Image.open(path, formats=formats) as image:
         refuse_claims(path, image)
         yield image
+
+
+@cache
+def silence_libtiff() -> None:
+    """Have Pillow's libtiff say nothing on stderr. Pillow stops its warnings itself; most of its errors are raised,
+    too, but not codes of CCITT that mean nothing. Where the function is not found, as on Windows, they are said."""
+    from PIL import _imaging
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 def is_of_disk(error: Exception) -> bool:
