@@ -15,7 +15,7 @@ from sofc.archive import catalogue, codebooks, manifest, unit
 from sofc.archive.coding import finder
 from sofc.archive.making import UNITS
 from sofc.archive.reading import UnitReader
-from sofc.archive.restoring import Wanted, checked_pieces
+from sofc.archive.restoring import Wanted
 from sofc.archive.tree import FILE, FOLDER, is_escaped, path_of, shown
 from sofc.container.original import MAX_FILE_BYTES
 from sofc.errors import FormatError, LimitError, UsageError
@@ -119,7 +119,7 @@ class Archive(Closing):
     def pieces(self, path: str | os.PathLike[str]) -> Iterator[bytes]:
         """As ``read_bytes``, in pieces, for a file of any size: what is wrong with it is found behind the last one."""
         reader, wanted, _ = self._wanted(path)
-        yield from checked_pieces(reader, wanted)
+        yield from wanted.pieces(reader)
 
     def status(self, path: str | os.PathLike[str], *, missing_ok: bool = False) -> Status | None:
         """What is known of a path. Raises KeyError, unless it may be missing: None then."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sofc.archive import unit
 from sofc.container.original import MAX_FILE_BYTES, Original, from_metadata, most_parts, unpack_recipe
-from sofc.errors import FormatError, LimitError
+from sofc.errors import ChecksumError, FormatError, LimitError
 from sofc.limits import Limits
 from sofc.places import Place
 
@@ -75,6 +76,19 @@ class UnitReader:
                 yield restore(original, list(reader) if original.from_samples else (), reader.codebook)
         else:
             yield from self._from_pack(number)
+
+    def checked_pieces(self, number: int, size: int, sha256: bytes) -> Iterator[bytes]:
+        """As ``pieces``; behind the last is the check, for their size and, where one is known, their SHA-256. Raises
+        ChecksumError, too."""
+        digest, read = hashlib.sha256(), 0
+        for piece in self.pieces(number):
+            digest.update(piece)
+            read += len(piece)
+            if read > size:
+                break
+            yield piece
+        if read != size or (sha256 and digest.digest() != sha256):
+            raise ChecksumError("what it holds is not the file that was stored: its SHA-256 is another")
 
     def images(self, number: int) -> list[npt.NDArray[np.generic]]:
         """The images of a file, shape (height, width[, components]). Raises UsageError where it is none of images, and

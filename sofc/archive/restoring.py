@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fnmatch
-import hashlib
 import os
 import random
 import sqlite3
@@ -25,7 +24,7 @@ from sofc.archive.making import UNITS
 from sofc.archive.reading import UnitReader
 from sofc.archive.tree import FOLDER, LINK, path_of, place, shown
 from sofc.container.original import MAX_FILE_BYTES
-from sofc.errors import ChecksumError, FormatError, SofcError, UsageError
+from sofc.errors import FormatError, SofcError, UsageError
 from sofc.files import drafted, publish
 from sofc.places import Place, StorePath, here, is_within, make_folder, replacing_at, sizes_below
 from sofc.training.shards import in_order
@@ -45,6 +44,10 @@ class Wanted(NamedTuple):
     size: int
     sha256: bytes
     places: tuple[tuple[bytes, int, int], ...]
+
+    def pieces(self, reader: UnitReader) -> Iterator[bytes]:
+        """Its bytes; the check is behind the last."""
+        return reader.checked_pieces(self.item, self.size, self.sha256)
 
 
 class UnitTask(NamedTuple):
@@ -231,21 +234,8 @@ def _each_of_unit(
                 yield from ((shown(where), f"{error.filename}: {error.strerror}") for where, _, _ in one.places)
 
 
-def checked_pieces(reader: UnitReader, one: Wanted) -> Iterator[bytes]:
-    """The bytes of a content; the check is behind the last."""
-    digest, size = hashlib.sha256(), 0
-    for piece in reader.pieces(one.item):
-        digest.update(piece)
-        size += len(piece)
-        if size > one.size:
-            break
-        yield piece
-    if size != one.size or (one.sha256 and digest.digest() != one.sha256):
-        raise ChecksumError("what it holds is not the file that was stored: its SHA-256 is another")
-
-
 def _decode(reader: UnitReader, one: Wanted) -> None:
-    for _ in checked_pieces(reader, one):
+    for _ in one.pieces(reader):
         pass
 
 
@@ -263,10 +253,10 @@ def _as_sofc(tasks: Iterable[UnitTask], skipped: list[tuple[str, str]]) -> Itera
 
 
 def _make_files(reader: UnitReader, one: Wanted, *, root: Place, force: bool, as_sofc: bool = False) -> None:
-    coded = leaving.sofc_file(reader, one.item, b"".join(checked_pieces(reader, one))) if as_sofc else None
+    coded = leaving.sofc_file(reader, one.item, b"".join(one.pieces(reader))) if as_sofc else None
     for path, time, mode in one.places:
         where = place(root, path if coded is None else path + leaving.SUFFIX)
-        pieces = checked_pieces(reader, one) if coded is None else (coded,)
+        pieces = one.pieces(reader) if coded is None else (coded,)
         if isinstance(where, StorePath):
             if not force and where.exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(where))
@@ -304,7 +294,7 @@ def _remove_files(reader: UnitReader, one: Wanted, *, root: Place, kept: list[tu
         same = (state.st_size, state.st_mtime_ns) == (one.size, time)
         if same:
             with where.open("rb") as file:
-                same = all(file.read(len(piece)) == piece for piece in checked_pieces(reader, one))
+                same = all(file.read(len(piece)) == piece for piece in one.pieces(reader))
         if same:
             where.unlink()
         else:
