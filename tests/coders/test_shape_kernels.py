@@ -16,7 +16,7 @@ from sofc.coders.shape.kernel_adaptive import LEFT, RIGHT, ROWS, TAPS, Filter, c
 from sofc.coders.shape.kernel_numbers import MODELS, coded
 from sofc.coders.shape.kernel_pairs import BROKEN, OK, Canvas, draw_pairs
 from sofc.coders.shape.kernel_predict import Coded, from_residuals, largest_residual, to_residuals
-from sofc.coders.shape.kernel_windows import EMPTY, Counts
+from sofc.coders.shape.kernel_windows import EMPTY, Counts, sides_of
 from sofc.coders.shape.parameters import ShapeModel, ShapeSet
 from sofc.coders.shape.placement import search_in, shape_pairs, single_pairs
 from sofc.entropy.binary import Reader, Writer
@@ -101,8 +101,7 @@ WINDOW_LIMITS = st.tuples(st.integers(1, 5), st.integers(1, 5))
 
 
 def count_table(slots):
-    counts, images, last_image, sizes = np.zeros((4, slots), np.int64)
-    return Counts(np.full(slots, EMPTY, np.int64), counts, images, last_image, sizes, np.zeros(1, np.int64))
+    return Counts(np.full(slots, EMPTY, np.int64), *np.zeros((3, slots), np.int64), np.zeros(1, np.int64))
 
 
 @given(HIGH, st.integers(1, 8), WINDOW_LIMITS, st.booleans())
@@ -127,7 +126,7 @@ def test_count_windows(plane, image_rows, limits, outline):
         (slot,) = np.flatnonzero(table.keys == key)
         assert table.counts[slot] == len(found)
         assert table.images[slot] == len(set(found))
-        assert table.sizes[slot] == 256 * len(window) + len(window[0])
+        assert tuple(sides_of(key)) == (len(window), len(window[0]))
     places = np.full(len(expected), EMPTY)
     places[::3] = 7
     kernel_windows.find_first(search, shapes.table, places)

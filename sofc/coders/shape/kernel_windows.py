@@ -1,8 +1,9 @@
 """Windows of a plane: which may be shapes, counting them, finding codebook shapes and placing them.
 
-A window of h x w samples counts only if at least half of every row and of every column is nonzero. Hashes serve
-speed alone: two rolling hashes modulo primes below 2**31 make a key below 2**62, and a shape is compared sample by
-sample before it is placed. Nothing here is part of the format: an encoder may place what it likes.
+A window of h x w samples counts only if at least half of every row and of every column is nonzero. Its key is a rolling
+hash of its samples, with its height and width below that: those of one size may coincide, once in 2**42, which does no
+harm, as a shape is compared sample by sample before it is placed. Nothing here is part of the format: an encoder may
+place what it likes.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sofc.jit.decorators import inlined, kernel
 from sofc.jit.types import Table, Vector
 
 MAX_SIDE = 28
 
-PRIME_1, PRIME_2 = 2147483647, 2147483629
-ROW_1, ROW_2 = 1103515245, 1566083941
-COLUMN_1, COLUMN_2 = 1664525, 69069
-"""Of both hashes: the modulus, and what the hash of a row and that of rows above each other are multiplied by."""
+SIDE_BITS = 5
+HASH, ROW, COLUMN = (1 << 42) - 1, 0x9E375, 0x85EBD
+"""Bits of hashes, and the odd numbers that those of a row and of rows above each other are multiplied by: no product
+leaves 63 bits."""
 
 EMPTY = -1
 """In place of a key or a number: none."""
@@ -49,12 +51,10 @@ class Windows(NamedTuple):
     """The windows that one sample begins, and what listing them works in."""
 
     keys: Vector[np.int64]
-    sizes: Vector[np.int64]
-    """256 h + w, of each window."""
     widths: Vector[np.int64]
     """For each height the widths that all rows so far allow, one bit each."""
-    rows: Table[np.int64]
-    """The two hashes of each row."""
+    rows: Vector[np.int64]
+    """The hash of each row."""
 
 
 class Search(NamedTuple):
@@ -110,30 +110,21 @@ def _may_begin(search: Search, y: int, x: int) -> bool:
     return bool(plane[y, x] == 0 or plane[y, x - 1] == 0 or plane[y - 1, x] == 0 or plane[y - 1, x - 1] == 0)
 
 
-class _Hashes(NamedTuple):
-    """Those of samples in a row, or of rows above each other."""
-
-    first: int
-    second: int
+@inlined
+def _with_sample(row: int, sample: int) -> int:
+    """The hash of a row that has one more sample at its right."""
+    return (row * ROW + sample + 1) & HASH
 
 
 @inlined
-def _with_sample(row: _Hashes, sample: int) -> _Hashes:
-    """Of a row that has one more sample at its right."""
-    first = (row.first * ROW_1 + sample + 1) % PRIME_1
-    return _Hashes(first, (row.second * ROW_2 + sample + 1) % PRIME_2)
+def _with_row(rows: int, row: int) -> int:
+    """The hash of rows that have one more below them."""
+    return (rows * COLUMN + row) & HASH
 
 
 @inlined
-def _with_row(rows: _Hashes, row: _Hashes, width: int) -> _Hashes:
-    """Of rows of so many samples that have one more below them."""
-    first = (rows.first * COLUMN_1 + row.first) % PRIME_1
-    return _Hashes(first, (rows.second * COLUMN_2 + row.second + width) % PRIME_2)
-
-
-@inlined
-def _key(rows: _Hashes) -> int:
-    return (rows.first << 31) | rows.second
+def _key(rows: int, height: int, width: int) -> int:
+    return (rows << SIDE_BITS | height) << SIDE_BITS | width
 
 
 @inlined
@@ -141,7 +132,7 @@ def _list_windows(search: Search, y: int, x: int, columns: int) -> int:
     """List the windows of two samples or more that (y, x) begins, at most so many columns wide; returns how many."""
     if not _may_begin(search, y, x):
         return 0
-    keys, sizes, widths, row_hashes = search.windows
+    keys, widths, row_hashes = search.windows
     height = 0
     allowed = int(search.across[y, x])
     while height < search.max_rows and y + height < search.plane.shape[0]:
@@ -149,7 +140,7 @@ def _list_windows(search: Search, y: int, x: int, columns: int) -> int:
         if allowed == 0:
             break
         widths[height] = allowed
-        row_hashes[height, 0] = row_hashes[height, 1] = 0
+        row_hashes[height] = 0
         height += 1
     count = 0
     heights = -1
@@ -157,15 +148,12 @@ def _list_windows(search: Search, y: int, x: int, columns: int) -> int:
         heights &= int(search.down[y, x + w - 1])
         if heights == 0:
             break
-        rows = _Hashes(0, 0)
+        rows = 0
         for i in range(height):
-            narrower = _Hashes(int(row_hashes[i, 0]), int(row_hashes[i, 1]))
-            row = _with_sample(narrower, int(search.plane[y + i, x + w - 1]))
-            row_hashes[i, 0], row_hashes[i, 1] = row.first, row.second
-            rows, h = _with_row(rows, row, w), i + 1
+            row_hashes[i] = _with_sample(int(row_hashes[i]), int(search.plane[y + i, x + w - 1]))
+            rows, h = _with_row(rows, int(row_hashes[i])), i + 1
             if h * w > 1 and (heights >> h) & (widths[i] >> w) & 1 != 0:
-                keys[count] = _key(rows)
-                sizes[count] = 256 * h + w
+                keys[count] = _key(rows, h, w)
                 count += 1
     return count
 
@@ -174,16 +162,16 @@ def _list_windows(search: Search, y: int, x: int, columns: int) -> int:
 def hash_shapes(shapes: Shapes, keys: Vector[np.int64]) -> int:
     """The key of each shape, which is that of a window with the same samples."""
     for index in range(keys.size):
-        width = int(shapes.widths[index])
+        height, width = int(shapes.heights[index]), int(shapes.widths[index])
         place = int(shapes.offsets[index])
-        rows = _Hashes(0, 0)
-        for _ in range(shapes.heights[index]):
-            row = _Hashes(0, 0)
+        rows = 0
+        for _ in range(height):
+            row = 0
             for _ in range(width):
                 row = _with_sample(row, int(shapes.pool[place]))
                 place += 1
-            rows = _with_row(rows, row, width)
-        keys[index] = _key(rows)
+            rows = _with_row(rows, row)
+        keys[index] = _key(rows, height, width)
     return 0
 
 
@@ -207,6 +195,12 @@ def insert_keys(table: KeyTable, keys: Vector[np.int64]) -> int:
     return 0
 
 
+def sides_of(keys: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The heights and the widths of windows, by their keys."""
+    most = (1 << SIDE_BITS) - 1
+    return keys >> SIDE_BITS & most, keys & most
+
+
 class Counts(NamedTuple):
     """A hash table of windows, by slot."""
 
@@ -215,10 +209,8 @@ class Counts(NamedTuple):
     images: Vector[np.int64]
     """How many images hold the window."""
     last_image: Vector[np.int64]
-    """The number of the last of them, -1 before any: an image counts once, however often the window stands in it, and
-    images are gone through in order."""
-    sizes: Vector[np.int64]
-    """256 h + w."""
+    """The number of the last of them and 1, 0 before any: an image counts once, however often the window stands in it,
+    and images are gone through in order."""
     used: Vector[np.int64]
     """(1,): slots taken."""
 
@@ -228,7 +220,7 @@ def count_windows(search: Search, first_image: int, table: Counts) -> int:
     """Count all windows. Once half of the slots are taken, those not met before are passed."""
     windows = search.windows
     for y in range(search.plane.shape[0]):
-        image = first_image + y // search.image_rows
+        image = 1 + first_image + y // search.image_rows
         for x in range(search.plane.shape[1]):
             for index in range(_list_windows(search, y, x, MAX_SIDE)):
                 slot = _slot(table.keys, int(windows.keys[index]))
@@ -237,9 +229,6 @@ def count_windows(search: Search, first_image: int, table: Counts) -> int:
                         continue
                     table.used[0] += 1
                     table.keys[slot] = windows.keys[index]
-                    table.counts[slot] = table.images[slot] = 0
-                    table.last_image[slot] = -1
-                    table.sizes[slot] = windows.sizes[index]
                 table.counts[slot] += 1
                 if table.last_image[slot] != image:
                     table.last_image[slot] = image

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.shape import kernel_windows as kernel
-from sofc.coders.shape.kernel_windows import EMPTY, Counts
+from sofc.coders.shape.kernel_windows import EMPTY, Counts, sides_of
 from sofc.coders.shape.parameters import ShapeModel, ShapeSet, key_table
 from sofc.coders.shape.passes import ResidualTask
 from sofc.coders.shape.placement import choose_pairs, is_page, search_in
@@ -43,12 +43,11 @@ LEAST_GAIN = 0.001
 
 
 class WindowCounts(NamedTuple):
-    """Windows found, by ascending key; ``sizes`` is 256 h + w, ``images`` how many images hold each."""
+    """Windows found, by ascending key; ``images``: how many hold each."""
 
     keys: Integers
     counts: Integers
     images: Integers
-    sizes: Integers
 
     def take(self, chosen: npt.NDArray[np.generic]) -> WindowCounts:
         """Only the chosen windows."""
@@ -56,23 +55,18 @@ class WindowCounts(NamedTuple):
 
     def prune(self, limit: int) -> WindowCounts:
         """At most ``limit`` windows, those with the largest count x size; ties go to the smaller key."""
-        areas = (self.sizes >> 8) * (self.sizes & 255)
-        order = np.lexsort((self.keys, -self.counts * areas))[:limit]
+        order = np.lexsort((self.keys, -self.counts * np.prod(sides_of(self.keys), axis=0)))[:limit]
         return self.take(np.sort(order))
 
 
-NO_WINDOWS = WindowCounts(*np.zeros((4, 0), np.int64))
+NO_WINDOWS = WindowCounts(*np.zeros((3, 0), np.int64))
 
 
 def merge_windows(first: WindowCounts, second: WindowCounts) -> WindowCounts:
     """Sums of both."""
-    keys, places = np.unique(np.concatenate([first.keys, second.keys]), return_index=True)
-    counts, images = np.zeros((2, keys.size), np.int64)
-    for part in (first, second):
-        slots = np.searchsorted(keys, part.keys)
-        counts[slots] += part.counts
-        images[slots] += part.images
-    return WindowCounts(keys, counts, images, np.concatenate([first.sizes, second.sizes])[places])
+    everything = WindowCounts(*map(np.concatenate, zip(first, second, strict=True)))
+    keys, places = np.unique(everything.keys, return_inverse=True)
+    return WindowCounts(keys, *(np.bincount(places, column).astype(np.int64) for column in everything[1:]))
 
 
 def excerpt(high: Plane, image_rows: int, limits: tuple[int, int]) -> tuple[list[Plane], int]:
@@ -114,7 +108,7 @@ class _WindowTable:
         table = self._table
         filled = np.flatnonzero(table.keys != EMPTY)
         filled = filled[np.argsort(table.keys[filled])]
-        found = WindowCounts(*(column[filled] for column in (table.keys, table.counts, table.images, table.sizes)))
+        found = WindowCounts(*(column[filled] for column in (table.keys, table.counts, table.images)))
         self._kept = merge_windows(self._kept, found).prune(SHARD_KEPT)
         self._table = _empty_table()
 
@@ -125,9 +119,8 @@ class _WindowTable:
 
 
 def _empty_table() -> Counts:
-    counts, images, last_image, sizes = np.zeros((4, TABLE_SLOTS), np.int64)
-    keys, used = np.full(TABLE_SLOTS, EMPTY, np.int64), np.zeros(1, np.int64)
-    return Counts(keys, counts, images, last_image, sizes, used)
+    columns = np.zeros((3, TABLE_SLOTS), np.int64)
+    return Counts(np.full(TABLE_SLOTS, EMPTY, np.int64), *columns, np.zeros(1, np.int64))
 
 
 @dataclass(frozen=True)
@@ -166,7 +159,7 @@ class SearchTask(ShapeTask):
 
 @dataclass(frozen=True)
 class FetchTask(ShapeTask):
-    """The samples of windows known by their keys and sizes."""
+    """The samples of windows known by their keys."""
 
     windows: list[WindowCounts]
 
@@ -175,7 +168,7 @@ class FetchTask(ShapeTask):
         found: list[dict[int, Shape]] = [{} for _ in self.ranges]
         tables = [key_table(windows.keys) for windows in self.windows]
         for strip in self.strips(images):
-            keys, _, _, sizes = self.windows[strip.plane]
+            keys = self.windows[strip.plane].keys
             places = np.full(keys.size, EMPTY, np.int64)
             places[list(found[strip.plane])] = 0
             wanted = places == EMPTY
@@ -184,7 +177,7 @@ class FetchTask(ShapeTask):
                 kernel.find_first(search, tables[strip.plane], places)
             for number in np.flatnonzero(wanted & (places != EMPTY)).tolist():
                 y, x = divmod(int(places[number]), strip.high.shape[1])
-                h, w = divmod(int(sizes[number]), 256)
+                h, w = sides_of(keys[number])
                 found[strip.plane][number] = strip.high[y : y + h, x : x + w].copy()
         return found
 

@@ -105,6 +105,5 @@ def search_in(high: Plane, image_rows: int, limits: tuple[int, int], outline: bo
     kernel.fill_masks(nonzero, high.shape[1], max_columns, across)
     kernel.fill_masks(np.ascontiguousarray(nonzero.T), image_rows, max_rows, down)
     down = np.ascontiguousarray(down.T)
-    keys, sizes = np.zeros((2, MAX_SIDE**2), np.int64)
-    windows = Windows(keys, sizes, np.zeros(MAX_SIDE, np.int64), np.zeros((MAX_SIDE, 2), np.int64))
+    windows = Windows(np.zeros(MAX_SIDE**2, np.int64), *np.zeros((2, MAX_SIDE), np.int64))
     return Search(np.ascontiguousarray(high), image_rows, windows, across, down, max_rows, max_columns, outline)
