@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from sofc.coders.shape import kernel_windows
-from sofc.coders.shape.details import DetailModel, code_details, magnitudes_of, sizes_of, split_for, starts_of
+from sofc.coders.shape.details import (
+    DetailModel,
+    code_details,
+    levels_of,
+    magnitudes_of,
+    sizes_of,
+    split_for,
+    starts_of,
+)
 from sofc.coders.shape.kernel_adaptive import LEFT, RIGHT, ROWS, TAPS, Filter, code_adaptively
 from sofc.coders.shape.kernel_numbers import MODELS, coded
 from sofc.coders.shape.kernel_pairs import BROKEN, OK, Canvas, draw_pairs
@@ -236,7 +244,7 @@ def test_details(zigzag, reference_count, split, seed):
     others = [reference.tolist() for reference in references]
     twin = naive_context.Writer()
     coding = naive_context.Counting(twin)
-    last = detail.thresholds.size + 1
+    last = levels_of(split) + 1
     for slot, model in enumerate(starts_of(split).tolist()):
         coding.models[divmod(slot, 1 << split)] = model >> 10, model % 1024
     for y, x in np.ndindex(zigzag.shape):
@@ -283,7 +291,7 @@ def test_starts(split):
     halves = range(step, 2 * split + 2 + step, step)
     means = [1 / 8, *((1 + half % 2 / 2) * 2 ** (half // 2) - 1 for half in halves), 2**split]
     tables = starts_of(split).reshape(len(means), -1)
-    assert len(tables) == DetailModel(split, np.zeros(6, np.int32)).thresholds.size + 2 and (tables & 1023 == 6).all()
+    assert len(tables) == levels_of(split) + 2 and (tables & 1023 == 6).all()
     for mean, table in zip(means, tables.tolist(), strict=True):
         fall = mean / (mean + 1)
         for length in range(split):

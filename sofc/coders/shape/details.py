@@ -20,8 +20,8 @@ REFERENCE_PLACES = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
 
 MAX_RESIDUAL = (1 << 18) - 1
 MAX_SPLIT, MAX_WEIGHT = 11, 1 << 10
-HALF_OCTAVE = 1024
-"""Activity of half an octave: 8 sixteenths of an octave times 128."""
+HALF_OCTAVE_BITS = 10
+"""Of the activity of half an octave: 8 sixteenths of an octave times 128."""
 LEAST, SEEN = 20000, 6
 """Bit models start as if they had seen SEEN bits, at a probability of at least LEAST, in 1/65536: edges in quiet places
 are far larger than residuals there are usually. Fashion-MNIST's images, one by one, take 6 % more with all neutral."""
@@ -45,18 +45,22 @@ class DetailModel:
         """How many planes coded before take part."""
         return (self.weights.size - len(OWN_PLACES)) // len(REFERENCE_PLACES)
 
-    @property
-    def thresholds(self) -> npt.NDArray[np.int32]:
-        """Activities, rising, that cut samples into levels: half an octave of residuals each, one from 8 bits on."""
-        step = 1 if self.split < 8 else 2
-        return (HALF_OCTAVE * np.arange(0, 2 * self.split + 2, step) + HALF_OCTAVE * step // 2).astype(np.int32)
+
+def half_octaves(split: int) -> int:
+    """How many half octaves of residuals a level is."""
+    return 1 if split < 8 else 2
+
+
+def levels_of(split: int) -> int:
+    """How many levels there are above the first."""
+    return (2 * split + 2) // half_octaves(split)
 
 
 @cache
 def starts_of(split: int) -> npt.NDArray[np.uint32]:
     """What the bit models of all tables start with, 2**split each: low parts are to fall geometrically, of a level from
     what it is to expect."""
-    step = 1 if split < 8 else 2
+    step = half_octaves(split)
     # Means in 256ths; between two octaves on a straight line, and an eighth for the quietest level.
     means = [((2 + level % 2) << (7 + level // 2)) - 256 for level in range(step, 2 * split + 2 + step, step)]
     chances = np.concatenate([_falling(mean, split) for mean in [32, *means, 256 << split]])
@@ -122,7 +126,8 @@ def code_details(coding: Coding, zigzag: Plane, detail: DetailModel, references:
         for weight, place in zip(weights, REFERENCE_PLACES, strict=True):
             activity += weight * moved(reference, *place)
     magnitudes = np.zeros((len(zigzag) + kernel.TOP + kernel.BOTTOM, zigzag.shape[1] + 2 * kernel.SIDE), np.int32)
-    around = kernel.Neighbourhood(magnitudes, detail.weights, activity, detail.thresholds)
+    level_bits = HALF_OCTAVE_BITS + half_octaves(detail.split) - 1
+    around = kernel.Neighbourhood(magnitudes, detail.weights, activity, level_bits, levels_of(detail.split))
     layer = kernel.Layer(around, magnitude_scale(), detail.split, starts_of(detail.split).copy())
     kernel.code_details(coding.encodes, zigzag, layer, coding.stream)
     return magnitudes

@@ -19,12 +19,14 @@ BOTTOM = 1
 
 class Neighbourhood(NamedTuple):
     """What the level of a sample follows from: padded magnitudes of its plane, filled as these become known, the
-    weights of its own neighbours, the planes before's part of the activity, and rising thresholds."""
+    weights of its own neighbours, the planes before's part of the activity; levels are 2**``level_bits`` of that each,
+    and there are ``levels`` above the first."""
 
     magnitudes: Table[np.int32]
     weights: Vector[np.int32]
     activity: Table[np.int32]
-    thresholds: Vector[np.int32]
+    level_bits: int
+    levels: int
 
 
 class Layer(NamedTuple):
@@ -39,9 +41,9 @@ class Layer(NamedTuple):
 
 @inlined
 def _level(neighbourhood: Neighbourhood, y: int, x: int) -> int:
-    """How many thresholds are at or below the activity: west, north, northwest, northeast, the second sample to the
-    west, the second to the north, and the planes before."""
-    magnitudes, weights, before, thresholds = neighbourhood
+    """The level of the activity: west, north, northwest, northeast, the second sample to the west, the second to the
+    north, and the planes before."""
+    magnitudes, weights, before, level_bits, levels = neighbourhood
     row = y + TOP
     column = x + SIDE
     activity = (
@@ -53,15 +55,7 @@ def _level(neighbourhood: Neighbourhood, y: int, x: int) -> int:
         + int(weights[5]) * int(magnitudes[row - 2, column])
         + int(before[y, x])
     )
-    first = 0
-    last = thresholds.size
-    while first < last:
-        middle = (first + last) >> 1
-        if thresholds[middle] <= activity:
-            first = middle + 1
-        else:
-            last = middle
-    return first
+    return max(0, min(levels, (activity + (1 << (level_bits - 1))) >> level_bits))
 
 
 @kernel
@@ -69,7 +63,7 @@ def code_details(encode: bool, zigzag: Table[np.int32], layer: Layer, stream: St
     """Spec shape/detail-layer. Code the low parts of ``zigzag``; when decoding, they are added to it, which holds high
     parts in place. The last table is for samples whose high part is not zero. Returns 0."""
     split, models, magnitudes = layer.split, layer.models, layer.neighbourhood.magnitudes
-    largest, last = (1 << split) - 1, layer.neighbourhood.thresholds.size + 1
+    largest, last = (1 << split) - 1, layer.neighbourhood.levels + 1
     for y in range(zigzag.shape[0]):
         for x in range(zigzag.shape[1]):
             residual = int(zigzag[y, x])

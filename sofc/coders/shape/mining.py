@@ -119,8 +119,8 @@ class _WindowTable:
 
 
 def _empty_table() -> Counts:
-    columns = np.zeros((3, TABLE_SLOTS), np.int64)
-    return Counts(np.full(TABLE_SLOTS, EMPTY, np.int64), *columns, np.zeros(1, np.int64))
+    counts, images, last_image = np.zeros((3, TABLE_SLOTS), np.int64)
+    return Counts(np.full(TABLE_SLOTS, EMPTY, np.int64), counts, images, last_image, np.zeros(1, np.int64))
 
 
 @dataclass(frozen=True)

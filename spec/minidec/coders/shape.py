@@ -31,10 +31,14 @@ class ShapePlane:
     weights: list[int] = field(default_factory=list)
 
     @property
-    def thresholds(self) -> list[int]:
-        """Of the detail layer: activities that cut samples into levels."""
-        step = 1 if self.split < 8 else 2
-        return [1024 * i + 512 * step for i in range(0, 2 * self.split + 2, step)]
+    def step(self) -> int:
+        """Half octaves of residuals that a level of the detail layer is."""
+        return 1 if self.split < 8 else 2
+
+    @property
+    def levels(self) -> int:
+        """Levels above the first."""
+        return (2 * self.split + 2) // self.step
 
 
 # Spec shape/prediction
@@ -269,7 +273,7 @@ def choose_table(plane: ShapePlane, zigzags: list[int], references: list[list[in
     for weight, (source, dy, dx) in zip(plane.weights, taps, strict=True):
         if 0 <= y + dy < area.rows and 0 <= x + dx < area.width:
             activity += weight * magnitude(source[(y + dy) * area.width + x + dx])
-    return sum(threshold <= activity for threshold in plane.thresholds)
+    return max(0, min(plane.levels, (activity + 512 * plane.step) // (1024 * plane.step)))
 
 
 LEAST_PROBABILITY = 20000
@@ -310,7 +314,7 @@ def read_detail_layer(
     """Add the low parts of all samples to the zigzag values."""
     models = starts(plane.split)
     for index in range(area.size):
-        number = len(plane.thresholds) + 1
+        number = plane.levels + 1
         if high[index] == 0:
             number = choose_table(plane, zigzags, nearest, area, *divmod(index, area.width))
         zigzags[index] += decisions.graded(models[number], plane.split)
