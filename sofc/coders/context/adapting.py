@@ -12,17 +12,14 @@ import numpy.typing as npt
 
 from sofc.coders.adapting import TRIED, MixingAdaptation, Weights, change_weights
 from sofc.coders.context.banks import USUAL_WEIGHT, EquationSums, sample_weights
-from sofc.coders.context.kernel import PLAIN_MODELS
+from sofc.coders.context.model import PlaneModel
 from sofc.coders.context.passes import Part, PassOfPlane, parts
-from sofc.coders.context.section import NETWORKS, pack_plan_change, unpack_plan
+from sofc.coders.context.section import pack_plan_change, unpack_model, unpack_plan
 from sofc.coders.context.tracing import shifted, trace_image
-from sofc.coders.network_section import network_tables, unpack_mixers
+from sofc.coders.network_section import network_tables
 from sofc.coders.plane_sections import PlaneSections, by_plane
 from sofc.coders.sparse_fit import fit_change
 from sofc.coders.training import Pass, Passes
-from sofc.entropy.bit_models import Symbols
-from sofc.entropy.contexts import BLOCK
-from sofc.entropy.mixture import TRAINED, MixingState
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank
 from sofc.prediction.grid import find_grid
@@ -66,16 +63,15 @@ class PassOfModel(PassOfPlane):
     to_come: int
 
     @cached_property
-    def symbols(self) -> Symbols:
-        """What the bit models of the contexts in use start with."""
-        used = unpack_mixers(self.sections.weights, NETWORKS).contexts
-        return TRAINED.symbols(self.sections.bit_models, self.plan.starts(len(self.plan.contexts)) * BLOCK, used)
+    def model(self) -> PlaneModel:
+        """That of the plane."""
+        return unpack_model(self.plan, self.sections)
 
     def size(self, weights: Weights, part: Part) -> int:
         """Bytes of a part, coded by weights that learn from it."""
-        used, sets, _, network = unpack_mixers(self.sections.weights, NETWORKS)
-        state = MixingState.trained(used, TRAINED.states[self.symbols], weights, PLAIN_MODELS)
-        return self.code(part, sets, state, network)
+        state = self.model.start.copy()
+        state.mixture = state.mixture._replace(weights=weights)
+        return self.code(part, self.model.sets, state, self.model.network)
 
 
 class Fitted(NamedTuple):
@@ -98,7 +94,7 @@ class FitBank(PassOfModel):
         found = list(parts(everything))
         step = -(-len(found) // TRIED) or 1
         tried = [part for image in found[::step] for part in image]
-        weights = unpack_mixers(self.sections.weights, NETWORKS).weights
+        weights = self.model.start.mixture.weights
         each = step * share
         before, after = (each * sum(one.size(weights.copy(), part) for part in tried) for one in (self, changed))
         return min(Fitted(b"", before), Fitted(change, after + len(change)), key=lambda one: one.cost)
@@ -138,7 +134,8 @@ class Adapt(PassOfModel):
         """The changes of their sections."""
         everything = list(shifted(images, self.ranges))
         share = self.to_come / max(1, len(everything))
-        contexts, _, weights, network = unpack_mixers(self.sections.weights, NETWORKS)
         found = [part for image in parts(everything) for part in image]
+        start, network = self.model.start, self.model.network
         before = network_tables(network) if network.is_asked else []
-        return PlaneSections(b"", b"", change_weights(weights, contexts, lambda: iter(found), self.size, share, before))
+        change = change_weights(start.mixture.weights, start.contexts, lambda: iter(found), self.size, share, before)
+        return PlaneSections(b"", b"", change)

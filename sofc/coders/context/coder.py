@@ -12,14 +12,12 @@ import numpy.typing as npt
 from sofc.coders.base import MAX_COUNTERS
 from sofc.coders.context import kernel
 from sofc.coders.context.model import PlaneModel
-from sofc.coders.context.section import NETWORKS, unpack_plan
+from sofc.coders.context.section import unpack_model, unpack_plan
 from sofc.coders.gridded import GridCoder
-from sofc.coders.network_section import unpack_mixers
 from sofc.coders.plane_sections import by_plane
 from sofc.entropy.binary import OK, Coding, Reader, Writer, written
-from sofc.entropy.contexts import BLOCK
-from sofc.entropy.mixture import TRAINED, MixingState
-from sofc.errors import FormatError, LimitError
+from sofc.entropy.mixture import MixingState
+from sofc.errors import FormatError
 from sofc.planes import Plane, PlaneRange
 from sofc.prediction import bank
 
@@ -35,21 +33,12 @@ class ContextCoder(GridCoder[PlaneModel]):
     @classmethod
     def from_sections(cls, sections: Sequence[bytes], changes: Sequence[bytes] = ()) -> ContextCoder:
         """Plans, then bit models, then weights, each one for every plane; ``changes``: what each of them differs by, if
-        any do. Raises FormatError."""
-        models = []
-        count = 0
+        any do. Raises FormatError; LimitError where the bit models would take too much memory."""
+        models: list[PlaneModel] = []
+        room = MAX_COUNTERS
         for plane, (own, change) in enumerate(by_plane(sections, changes)):
-            plan = unpack_plan(own.plan, plane, change.plan)
-            used, sets, weights, network = unpack_mixers(own.weights, NETWORKS, change.weights)
-            if used > len(plan.contexts):
-                raise FormatError("the weights of a context model are for more contexts than it has")
-            starts = plan.starts(len(plan.contexts)) * BLOCK
-            count += int(starts[used])
-            if count > MAX_COUNTERS:
-                raise LimitError(f"a context model has more than {MAX_COUNTERS} bit models")
-            symbols = TRAINED.symbols(own.bit_models, starts, used)
-            state = MixingState.trained(used, TRAINED.states[symbols], weights, kernel.PLAIN_MODELS)
-            models.append(PlaneModel(plan, sets, state, network))
+            models.append(unpack_model(unpack_plan(own.plan, plane, change.plan), own, change.weights, room))
+            room -= models[-1].start.mixture.models.size
         return cls(models)
 
     @property

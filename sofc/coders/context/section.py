@@ -9,17 +9,20 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from sofc.coders.base import MAX_COUNTERS
 from sofc.coders.context import terms
+from sofc.coders.context.kernel import PLAIN_MODELS
 from sofc.coders.context.kernel_network import INPUTS
-from sofc.coders.context.model import PlanePlan, Prediction
+from sofc.coders.context.model import PlaneModel, PlanePlan, Prediction
 from sofc.coders.gridded import pack_references, unpack_references
-from sofc.coders.network_section import Architecture
+from sofc.coders.network_section import Architecture, unpack_mixers
+from sofc.coders.plane_sections import PlaneSections
 from sofc.entropy.changes import pack_table_changes
-from sofc.entropy.contexts import MOST_TERMS
+from sofc.entropy.contexts import BLOCK, MOST_TERMS
 from sofc.entropy.mixing import LEVELS
-from sofc.entropy.mixture import MOST_CONTEXTS
+from sofc.entropy.mixture import MOST_CONTEXTS, TRAINED, MixingState
 from sofc.entropy.tables import Field, code_tables, decode_tables
-from sofc.errors import FormatError
+from sofc.errors import FormatError, LimitError
 from sofc.prediction import bank, expected_error
 
 Integers = npt.NDArray[np.int64]
@@ -96,3 +99,16 @@ def unpack_plan(data: bytes, plane: int, change: bytes = b"") -> PlanePlan:
 
 
 NETWORKS = Architecture(INPUTS, kinds=1, outputs=3, most=16)
+
+
+def unpack_model(plan: PlanePlan, own: PlaneSections, change: bytes = b"", room: int = MAX_COUNTERS) -> PlaneModel:
+    """A plane's model at one effort, of at most ``room`` bit models; ``change``: what its weights differ by. Raises
+    FormatError, LimitError."""
+    used, sets, weights, network = unpack_mixers(own.weights, NETWORKS, change)
+    if used > len(plan.contexts):
+        raise FormatError("the weights of a context model are for more contexts than it has")
+    starts = plan.starts(len(plan.contexts)) * BLOCK
+    if starts[used] > room:
+        raise LimitError(f"a context model has more than {MAX_COUNTERS} bit models")
+    models = TRAINED.states[TRAINED.symbols(own.bit_models, starts, used)]
+    return PlaneModel(plan, sets, MixingState.trained(used, models, weights, PLAIN_MODELS), network)
