@@ -389,9 +389,11 @@ def test_whether_a_codebook_pays() -> None:
 
 
 class ReadOnlyExecutor(Executor):
-    """Hands over arrays as dask.distributed does: read-only."""
+    """Hands over arrays as dask.distributed does: read-only. Of functions it takes the name, which for others would be
+    all that is in them, as text."""
 
     def submit(self, function: Any, /, *arguments: Any, **_: Any) -> Future[Any]:
+        assert isinstance(getattr(function, "func", function).__name__, str)
         buffers: list[pickle.PickleBuffer] = []
         data = pickle.dumps((function, arguments), protocol=5, buffer_callback=buffers.append)
         function, arguments = pickle.loads(data, buffers=[bytes(buffer) for buffer in buffers])
@@ -658,7 +660,7 @@ def test_models_are_adapted_to_what_images_depart_by(tmp_path: Path) -> None:
             return [planes[0] for planes in images]
 
     plain, departing = (
-        work.ShardWork(Keep(), work.Treatment(NONE.id, follows=one))([*found[:3], ImageSource(array=images[9])])  # type: ignore[arg-type]
+        work.statistics_of([*found[:3], ImageSource(array=images[9])], Keep(), work.Treatment(NONE.id, follows=one))  # type: ignore[arg-type]
         for one in (False, True)
     )
     assert all((one == image).all() for one, image in zip(plain, [*images[:3], images[9]], strict=True))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from sofc.api.headers import header_for
@@ -51,52 +52,38 @@ class Treatment(NamedTuple):
     follows: bool = False
 
 
-@dataclass(frozen=True)
-class ShardWork:
-    """A pass's task over a shard of image sources. Picklable; loads one image at a time."""
-
-    task: Task | JpegTask
-    treatment: Treatment
-
-    def __call__(self, sources: Sequence[ImageSource]) -> Any:
-        """The task's statistics of the shard."""
-        # Executors of clusters hand arrays over read-only, and kernels take none such.
-        task, images = deepcopy(self.task), self._decoded(sources)
-        if isinstance(task, JpegTask):
-            return task.collect_decoded(images)
-        return task.collect(image.planes for image in images)
-
-    def _decoded(self, sources: Sequence[ImageSource]) -> Iterator[Decoded]:
-        before: tuple[Any, list[Plane]] | None = None
-        for source in sources:
-            array, declared_bits, meaning, jpeg = load(source)
-            pixel_format = header_for(array, declared_bits=declared_bits, meaning=meaning).format
-            planes = whole = to_planes(array, pixel_format)
-            if self.treatment.follows and before is not None and before[0] == file_of(source):
-                planes = departures(before[1], planes, pixel_format.coded_bits)
-            before = file_of(source), whole
-            if self.treatment.by_value:
-                planes = by_value(planes, pixel_format)
-            yield Decoded(TRANSFORMS[self.treatment.transform].forward(planes), jpeg)
+def statistics_of(sources: Sequence[ImageSource], task: Task | JpegTask, treatment: Treatment) -> Any:
+    """A task's statistics of a shard of image sources; loads one image at a time."""
+    # Executors of clusters hand arrays over read-only, and kernels take none such.
+    task, images = deepcopy(task), _decoded(sources, treatment)
+    if isinstance(task, JpegTask):
+        return task.collect_decoded(images)
+    return task.collect(image.planes for image in images)
 
 
-@dataclass(frozen=True)
-class SampleWork:
-    """A pass's task over a fixed sample of images. Picklable."""
+def _decoded(sources: Sequence[ImageSource], treatment: Treatment) -> Iterator[Decoded]:
+    before: tuple[Any, list[Plane]] | None = None
+    for source in sources:
+        array, declared_bits, meaning, jpeg = load(source)
+        pixel_format = header_for(array, declared_bits=declared_bits, meaning=meaning).format
+        planes = whole = to_planes(array, pixel_format)
+        if treatment.follows and before is not None and before[0] == file_of(source):
+            planes = departures(before[1], planes, pixel_format.coded_bits)
+        before = file_of(source), whole
+        if treatment.by_value:
+            planes = by_value(planes, pixel_format)
+        yield Decoded(TRANSFORMS[treatment.transform].forward(planes), jpeg)
 
-    images: tuple[ImageSource, ...]
-    treatment: Treatment
 
-    def __call__(self, task: Task | JpegTask) -> Any:
-        """The task's statistics of the sample."""
-        return ShardWork(task, self.treatment)(self.images)
+def _statistics_by(task: Task | JpegTask, sources: Sequence[ImageSource], treatment: Treatment) -> Any:
+    """Those of a sample of images that all tasks of a pass share."""
+    return statistics_of(sources, task, treatment)
 
 
 def run(step: Pass, collection: Collection, treatment: Treatment, stage: str, crew: Crew) -> Iterator[Any]:
     """The statistics of a pass's tasks, over all images that were mined or, where it says so, a sample of them."""
-    if step.samples is None:
-        return crew.map(stage, ShardWork(step.tasks[0], treatment), cut(collection.mined))
-    sample = collection.sample(step.samples)
-    if step.apart:
-        return crew.map(stage, ShardWork(step.tasks[0], treatment), cut(sample))
-    return crew.map(stage, SampleWork(sample, treatment), step.tasks)
+    # Functions with a name: of other callables dask takes what ``str`` gives, for each task, with all arrays in them.
+    images = collection.mined if step.samples is None else collection.sample(step.samples)
+    if step.samples is None or step.apart:
+        return crew.map(stage, partial(statistics_of, task=step.tasks[0], treatment=treatment), cut(images))
+    return crew.map(stage, partial(_statistics_by, sources=images, treatment=treatment), step.tasks)
