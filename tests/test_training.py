@@ -6,6 +6,7 @@ import io
 import itertools
 import os
 import pickle
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -59,7 +60,7 @@ from sofc.training.judging import Judge
 from sofc.training.mining import NETWORK_FROM, Mined, Outlook, mine, mine_anew, mine_fastest
 from sofc.training.recipes import trainable
 from sofc.training.settings import FASTEST_FROM, FEW_EFFORTS, NEW_FROM, Settings
-from sofc.training.shards import cut, in_order, in_shards
+from sofc.training.shards import WINDOW, cut, in_order, in_shards
 from sofc.training.survey import Facts, survey
 from sofc.transforms.components import CHAIN, LATTICE, NONE
 
@@ -191,6 +192,54 @@ def test_in_order_keeps_order_and_window() -> None:
     assert list(results) == list(range(2, 100, 2))
     assert executor.most == 5
     assert executor.under_way == 0
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_work_beside_other_work(workers: int) -> None:
+    """The same with workers as without: what is told of it comes once its result is asked for, from who asks."""
+    told: list[tuple[str, int, int]] = []
+    threads: set[int] = set()
+
+    def tell(*progress: Any) -> None:
+        told.append(progress)
+        threads.add(threading.get_ident())
+
+    def doubled(crew: work.Crew) -> list[int]:
+        return list(crew.map("beside", lambda item: 2 * item, range(3)))
+
+    with ThreadPoolExecutor(2) as pool:
+        crew = work.Crew(pool if workers else None, tell)
+        with crew.beside(doubled) as result:
+            assert list(crew.map("first", abs, [-1])) == [1]
+            assert result() == [0, 2, 4]
+        assert told == [("first", 1, 1), ("beside", 1, 3), ("beside", 2, 3), ("beside", 3, 3)]
+        assert threads == {threading.get_ident()}
+        with pytest.raises(UsageError, match="as it must"), crew.beside(fail) as result:
+            result()
+
+
+def fail(_: work.Crew) -> None:
+    raise UsageError("as it must")
+
+
+def test_work_beside_others_ends_with_them() -> None:
+    """Where nobody asks for its result."""
+    begun, ended = threading.Event(), threading.Event()
+    done: list[int] = []
+
+    def slow(item: int) -> None:
+        done.append(item)
+        begun.set()
+        ended.wait(10)
+
+    def others(crew: work.Crew) -> None:
+        list(crew.map("beside", slow, range(1000)))
+
+    with ThreadPoolExecutor(1) as pool:
+        with work.Crew(pool, None).beside(others):
+            assert begun.wait(10)
+        ended.set()
+    assert len(done) <= WINDOW
 
 
 def test_in_order_without_executor_is_lazy() -> None:

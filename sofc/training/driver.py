@@ -128,9 +128,10 @@ def train(
     found = []
     for kind, collection in zip(kinds, collections, strict=True):
         judge, outlook = Judge(collection, settings, float(len(members[kind]) * times), crew), outlooks.get(kind)
-        changed = judge.paying(_mined(collection, settings, outlook, judge, crew))
-        fastest = mine_fastest(collection, settings, outlook, crew) if changed.leaves_room else []
-        found.append(_OfKind(collection, outlook, judge, judge.with_fastest(changed, fastest)))
+        with crew.beside(partial(mine_fastest, collection, settings, outlook)) as fastest:
+            changed = judge.paying(_mined(collection, settings, outlook, judge, crew))
+            mined = judge.with_fastest(changed, fastest() if changed.leaves_room else [])
+        found.append(_OfKind(collection, outlook, judge, mined))
     kept, reports = _paying(found, name, settings)
     for number, one in enumerate(kept):
         kind = one.collection.kind

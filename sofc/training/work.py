@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import CancelledError, Executor, Future
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from queue import SimpleQueue
+from threading import Event, Thread
+from typing import Any, NamedTuple, TypeVar
 
 from sofc.api.headers import header_for
 from sofc.band.coding import to_planes
@@ -21,6 +24,7 @@ from sofc.training.held_out import file_of
 from sofc.training.shards import cut, in_order
 from sofc.transforms.components import TRANSFORMS
 
+Result = TypeVar("Result")
 Progress = Callable[[str, int, int], None]
 """Called with the stage, how many of its shards are done, and how many there are."""
 
@@ -38,6 +42,41 @@ class Crew:
             if self.progress is not None:
                 self.progress(stage, done + 1, len(items))
             yield result
+
+    @contextmanager
+    def beside(self, work: Callable[[Crew], Result]) -> Iterator[Callable[[], Result]]:
+        """What gives the result of other work, itself of passes, if it is asked for before the block is left: with
+        workers that work goes on meanwhile, as most passes leave some of them with nothing to do until their slowest
+        shard is done; without, it begins then. Its progress is told by who asks."""
+        if self.executor is None:
+            yield partial(work, self)
+            return
+        told: SimpleQueue[tuple[str, int, int] | None] = SimpleQueue()
+        future, is_over = Future[Result](), Event()
+
+        def tell(*progress: Any) -> None:
+            if is_over.is_set():
+                raise CancelledError
+            told.put(progress)
+
+        def run() -> None:
+            try:
+                future.set_result(work(Crew(self.executor, tell)))
+            except BaseException as error:
+                future.set_exception(error)
+            told.put(None)
+
+        def result() -> Result:
+            for progress in iter(told.get, None):
+                if self.progress is not None:
+                    self.progress(*progress)
+            return future.result()
+
+        Thread(target=run, daemon=True).start()
+        try:
+            yield result
+        finally:
+            is_over.set()
 
 
 class Treatment(NamedTuple):
