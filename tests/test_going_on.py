@@ -298,6 +298,27 @@ def test_decoders_go_from_one_long_group_to_the_next(states: list[bytes]) -> Non
     assert sum(len(event.images) for event in events if isinstance(event, sofc.GroupReady)) == 15
 
 
+def test_readers_keep_the_images_of_long_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once they know that others go on from these; who gets an image may change it."""
+    decoded: list[int] = []
+    decode = DctCoder.decode
+
+    def counted(coder: DctCoder, streams: Sequence[bytes], ranges: Any, rows: int, *args: int) -> list[Any]:
+        decoded.append(rows // SIDE)
+        return decode(coder, streams, ranges, rows, *args)
+
+    images = tiles(16)
+    data = encoded(images)
+    assert [start for start in starts(data) if start is not None] == [2, 2, 2, 2, 9, 9, 9, 9]
+    monkeypatch.setattr(DctCoder, "decode", counted)
+    with sofc.open_reader(data) as reader:
+        for number in (3, 7, 10, 15, 4, 11, 2, 10, 4):
+            found = reader.read_image(number)
+            assert (found == images[number]).all()
+            found[:] = 0
+    assert decoded == [LONG, 1, LONG, 1, LONG, LONG]
+
+
 def test_large_states_are_not_kept_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a codebook asks for is kept once, and not as often as is worth it for those that are built in."""
 

@@ -155,6 +155,9 @@ class BandDecoder:
             codebooks=self._codebooks_of_parts(coded, header.format, size),
             **size,
         )
+        if isinstance(coded, CodedGroup) and coded.images > 1 and self._references.gone_on_from.has(offset):
+            # It is a long one, out of which others may be wanted: whoever gives an image of it away copies that.
+            return Task(partial(self._references.at, offset, decode), offset)
         return Task(decode, offset)
 
     def _predicted_task(self, placed: Placed, predicted: Predicted) -> Task:

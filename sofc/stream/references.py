@@ -68,6 +68,12 @@ class GoneOnFrom:
                 raise FormatError("groups go on from earlier ones in another order than that of these")
             self._earlier[place:end], self._spans[place:end] = [earlier], [(first, last)]
 
+    def has(self, offset: int) -> bool:
+        """Whether a group is known to go on from the one that begins there."""
+        with self._lock:
+            place = bisect_left(self._earlier, offset)
+            return self._earlier[place : place + 1] == [offset]
+
 
 class Decoded:
     """The images, or groups of them, that were asked for last, by where they begin in the file."""
