@@ -197,17 +197,25 @@ class _PassOfPredictions:
     def traced(self, images: Iterator[list[Plane]]) -> Iterator[tuple[Iterator[_Found], int, Margins]]:
         """Of each image what was found of its planes, one after the other, its grid and its margins."""
         for planes, grid, margins in _images(images, len(self.ranges)):
-            yield self._of_image(planes, grid, margins), grid, margins
-
-    def _of_image(self, planes: Sequence[Plane], grid: int, margins: Margins) -> Iterator[_Found]:
-        frames, largest = _frames(planes, margins), largest_of(self.ranges)
-        for plane, span, prediction in zip(planes, self.ranges, self.predictions, strict=False):
-            frame = frames.known(plane, span, largest, prediction)
-            yield frame, trace_plane(frame, prediction.predictor(grid, span, largest))
-            frames.add(frame)
+            yield _traced(self.ranges, self.predictions, planes, grid, margins), grid, margins
 
 
 _Found = tuple[Frame, kernel.Traced]
+
+
+def _traced(
+    ranges: Sequence[PlaneRange],
+    predictions: Sequence[Prediction],
+    planes: Sequence[Plane],
+    grid: int,
+    margins: Margins,
+) -> Iterator[_Found]:
+    """What is found of the planes of an image, one after the other, as predictions code them."""
+    frames, largest = _frames(planes, margins), largest_of(ranges)
+    for plane, span, prediction in zip(planes, ranges, predictions, strict=False):
+        frame = frames.known(plane, span, largest, prediction)
+        yield frame, trace_plane(frame, prediction.predictor(grid, span, largest))
+        frames.add(frame)
 
 
 class Refine(_PassOfPredictions):
@@ -280,21 +288,27 @@ def _error_terms(frame: Frame, prediction: Prediction) -> Integers:
     return np.stack(terms)
 
 
-class Survey(_PassOfPredictions):
-    """Last pass: tokens by expected error and fraction."""
+@dataclass(frozen=True)
+class Survey:
+    """Last pass: tokens by expected error and fraction, in each of several ``ways`` to predict all planes."""
+
+    ranges: tuple[PlaneRange, ...]
+    ways: tuple[tuple[Prediction, ...], ...]
 
     def collect(self, images: Iterator[list[Plane]]) -> Integers:
-        """(planes, BINS, FRACTIONS, TOKENS)."""
-        result = np.zeros((len(self.ranges), BINS, kernel.FRACTIONS, TOKENS), np.int64)
-        for found, _, margins in self.traced(images):
-            for (frame, traced), histogram in zip(found, result, strict=False):
-                inside = margins.inside(frame.width).ravel()
-                expected = traced.expected[inside]
-                bins = np.searchsorted(EXPECTED_EDGES, expected) + 1
-                bins[expected == kernel.FIRST_ROW] = 0
-                cells = (bins * kernel.FRACTIONS + _fractions(traced)[inside]) * TOKENS
-                cells += tokens_of(traced.residuals[inside])
-                histogram += np.bincount(cells, minlength=histogram.size).reshape(histogram.shape)
+        """(ways, planes, BINS, FRACTIONS, TOKENS)."""
+        result = np.zeros((len(self.ways), len(self.ranges), BINS, kernel.FRACTIONS, TOKENS), np.int64)
+        for planes, grid, margins in _images(images, len(self.ranges)):
+            inside = margins.inside(planes[0].shape[1]).ravel()
+            for predictions, histograms in zip(self.ways, result, strict=True):
+                found = _traced(self.ranges, predictions, planes, grid, margins)
+                for (_, traced), histogram in zip(found, histograms, strict=False):
+                    expected = traced.expected[inside]
+                    bins = np.searchsorted(EXPECTED_EDGES, expected) + 1
+                    bins[expected == kernel.FIRST_ROW] = 0
+                    cells = (bins * kernel.FRACTIONS + _fractions(traced)[inside]) * TOKENS
+                    cells += tokens_of(traced.residuals[inside])
+                    histogram += np.bincount(cells, minlength=histogram.size).reshape(histogram.shape)
         return result
 
 

@@ -67,8 +67,7 @@ class InterleavedTraining(CoroutineTraining):
         super().__init__()
 
     def run(self) -> Passes[None]:
-        """Activities, equations, errors; equations once more; expected errors, one or two surveys: each over a
-        sample."""
+        """Activities, equations, errors; equations once more; expected errors, a survey: each over a sample."""
         ranges = self._ranges
 
         def over(task: Task) -> Pass:
@@ -88,15 +87,16 @@ class InterleavedTraining(CoroutineTraining):
             _with_errors(one, fit_error_weights(total.sum(axis=0))[None])
             for one, total in zip(chosen, sums, strict=True)
         )
-        surveyed = added((yield over(Survey(ranges, chosen))))
-        found = list(map(choose_contexts, chosen, surveyed))
+        ways = [chosen]
         if any(one.class_map == kernel.GRID for one in chosen):
-            placed = tuple(map(_by_place, chosen, sums))
-            others = map(choose_contexts, placed, added((yield over(Survey(ranges, placed)))))
-            worth = PLACED_ERRORS_COST * surveyed.sum(axis=(1, 2, 3))
+            ways.append(tuple(map(_by_place, chosen, sums)))
+        surveyed = added((yield over(Survey(ranges, tuple(ways)))))
+        found, *others = [list(map(choose_contexts, *each)) for each in zip(ways, surveyed, strict=True)]
+        for placed in others:
+            worth = PLACED_ERRORS_COST * surveyed[0].sum(axis=(1, 2, 3))
             found = [
                 other if other[1] + least < plain[1] else plain
-                for plain, other, least in zip(found, others, worth, strict=True)
+                for plain, other, least in zip(found, placed, worth, strict=True)
             ]
         self._models = [model for model, _ in found]
         self._costs = [cost for _, cost in found]
