@@ -20,7 +20,7 @@ from sofc.training.assembly import assemble, provenance
 from sofc.training.collection import Collection, Member, TrainingImages, helpers_of, image_sources, runs
 from sofc.training.held_out import FEW_HELD_OUT_FROM, HELD_OUT_FROM
 from sofc.training.judging import Judge
-from sofc.training.mining import Mined, Outlook, mine, mine_anew, mine_fastest
+from sofc.training.mining import Mined, Outlook, mine, mine_anew, mine_fastest, mines_fastest
 from sofc.training.recipes import coder_to_train
 from sofc.training.report import ModelReport, TrainingReport, pays
 from sofc.training.settings import COUNTER_BYTES, WORTH, Settings
@@ -130,7 +130,11 @@ def train(
         judge, outlook = Judge(collection, settings, float(len(members[kind]) * times), crew), outlooks.get(kind)
         with crew.beside(partial(mine_fastest, collection, settings, outlook)) as fastest:
             changed = judge.paying(_mined(collection, settings, outlook, judge, crew))
-            mined = judge.with_fastest(changed, fastest() if changed.leaves_room else [])
+            if changed.leaves_room and mines_fastest(collection, settings, outlook):
+                judge.prepare_fastest()
+                mined = judge.with_fastest(changed, fastest())
+            else:
+                mined = changed.mined
         found.append(_OfKind(collection, outlook, judge, mined))
     kept, reports = _paying(found, name, settings)
     for number, one in enumerate(kept):

@@ -70,6 +70,11 @@ class Judge:
             kept = self._with_part(kept, part)
         return kept if kept.size else Kept(mined, 0.0)
 
+    def prepare_fastest(self) -> None:
+        """Do what ``with_fastest`` will need that can be done while models for effort 1 are still being mined."""
+        if self._files and self._settings.coder is None:
+            self._builtin(FASTEST[0])
+
     def with_fastest(self, kept: Kept, fastest: Sequence[Trained]) -> Mined:
         """What is kept, and models for effort 1 if these pay, too: they alone where nothing else does."""
         if not fastest:

@@ -284,12 +284,17 @@ def mine(collection: Collection, settings: Settings, outlook: Outlook | None, cr
     return Mined(train_kind(collection, settings, crew) if serves else [])
 
 
-def mine_fastest(collection: Collection, settings: Settings, outlook: Outlook | None, crew: Crew) -> list[Trained]:
-    """Models for effort 1, which are small, beside changes of the base's; none where few images come, these cannot be
-    changed, or models are for other efforts."""
+def mines_fastest(collection: Collection, settings: Settings, outlook: Outlook | None) -> bool:
+    """Whether there are to be models for effort 1, which are small, beside changes of the base's: not where few images
+    come, these cannot be changed, or models are for other efforts."""
     if outlook is None or outlook.size < FASTEST_FROM or not {*FASTEST}.issubset(settings.efforts or FASTEST):
-        return []
-    if not adaptable(base_of(collection.kind), collection.kind, outlook.usage):
+        return False
+    return bool(adaptable(base_of(collection.kind), collection.kind, outlook.usage))
+
+
+def mine_fastest(collection: Collection, settings: Settings, outlook: Outlook | None, crew: Crew) -> list[Trained]:
+    """Those models; none where there are not to be any."""
+    if not mines_fastest(collection, settings, outlook):
         return []
     few = collection.thinned(FASTEST_SAMPLES, FASTEST_IMAGES)
     return train_kind(few, replace(settings, efforts=FASTEST), crew)
