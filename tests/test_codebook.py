@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -195,6 +196,17 @@ def beside_builtin(own: Codebook | None, pixel_format: PixelFormat) -> Codebook:
         ours = [replace(model, sections=numbers) for model, numbers in zip(own.models, moved, strict=True)]
         models, sections = (*ours, *base.models), (*base.sections, *own.sections)
     return Codebook("c", models, sections, bases=(base,))
+
+
+def test_pickled_without_what_comes_with_the_package() -> None:
+    base, own = builtin_codebook(PixelFormat(3, 8, 8)), raw_codebook()
+    data = pickle.dumps(base)
+    assert pickle.loads(data) is base and len(data) < 200
+    for codebook in (own, beside_builtin(None, PixelFormat(3, 8, 8))):
+        data = pickle.dumps(codebook)
+        found = pickle.loads(data)
+        assert found == codebook and found.sections == codebook.sections and found.bases == codebook.bases
+        assert found.to_bytes() == codebook.to_bytes() and len(data) < 5000
 
 
 def in_a_surround(side: int) -> npt.NDArray[np.uint8]:

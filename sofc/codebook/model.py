@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from sofc.container.codebook_file import CodebookContents, pack_codebook, unpack_codebook
 from sofc.container.records import CHANGE, MAX_NAME_BYTES, CodebookReference, Model, Section, is_plain_text
@@ -49,17 +50,17 @@ class Codebook:
     @classmethod
     def from_bytes(cls, data: bytes, *, limits: Limits | None = None) -> Codebook:
         """Read a codebook file. Raises FormatError, UnsupportedError or LimitError."""
-        from sofc.codebook.builtin import find_builtin
+        contents = unpack_codebook(data, limits or Limits(), lambda reference: len(_builtin(reference.id).sections))
+        bases = tuple(_builtin(reference.id) for reference in contents.bases)
+        return _with_bases(contents.name, contents.models, contents.sections, contents.provenance, bases, bytes(data))
 
-        def base_of(reference: CodebookReference) -> Codebook:
-            base = find_builtin(reference.id)
-            assert base is not None, "registered codebooks come with the package"
-            return base
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled without what comes with the package: to other processes go some kilobytes, not two megabytes."""
+        from sofc.codebook.builtin import is_builtin
 
-        contents = unpack_codebook(data, limits or Limits(), lambda reference: len(base_of(reference).sections))
-        bases = tuple(map(base_of, contents.bases))
-        sections = (*borrowed(bases), *contents.sections)
-        return cls(contents.name, contents.models, sections, contents.provenance, bases, bytes(data))
+        if is_builtin(self):
+            return _builtin, (self.reference.id,)
+        return _with_bases, (self.name, self.models, self.own_sections, self.provenance, self.bases, self._bytes)
 
     @property
     def own_sections(self) -> tuple[Section, ...]:
@@ -150,3 +151,24 @@ class Codebook:
 def borrowed(bases: Sequence[Codebook]) -> tuple[Section, ...]:
     """The sections of bases, as a codebook numbers them before its own."""
     return tuple(section for base in bases for section in base.sections)
+
+
+def _builtin(id: bytes) -> Codebook:
+    """The one whose id begins so."""
+    from sofc.codebook.builtin import find_builtin
+
+    found = find_builtin(id)
+    assert found is not None, "registered codebooks come with the package"
+    return found
+
+
+def _with_bases(
+    name: str,
+    models: tuple[Model, ...],
+    own: Sequence[Section],
+    provenance: str,
+    bases: tuple[Codebook, ...],
+    data: bytes | None,
+) -> Codebook:
+    """One with its ``own`` sections behind those of its bases."""
+    return Codebook(name, models, (*borrowed(bases), *own), provenance, bases, data)
