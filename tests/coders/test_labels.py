@@ -53,6 +53,7 @@ def test_label_images_are_coded_as_such() -> None:
     labels = np.kron(np.random.default_rng(8).integers(0, 200, (12, 14)), np.ones((9, 7), np.int64)).astype(np.uint8)
     assert looks_labelled(labels.astype(np.int32))
     assert not looks_labelled(np.arange(100, dtype=np.int32).reshape(10, 10))
+    assert not looks_labelled(np.full((10, 10), 7, np.int32))
     as_any = len(sofc.encode(labels, coder="shape", codebook=None))
     assert len(sofc.encode(labels)) < as_any
     assert np.array_equal(sofc.decode(sofc.encode(labels)), labels)

@@ -75,8 +75,9 @@ def _scratch() -> kernel.Scratch:
 
 
 def looks_labelled(plane: npt.NDArray[np.int32]) -> bool:
-    """Whether samples are mostly what their neighbours are, so that coding them as labels is worth a try."""
-    if plane.shape[1] < 2 or len(plane) < 2:
+    """Whether samples are mostly what their neighbours are, and not all the same, so that coding them as labels is
+    worth a try."""
+    if plane.shape[1] < 2 or len(plane) < 2 or plane.min() == plane.max():
         return False
     same = (plane[1:, 1:] == plane[1:, :-1]) | (plane[1:, 1:] == plane[:-1, 1:])
     return 16 * int(np.count_nonzero(same)) >= 15 * int(same.size)
