@@ -331,7 +331,7 @@ def test_kinds_have_models_of_their_own(sums: list[SumTraining]) -> None:
 
 def test_declared_bits_count(sums: list[SumTraining], tmp_path: Path) -> None:
     save(tmp_path / "a.pgm", np.full((4, 4), 900, np.uint16), declared_bits=12)
-    assert train([tmp_path], name="a", for_images=1000).codebook.models[0].max_bits == 12
+    assert train([tmp_path], name="a", coder="shape").codebook.models[0].max_bits == 12
 
 
 def test_order_of_paths_does_not_matter(sums: list[SumTraining], tmp_path: Path) -> None:
