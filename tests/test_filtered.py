@@ -20,6 +20,7 @@ from minidec import wide as small
 
 import sofc
 from sofc.band.coding import decode_band, encode_band
+from sofc.band.core import Area
 from sofc.band.filtered import Filter
 from sofc.band.filtering import found_filter, grid_of, unfiltered
 from sofc.band.gaussians import discrete, recursive, sampled
@@ -363,7 +364,7 @@ def test_the_square_is_found_in_the_type_that_holds_it() -> None:
         found = found_roots(keys, number, 30)
         assert found is not None and not found.left.any() and found.filter.is_rooted
         assert found.filter.between is SampleType.FLOAT32
-        assert np.array_equal(found.filter.made_of(found.origin, number, 30), keys)
+        assert np.array_equal(found.filter.made_of(found.origin, number, Area(*keys.shape[1:], 30)), keys)
     for other in (-np.sqrt(quarters / 4), np.random.default_rng(7).normal(9, 1, (30, 40)), np.full((3, 3), np.nan)):
         assert found_roots(to_keys(other, SampleType.FLOAT64), SampleType.FLOAT64, len(other)) is None
 

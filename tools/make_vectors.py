@@ -108,6 +108,8 @@ from sofc.training.recipes import trainable
 from sofc.transforms.components import CHAIN, GREEN_FIRST, LATTICE, PAPERS, SUBTRACT_GREEN, YCOCG, Transform
 from sofc.transforms.filters import CUT, MIRROR, NEAREST, RECURSIVE, REFLECT, filtered
 from sofc.transforms.mosaic import METHODS, Edges
+from sofc.transforms.resampling import CHANGES, CUBIC, SHARES, resampled
+from sofc.transforms.resampling import Grid as Places
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "spec"))
@@ -475,6 +477,7 @@ def wide(images: list[Image]) -> Iterator[tuple[str, bytes, str | None, str]]:
         yield f"wide-lines-{np.dtype(dtype)}", data, None, "a group predicted along lines"
     yield from faded_samples()
     yield from filtered_samples()
+    yield from resampled_samples()
     labels = np.kron(np.arange(30).reshape(5, 6), np.ones((7, 5), np.int64)) * 70001
     yield "wide-labels", sofc.encode(labels), None, "labels"
     moving = np.stack([np.roll(labels, k, 1) for k in range(3)])
@@ -519,6 +522,28 @@ def filtered_samples() -> Iterator[tuple[str, bytes, str | None, str]]:
     for dtype in (np.float32, np.float64):
         data = sofc.encode(magnitudes.astype(dtype), batch=True, codebook=None)
         yield f"wide-roots-{np.dtype(dtype)}", data, None, "square roots of quarters"
+
+
+def resampled_samples() -> Iterator[tuple[str, bytes, str | None, str]]:
+    """Integers with others interpolated between them: of each kind, in two types, along two and three axes."""
+    slices, rows, columns = np.meshgrid(np.arange(12), np.arange(26), np.arange(24), indexing="ij")
+    volume = np.random.default_rng(SEED + 3).integers(0, 9, slices.shape) + 5 * slices + 3 * rows + 2 * columns
+    through, down = Places(12, 0, 20, False, 0.0, 1.0, 11 / 19, 0.0), Places(26, 0, 42, True, 0.5, 1.0, 26 / 42, -0.5)
+    across = Places(24, 0, 38, False, 0.0, 40.0, 25.0, 0.0)
+    for name, kind, grid, between, result in (
+        ("shares", SHARES, None, np.float64, np.float32),
+        ("changes", CHANGES, through, np.float64, np.float64),
+        ("rounded", CHANGES, None, np.float32, np.float32),
+        ("cubic", CUBIC, None, np.float64, np.float64),
+        ("cubic-through", CUBIC, through, np.float64, np.float32),
+    ):
+        images = volume if grid else volume[:2]
+        axes = zip((grid, down, across), (20, 42, 40), strict=True)
+        places = [one and one.places(np.arange(length)) for one, length in axes]
+        made = resampled(images[None].astype(between), places, kind, between, result)[0]
+        made[1, 3, 5] = np.nextafter(made[1, 3, 5], 9999)
+        data = sofc.encode(made, batch=True, codebook=None)
+        yield f"wide-resampled-{name}", data, None, "numbers, and places between them"
 
 
 def trained(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sofc.band.core import Area
 from sofc.container.wide import FilterHead, pack_filtered
 from sofc.image import SampleType
 from sofc.transforms.filters import filtered
@@ -40,9 +41,13 @@ class Filter(NamedTuple):
             head.function > 0,
         )
 
-    def made_of(self, origin: Keys, number: SampleType, image_rows: int) -> Keys:
+    def origin_area(self, area: Area) -> Area:
+        """Of the numbers that those of an area are made of."""
+        return area
+
+    def made_of(self, origin: Keys, number: SampleType, area: Area) -> Keys:
         """Keys of what the filter makes of numbers given by theirs."""
-        values = values_of(origin, self.between, image_rows)
+        values = values_of(origin, self.between, area.image_rows)
         types = self.between.dtype_name, number.dtype_name
         made = filtered(values, self.weights, self.border, *types, is_rooted=self.is_rooted)
         planes = [to_keys(plane.reshape(-1, plane.shape[2]), number) for plane in made]

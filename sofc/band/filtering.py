@@ -9,7 +9,7 @@ Gaussian filters are looked for, with the widths that people choose (`gaussians.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
@@ -17,9 +17,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sofc.band.core import Area
 from sofc.band.filtered import Filter, values_of
 from sofc.band.gaussians import gaussians
 from sofc.band.products import bits_left, bits_of_plane
+from sofc.band.resampled import Resampling
 from sofc.band.scaling import MAX_ENTRIES, Candidate, Grid, cost_of, is_measurable, likely_candidates
 from sofc.band.tables import computed
 from sofc.errors import FormatError
@@ -46,9 +48,9 @@ LARGEST = float(1 << 40)
 """Number on a grid: beyond it, there is none."""
 OFF = 0.06
 """Of a step, that numbers may be off the grid on average."""
-_OFF_ALL = 0.2
+OFF_ALL = 0.2
 """The same of all numbers of an image; of any numbers it is a quarter."""
-_WORTH = 0.75
+WORTH = 0.75
 """Of the bits of what neighbours predict, at most."""
 _LEAST_SIDE = 24
 
@@ -62,10 +64,10 @@ class _Guess(NamedTuple):
 
 
 class Filtered(NamedTuple):
-    """The filter, the keys of the numbers that it is for, and what keys are more than it makes of them,
+    """The filter or resampling, the keys of the numbers that it is for, and what keys are more than it makes of them,
     modulo 2**64."""
 
-    filter: Filter
+    filter: Filter | Resampling
     origin: Keys
     left: Keys
 
@@ -257,7 +259,7 @@ def _verified(keys: Keys, values: Reals, number: SampleType, guess: _Guess, imag
         return None
     numbers = refined(found, step)
     whole = np.rint(numbers)
-    if not float(np.abs(numbers).max()) < LARGEST or float(np.abs(numbers - whole).mean()) > _OFF_ALL:
+    if not float(np.abs(numbers).max()) < LARGEST or float(np.abs(numbers - whole).mean()) > OFF_ALL:
         return None
     return fitted_origin(keys, values, whole.astype(np.int64), number, guess.filter, image_rows)
 
@@ -267,13 +269,14 @@ def fitted_origin(
 ) -> Filtered | None:
     """Scaled ``numbers`` as that of which a filter, or one that sums in float64, makes keys, where that takes less."""
     best: Filtered | None = None
-    least = _WORTH * float(bits_of_plane(keys, number, image_rows).sum(dtype=np.float64))
+    area = Area(keys.shape[1], keys.shape[2], image_rows)
+    least = WORTH * float(bits_of_plane(keys, number, image_rows).sum(dtype=np.float64))
     for between in dict.fromkeys((number, SampleType.FLOAT64)):
         filter = guess._replace(between=between)
         origin = _origin(keys, values, numbers, number, filter, image_rows)
         if origin is None:
             continue
-        one = Filtered(filter, origin, keys - filter.made_of(origin, number, image_rows))
+        one = Filtered(filter, origin, keys - filter.made_of(origin, number, area))
         if (bits := one.bits(numbers, number)) < least:
             best, least = one, bits
     return best
@@ -305,8 +308,20 @@ def _origin(
     if int(numbers.max()) - least >= MAX_ENTRIES:
         return None
     numbers = numbers - least
-    # A filter keeps a step and an offset, and what it makes of numbers is known better than they are.
+    # What a filter makes of numbers is known better than they are.
     made = filtered(numbers, filter.weights, filter.border, np.float64, np.float64)
+    some = _Part(keys, numbers, image_rows)
+    best = likeliest_scaling(
+        made, values, int(numbers.max()), filter.between, lambda one: some.cost(one, number, filter)
+    )
+    return None if best is None else scaled(best, numbers, filter.between)
+
+
+def likeliest_scaling(
+    made: Reals, values: Reals, most: int, between: SampleType, cost: Callable[[Candidate], float]
+) -> Candidate | None:
+    """Of the scalings of numbers 0 .. ``most`` as that of which ``values`` were made, the one that costs least.
+    ``made``: what is made of the numbers themselves, which keeps a step and an offset."""
     x, y = made - made.mean(), values - values.mean()
     spread = float((x * x).sum())
     if spread == 0.0:
@@ -314,16 +329,19 @@ def _origin(
     if (step := float((x * y).sum()) / spread) == 0.0:
         return None
     offset = float(values.mean() - step * made.mean())
-    error = float(np.sqrt(((y - step * x) ** 2).mean() / spread)) * max(1, int(numbers.max()))
+    error = float(np.sqrt(((y - step * x) ** 2).mean() / spread)) * max(1, most)
     rounding = 2.0**-50 * float(np.abs(values).max())
-    grid = Grid(np.array([0, numbers.max()]), step, offset, 4 * error + rounding)
-    some = _Part(keys, numbers, image_rows)
-    candidates = dict.fromkeys(likely_candidates(grid, filter.between))
-    best = min(candidates, key=lambda one: some.cost(one, number, filter), default=None)
-    return None if best is None else _scaled(best, numbers, filter.between)
+    grid = Grid(np.array([0, most]), step, offset, 4 * error + rounding)
+    best, least = None, float("inf")
+    for one in dict.fromkeys(likely_candidates(grid, between)):
+        if (here := cost(one)) < least:
+            best, least = one, here
+        if not least:
+            break
+    return best
 
 
-def _scaled(one: Candidate, numbers: Integers, number: SampleType) -> Keys | None:
+def scaled(one: Candidate, numbers: Integers, number: SampleType) -> Keys | None:
     """The keys of a scaling, None where they are not all finite."""
     try:
         made = computed(one.form, one.a, one.b, numbers.ravel() + one.shift, number)
@@ -346,9 +364,9 @@ class _Part:
         first, reach = max(0, self._rows // 2 - 32), filter.weights[1].size
         rows = slice(first, first + 32 + 2 * reach)
         some = np.ascontiguousarray(self._numbers[:1, images, rows])
-        if (origin := _scaled(one, some, filter.between)) is None:
+        if (origin := scaled(one, some, filter.between)) is None:
             return float("inf")
-        made = filter.made_of(origin, number, some.shape[2])
+        made = filter.made_of(origin, number, Area(origin.shape[1], origin.shape[2], some.shape[2]))
         keys = self._keys.reshape(self._numbers.shape)[:1, images, rows]
         errors = (keys - made.reshape(keys.shape)).astype(np.int64)
         return cost_of(errors[:, :, reach : some.shape[2] - reach])

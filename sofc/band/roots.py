@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 
+from sofc.band.core import Area
 from sofc.band.filtered import Filter
 from sofc.band.filtering import Filtered, finite_values
 from sofc.band.products import bits_of_plane
@@ -30,12 +31,13 @@ def found_roots(keys: Keys, number: SampleType, image_rows: int) -> Filtered | N
         return None
     least = float(bits_of_plane(keys, number, image_rows, (3,)).sum(dtype=np.float64)) - _GAIN * keys.size
     best: Filtered | None = None
+    area = Area(keys.shape[1], keys.shape[2], image_rows)
     for unit, between in product(_UNITS, (SampleType.FLOAT32, SampleType.FLOAT64)):
         numbers = np.rint(values * values / unit)
         squares = (numbers * unit).astype(between.dtype_name)
         origin = np.concatenate([to_keys(plane.reshape(-1, plane.shape[2]), between) for plane in squares])
         filter = Filter((_NONE,) * 3, REFLECT, between, is_rooted=True)
-        found = Filtered(filter, origin, keys - filter.made_of(origin, number, image_rows))
+        found = Filtered(filter, origin, keys - filter.made_of(origin, number, area))
         if np.count_nonzero(found.left + np.uint64(_NEAR) <= 2 * _NEAR) < _SHARE * keys.size:
             continue
         if (bits := found.bits(numbers.astype(np.int64), number)) < least:

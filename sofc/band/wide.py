@@ -19,6 +19,8 @@ from sofc.band.mapping import Mapping
 from sofc.band.means import found_means
 from sofc.band.mirror import DIFFERENCES, Mirror, fold, found_mirror, unfold
 from sofc.band.products import Tiles, found_tiles
+from sofc.band.resampled import Resampling
+from sofc.band.resampling import found_resampling
 from sofc.band.roots import found_roots
 from sofc.band.scaling import found_tables
 from sofc.band.selection import Selection
@@ -80,7 +82,8 @@ def _encode_keys(keys: Keys, number: SampleType, selection: Selection, image_row
         if choice.is_sure:
             break
         if whole and number in products.TYPES:
-            made = found_roots(keys, number, image_rows) or found_filter(keys, number, image_rows)
+            searches = found_roots, found_filter, found_resampling
+            made = next(filter(None, (search(keys, number, image_rows) for search in searches)), None)
             if made is not None:
                 return _encode_filtered(number, made, selection, image_rows)
         if whole and number.bits in DIFFERENCES and (mirror := found_mirror(keys, number, image_rows)) is not None:
@@ -122,9 +125,10 @@ def _encode_folded(
 
 def _encode_filtered(number: SampleType, found: Filtered, selection: Selection, image_rows: int) -> CodedPlanes:
     filter, origin, left = found
-    made_of = _encode_keys(origin, filter.between, selection, image_rows, whole=False)
+    origin_rows = filter.origin_area(Area(left.shape[1], left.shape[2], image_rows)).image_rows
+    made_of = _encode_keys(origin, filter.between, selection, origin_rows, whole=False)
     body = filter.packed(2 * made_of.mapping, made_of.model, len(made_of.streams))
-    plan = plans.Plan(number, 0, plans.FILTERED, body)
+    plan = plans.Plan(number, 0, plans.FILTERED if isinstance(filter, Filter) else plans.RESAMPLED, body)
     return _with_differences(plan, made_of, left, number, selection, image_rows)
 
 
@@ -235,8 +239,8 @@ def _decode_keys(
         return widened(_decode_predicted(coded, plan.body, keys_type, planes, codebook, area), keys_type, number)
     if plan.way == plans.LINES and whole and keys_type in products.TYPES:
         return widened(_decode_lines(coded, plan.body, keys_type, planes, codebook, area), keys_type, number)
-    if plan.way == plans.FILTERED and whole and keys_type in products.TYPES:
-        return widened(_decode_filtered(coded, plan.body, keys_type, planes, codebook, area), keys_type, number)
+    if plan.way in (plans.FILTERED, plans.RESAMPLED) and whole and keys_type in products.TYPES:
+        return widened(_decode_filtered(coded, plan, keys_type, planes, codebook, area), keys_type, number)
     if plan.way not in (plans.STEPS, plans.TABLES):
         raise UnsupportedError(f"way {plan.way} of wide samples is not known to this version of sofc, or not there")
     count = STEPS_STREAMS if plan.way == plans.STEPS else TABLES_STREAMS
@@ -277,18 +281,27 @@ def _decode_folded(
 
 
 def _decode_filtered(
-    coded: CodedPlanes, body: bytes, number: SampleType, planes: int, codebook: Codebook | None, area: Area
+    coded: CodedPlanes, plan: plans.Plan, number: SampleType, planes: int, codebook: Codebook | None, area: Area
 ) -> Keys:
-    """Spec wide-samples/filtered."""
-    head = plans.unpack_filtered(body)
-    filter, (made_of, rest) = Filter.of(head), _parts(coded, head)
-    origin = _decode_keys(made_of, filter.between, planes, codebook, area, whole=False)
+    """Spec wide-samples/filtered and wide-samples/resampled."""
+    head: plans.FilterHead | plans.ResampledHead
+    filter: Filter | Resampling
+    if plan.way == plans.FILTERED:
+        head = plans.unpack_filtered(plan.body)
+        filter = Filter.of(head)
+    else:
+        head = plans.unpack_resampled(plan.body, (area.rows // area.image_rows, area.image_rows, area.width))
+        filter = Resampling.of(head)
+    made_of, rest = _parts(coded, head)
+    origin = _decode_keys(made_of, filter.between, planes, codebook, filter.origin_area(area), whole=False)
     left = _decode_differences(rest, number, planes, codebook, area)
-    made = filter.made_of(origin, number, area.image_rows)
+    made = filter.made_of(origin, number, area)
     return np.bitwise_and(np.add(made, left), np.uint64((1 << number.bits) - 1))
 
 
-def _parts(coded: CodedPlanes, head: plans.Mirrored | plans.FilterHead) -> tuple[CodedPlanes, CodedPlanes]:
+def _parts(
+    coded: CodedPlanes, head: plans.Mirrored | plans.FilterHead | plans.ResampledHead
+) -> tuple[CodedPlanes, CodedPlanes]:
     """The numbers that others follow from, and what these are more."""
     if head.streams >= len(coded.streams):
         raise FormatError(f"{head.streams} streams of wide samples stand in {len(coded.streams)}")

@@ -334,8 +334,8 @@ LIKENESS_GOING_ON = Struct(
 WIDE_PLAN = Struct(
     "type" / Int8ul * "Sample type of the keys: that of the samples, or a narrower one.",
     "codebook" / Int16ul * "Codebook of the core image: 0 = the image head's, else a number of the register.",
-    "way" / Int8ul * "0 = steps, 1 = tables, 2 = mirrored, 3 = predicted, 4 = lines, 5 = filtered.",
-    "body" / GreedyBytes * "WIDE_STEPS, WIDE_TABLES, WIDE_MIRRORED, WIDE_PREDICTED, WIDE_LINES or WIDE_FILTERED.",
+    "way" / Int8ul * "0 = steps, 1 = tables, 2 = mirrored, 3 = predicted, 4 = lines, 5 = filtered, 6 = resampled.",
+    "body" / GreedyBytes * "The layout of that name: WIDE_STEPS, WIDE_TABLES and so on.",
 )
 
 WIDE_SEGMENT = Struct(
@@ -401,6 +401,28 @@ WIDE_FILTERED = Struct(
     "mode" / Int8ul * "As of a band, for the numbers that are filtered.",
     "model" / VarInt * "As of a band, for the numbers that are filtered.",
     "streams" / VarInt * "How many of the streams that follow are those of the numbers that are filtered.",
+)
+
+WIDE_GRID = Struct(
+    "samples" / VarInt * "Numbers along the axis between which others are interpolated, at least 1.",
+    "first" / VarInt * "Number of the sample before which all are 0.",
+    "end" / VarInt * "Number of the sample from which on all are 0.",
+    "is_single" / Int8ul * "1 = places are rounded to binary32, else 0.",
+    "shift" / Int64ul * "The bits of a float64, as of the next three.",
+    "divisor" / Int64ul * "See the text.",
+    "step" / Int64ul * "See the text.",
+    "offset" / Int64ul * "See the text.",
+)
+
+WIDE_RESAMPLED = Struct(
+    "between" / Int8ul * "Sample type of the numbers that are interpolated: 7 or 8.",
+    "kind" / Int8ul * "0 = shares of two numbers, 1 = one and a share of the change, 2 = splines of third degree.",
+    "through" / PrefixedArray(Count, WIDE_GRID) * "Places along images: none, or one grid.",
+    "down" / PrefixedArray(Count, WIDE_GRID) * "Places along rows.",
+    "across" / PrefixedArray(Count, WIDE_GRID) * "Places along columns.",
+    "mode" / Int8ul * "As of a band, for the numbers that are interpolated.",
+    "model" / VarInt * "As of a band, for the numbers that are interpolated.",
+    "streams" / VarInt * "How many of the streams that follow are those of the numbers that are interpolated.",
 )
 
 WIDE_TABLES = Struct(

@@ -13,7 +13,9 @@ from sofc.container import schema
 from sofc.container.layouts import build, parse
 from sofc.errors import FormatError
 
-STEPS, TABLES, MIRRORED, PREDICTED, LINES, FILTERED = 0, 1, 2, 3, 4, 5
+STEPS, TABLES, MIRRORED, PREDICTED, LINES, FILTERED, RESAMPLED = range(7)
+_OF_TWO = {MIRRORED: schema.WIDE_MIRRORED, FILTERED: schema.WIDE_FILTERED, RESAMPLED: schema.WIDE_RESAMPLED}
+"""Layouts of the ways of which two others stand in the streams."""
 PER_COMPONENT, PER_IMAGE = 1, 2
 MAX_SHIFT = 52
 MAX_ENTRIES = 1 << 22
@@ -26,6 +28,8 @@ MAX_REACH = 32
 _RECURSIVE, _RECURSION = 4, 12
 """The border of recursions, and the weights that one has."""
 _FLOATS = (7, 8)
+_CUBIC = 2
+"""The last kind of interpolation."""
 _AXES = ("through", "down", "across")
 
 
@@ -208,6 +212,61 @@ def unpack_filtered(body: bytes) -> FilterHead:
     )
 
 
+class GridHead(NamedTuple):
+    """Of an axis that is interpolated: how many ``samples`` that is done between, and the places."""
+
+    samples: int
+    first: int
+    end: int
+    is_single: bool
+    shift: float
+    divisor: float
+    step: float
+    offset: float
+
+
+class ResampledHead(NamedTuple):
+    """``between``: number of the sample type of what is interpolated. ``grids`` of images, rows and columns, None where
+    there is none. ``mode``, ``model`` and the number of ``streams`` of the numbers that are interpolated."""
+
+    between: int
+    kind: int
+    grids: Sequence[Any]
+    mode: int
+    model: int
+    streams: int
+
+
+def pack_resampled(head: ResampledHead) -> bytes:
+    """``head`` with grids of the fields of GridHead."""
+    fields = head._asdict()
+    for axis, grid in zip(_AXES, fields.pop("grids"), strict=True):
+        floats = {} if grid is None else {name: bits_of(getattr(grid, name)) for name in GridHead._fields[4:]}
+        fields[axis] = [] if grid is None else [grid._asdict() | floats]
+    return build(schema.WIDE_RESAMPLED, **fields)
+
+
+def unpack_resampled(body: bytes, lengths: Sequence[int]) -> ResampledHead:
+    """Of so many images, rows and columns. Raises FormatError."""
+    fields = parse(schema.WIDE_RESAMPLED, body, b"")
+    if fields.between not in _FLOATS or fields.kind > _CUBIC:
+        raise FormatError(f"type {fields.between} or kind {fields.kind} of interpolation")
+    if fields.mode & 1 or fields.mode >> 1 > 2:
+        raise FormatError(f"mode {fields.mode} of interpolated samples has bits that must be zero")
+    grids: list[GridHead | None] = []
+    for axis, length in zip(_AXES, lengths, strict=True):
+        found = getattr(fields, axis)
+        if len(found) > 1:
+            raise FormatError(f"{len(found)} grids of one axis")
+        for one in found:
+            floats = [float_of(bits) for bits in (one.shift, one.divisor, one.step, one.offset)]
+            if not 1 <= one.samples <= length or one.is_single > 1 or not all(map(isfinite, floats)) or not floats[1]:
+                raise FormatError(f"{length} samples cannot be interpolated so between {one.samples}")
+            grids.append(GridHead(one.samples, one.first, one.end, bool(one.is_single), *floats))
+        grids += [None] * (not found)
+    return ResampledHead(fields.between, fields.kind, grids, fields.mode, fields.model, fields.streams)
+
+
 def bits_of(value: float) -> int:
     """The bits of a float64."""
     return int.from_bytes(struct.pack("<d", value), "little")
@@ -234,10 +293,9 @@ def registered_codebooks(streams: Sequence[bytes]) -> set[int]:
     if plan.way in (PREDICTED, LINES):  # what is left of the keys is coded by a plan of its own
         start = 1 if plan.way == PREDICTED else 2
         return {unpack_plan(stream).codebook for stream in streams[start : start + 1]} - {0}
-    if plan.way not in (MIRRORED, FILTERED):
+    if plan.way not in _OF_TWO:
         return {plan.codebook} - {0}
-    layout = schema.WIDE_MIRRORED if plan.way == MIRRORED else schema.WIDE_FILTERED
-    kept = 1 + int(parse(layout, plan.body, b"").streams)
+    kept = 1 + int(parse(_OF_TWO[plan.way], plan.body, b"").streams)
     return {unpack_plan(stream).codebook for stream in (*streams[1:2], *streams[kept : kept + 1])} - {0}
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from .coding_tools import Area, Decisions, learn
@@ -82,15 +83,15 @@ Core = Callable[[Part, int, int], list[list[int]]]
 
 
 def decode_wide(number: Number, planes: int, part: Part, core: Core, whole: bool = True) -> list[list[int]]:
-    """The bits of the numbers of a band or group, plane by plane. Its `whole` may be of ways 2 to 5."""
+    """The bits of the numbers of a band or group, plane by plane. Its `whole` may be of ways 2 to 6."""
     require(len(part.streams) >= 1, "wide samples without a plan")
     reader = Reader(part.streams[0])
     code, codebook, way = reader.u8(), int.from_bytes(reader.take(2), "little"), reader.u8()
-    require(code in NUMBERS and (way in (0, 1) or (way in (2, 3, 4, 5) and whole)), "unknown type of keys, or way")
+    require(code in NUMBERS and (way in (0, 1) or (2 <= way <= 6 and whole)), "unknown type of keys, or way")
     kind = NUMBERS[code]
     narrower = number in (FLOAT32, FLOAT64) and kind in (FLOAT16, FLOAT32) and kind.bits < number.bits
     require(kind == number or narrower, "keys of a type that cannot be")
-    before = (4, 2, 1, 1, 2, 1)[way]
+    before = (4, 2, 1, 1, 2, 1, 1)[way]
     require(len(part.streams) >= before, "too few streams for wide samples")
     rest = replace(part, streams=part.streams[before:])
     if way == 0:
@@ -104,8 +105,10 @@ def decode_wide(number: Number, planes: int, part: Part, core: Core, whole: bool
         keys = decode_predicted(kind, planes, rest, reader, core)
     elif way == 4:
         keys = decode_lines(kind, planes, part.streams[1], rest, reader, core)
-    else:
+    elif way == 5:
         keys = decode_filtered(kind, planes, rest, reader, core)
+    else:
+        keys = decode_resampled(kind, planes, rest, reader, core)
     return [[widen(kind.from_key(key), kind, number) for key in plane] for plane in keys]
 
 
@@ -406,6 +409,170 @@ def place(j: int, length: int, border: int) -> int:
     period = max(1, 2 * length - 2 * border)
     j %= period
     return j if j < length else period - j - (1 if border == 0 else 0)
+
+
+# Spec wide-samples/resampled
+
+
+@dataclass(frozen=True)
+class Grid:
+    """WIDE_GRID, as numbers."""
+
+    samples: int
+    first: int
+    end: int
+    is_single: int
+    floats: tuple[float, ...]
+
+    def at(self, i: int) -> tuple[int, float] | None:
+        """The number below place i, and how far beyond it that is; None where all are 0."""
+        if not self.first <= i < self.end:
+            return None
+        shift, divisor, step, offset = self.floats
+        place = (i + shift) / divisor * step + offset
+        if self.is_single:
+            place = single(place)
+        place = 0.0 if math.isnan(place) else min(max(place, -1.0), float(self.samples))
+        return math.floor(place), place - math.floor(place)
+
+
+def read_grids(reader: Reader, length: int) -> Grid | None:
+    count = reader.varint()
+    require(count <= 1, "two grids of one axis")
+    if not count:
+        return None
+    samples, first, end, is_single = reader.varint(), reader.varint(), reader.varint(), reader.u8()
+    floats = tuple(float_of(FLOAT64, int.from_bytes(reader.take(8), "little")) for _ in range(4))
+    require(1 <= samples <= length and is_single <= 1, "places between samples")
+    require(all(map(math.isfinite, floats)) and floats[1] != 0, "places between samples")
+    return Grid(samples, first, end, is_single, floats)
+
+
+def decode_resampled(kind: Number, planes: int, part: Part, reader: Reader, core: Core) -> list[list[int]]:
+    between, how = reader.u8(), reader.u8()
+    lengths = len(part.area.image_starts), part.area.image_rows, part.area.width
+    grids = [read_grids(reader, length) for length in lengths]
+    mode, model, count = reader.u8(), reader.varint(), reader.varint()
+    reader.end()
+    require(kind in (FLOAT32, FLOAT64) and between in (7, 8) and how <= 2, "numbers cannot be interpolated so")
+    require(mode in (0, 2, 4) and count < len(part.streams), "mode or streams")
+    images, rows, width = (grid.samples if grid else length for grid, length in zip(grids, lengths, strict=True))
+    area = Area(images * rows, width, rows)
+    first = Part(model, mode >> 1, part.streams[:count], area)
+    second = replace(part, streams=part.streams[count:])
+    origin = decode_wide(NUMBERS[between], planes, first, core, whole=False)
+    differences = decode_wide(NUMBERS[2 if kind.bits == 32 else 4], planes, second, core, whole=False)
+    found = []
+    for plane, left in zip(origin, differences, strict=True):
+        values = [finite(NUMBERS[between], float_of(NUMBERS[between], bits)) for bits in plane]
+        values = resampled(NUMBERS[between], values, (images, rows, width), lengths, grids, how)
+        made = [kind.to_key(bits_of(kind, finite(kind, value))) for value in values]
+        found.append([(key + change) % (2 * kind.half) for key, change in zip(made, left, strict=True)])
+    return found
+
+
+def resampled(
+    kind: Number,
+    values: list[float],
+    shape: Sequence[int],
+    lengths: Sequence[int],
+    grids: Sequence[Grid | None],
+    how: int,
+) -> list[float]:
+    """Values of images, rows and columns, interpolated to as many as `lengths` say."""
+    sizes, found = list(shape), values
+    for axis in (0, 1, 2) if how == 2 else ():
+        if grids[axis]:
+            found = along(found, sizes, axis, spline)
+    if how == 1:
+        for axis in (2, 1, 0):
+            if grid := grids[axis]:
+                beside = [change_taps(grid, i) for i in range(lengths[axis])]
+                found = along(found, sizes, axis, lambda line, beside=beside: changes(line, beside))  # type: ignore[misc]
+                found, sizes[axis] = [finite(kind, value) for value in found], lengths[axis]
+        return found
+    through, down, across = (
+        [weights(grid, i, how) if grid else [(i, 1.0)] for i in range(length)]
+        for grid, length in zip(grids, lengths, strict=True)
+    )
+    result = []
+    for z, y, x in itertools.product(through, down, across):
+        total = 0.0
+        for number, ((i, one), (j, other), (k, last)) in enumerate(itertools.product(z, y, x)):
+            value = found[(i * sizes[1] + j) * sizes[2] + k] * one * other * last
+            total = total + value if number else value
+        result.append(total)
+    return result
+
+
+def change_taps(grid: Grid, i: int) -> tuple[int, int, float] | None:
+    if (at := grid.at(i)) is None:
+        return None
+    return clamp(at[0], 0, grid.samples - 1), clamp(at[0] + 1, 0, grid.samples - 1), at[1]
+
+
+def changes(line: list[float], taps: list[tuple[int, int, float] | None]) -> list[float]:
+    return [0.0 if tap is None else (line[tap[1]] - line[tap[0]]) * tap[2] + line[tap[0]] for tap in taps]
+
+
+def weights(grid: Grid, i: int, how: int) -> list[tuple[int, float]]:
+    """Of place i, the numbers that count, and their weights; none where all are 0."""
+    if (at := grid.at(i)) is None:
+        return []
+    below, f = at
+    r, last = 1.0 - f, grid.samples - 1
+    if how == 0:
+        return [(clamp(below, 0, last), r), (clamp(below + 1, 0, last), 1.0 - r)]
+    a = r * r * r / 6.0
+    b = (f * f * (f - 2.0) * 3.0 + 4.0) / 6.0
+    c = (r * r * (r - 2.0) * 3.0 + 4.0) / 6.0
+    return [(mirror(below - 1 + k, last), one) for k, one in enumerate((a, b, c, 1.0 - a - b - c))]
+
+
+def mirror(j: int, last: int) -> int:
+    """Where a number beyond the borders stands."""
+    j = abs(j) % max(1, 2 * last)
+    return min(j, 2 * last - j)
+
+
+def spline(line: list[float]) -> list[float]:
+    """The coefficients of a line."""
+    last, z = len(line) - 1, -0.2679491924311227
+    if not last:
+        return line
+    c = [value * ((1.0 - z) * (1.0 - 1.0 / z)) for value in line]
+    power, far = z, math.prod([z] * last)
+    c[0] += far * c[last]
+    for k in range(1, last):
+        c[0] += power * (c[k] + far * c[last - k])
+        power *= z
+    c[0] /= 1.0 - far * far
+    for k in range(1, last + 1):
+        c[k] += z * c[k - 1]
+    c[last] = (z * c[last - 1] + c[last]) * z / (z * z - 1.0)
+    for k in range(last - 1, -1, -1):
+        c[k] = z * (c[k + 1] - c[k])
+    return c
+
+
+def along(
+    values: list[float], sizes: Sequence[int], axis: int, make: Callable[[list[float]], list[float]]
+) -> list[float]:
+    """What is made of each line along an axis of values of these sizes."""
+    stride, length = math.prod(sizes[axis + 1 :]), sizes[axis]
+    result: list[float] = []
+    for start in range(0, len(values), length * stride):
+        lines = [make(values[start + k : start + length * stride : stride]) for k in range(stride)]
+        result += [value for row in zip(*lines, strict=True) for value in row]
+    return result
+
+
+def single(value: float) -> float:
+    """The nearest binary32."""
+    try:
+        return float(struct.unpack("<f", struct.pack("<f", value))[0])
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 def float_of(kind: Number, bits: int) -> float:
