@@ -487,8 +487,8 @@ def test_an_update_stores_anew_what_another_version_made(
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ((("format", "1"),), "it is of version 0.1 of the format, and this sofc reads 0.6 only: read it with the sofc"),
-        ((("format", "0.9"), ("sofc", "7.8")), "reads 0.6 only: read it with sofc 7.8, which made it"),
+        ((("format", "1"),), "it is of version 0.1 of the format, and this sofc reads 0.7 only: read it with the sofc"),
+        ((("format", "0.9"), ("sofc", "7.8")), "reads 0.7 only: read it with sofc 7.8, which made it"),
     ],
 )
 def test_an_archive_of_another_draft_is_left_alone(

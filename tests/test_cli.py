@@ -767,7 +767,7 @@ def test_info(run: Run) -> None:
     outcome = run("info", "a.sofc")
     assert outcome.status == 0
     lines = outcome.out.splitlines()
-    assert lines[0] == f"a.sofc: sofc file, version 0.6, {size(coded)}"
+    assert lines[0] == f"a.sofc: sofc file, version 0.7, {size(coded)}"
     assert lines[1] == "  image 0: 30 x 20, 3 components (rgb), 8 bits, uint8"
     assert lines[-1] == f"  samples 1.80 kB  ratio {1800 / coded:.2f}"
     described = json.loads(run("info", "-v", "--json", "a.sofc").out)[0]

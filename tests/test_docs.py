@@ -72,4 +72,4 @@ def test_magic_of_file(tmp_path: Path) -> None:
     (tmp_path / "b").write_bytes(builtin_codebook(sofc.PixelFormat(1, 1, 1)).to_bytes())
     asked = ["file", "--brief", "-m", ROOT / "packaging" / "sofc.magic", "a", "b"]
     said = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert said.splitlines() == ["sofc image file, version 0.6", "sofc codebook, version 0.4"]
+    assert said.splitlines() == ["sofc image file, version 0.7", "sofc codebook, version 0.4"]

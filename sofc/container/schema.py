@@ -73,7 +73,7 @@ Count = VarInteger(MAX_STREAMS)
 SIGNATURE = b"\xabSOFC\r\n\n"
 CODEBOOK_SIGNATURE = b"\xabSOFB\r\n\n"
 VERSION_MAJOR = 0
-VERSION_MINOR = {SIGNATURE: 6, CODEBOOK_SIGNATURE: 4}
+VERSION_MINOR = {SIGNATURE: 7, CODEBOOK_SIGNATURE: 4}
 """Of image files (and archives of them) and of codebooks: each draft has its own, and readers know no other."""
 ANCILLARY = 0x20
 

@@ -42,7 +42,7 @@ def files_of(folder: Path, codebooks: Sequence[bytes] = ()) -> Iterator[tuple[by
     books = [*codebooks] + [path.read_bytes() for path in sorted((folder / "codebooks").glob("*.sofcb"))]
     with closing(sqlite3.connect(manifest)) as table:
         value = table.execute("SELECT value FROM archive WHERE key = 'format'").fetchone()
-        require(value == ("0.6",), "unknown format of an archive")
+        require(value == ("0.7",), "unknown format of an archive")
         for text, escaped, name, item, sha256 in table.execute(QUERY):
             data = unit_called(name).content(item)
             require(hashlib.sha256(data).digest() == sha256, "a file does not match its digest")

@@ -10,7 +10,7 @@ from .notation import Reader, require
 
 IMAGE_SIGNATURE = bytes.fromhex("AB534F46430D0A0A")
 CODEBOOK_SIGNATURE = bytes.fromhex("AB534F46420D0A0A")
-VERSIONS = {IMAGE_SIGNATURE: bytes([0, 6]), CODEBOOK_SIGNATURE: bytes([0, 4])}
+VERSIONS = {IMAGE_SIGNATURE: bytes([0, 7]), CODEBOOK_SIGNATURE: bytes([0, 4])}
 
 
 @dataclass(frozen=True)
