@@ -43,6 +43,7 @@ from sofc.band.follow import Follow
 from sofc.band.inset import Inset
 from sofc.band.mapping import Mapping
 from sofc.band.overlay import Overlay
+from sofc.band.patches import Patch, Patches, listed
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
 from sofc.band.steps import Form, Step
 from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
@@ -203,6 +204,89 @@ def test_overlays_do_what_the_text_says(data: st.DataObject, form: Form, seed: i
     decoder = SmallDecoder([stream, b"", b""], lambda *_: [plane.ravel().tolist() for plane in next(parts)])
     decoded = decoder.decode(SmallForm(form.components, form.bits, Area(form.rows, form.width, form.image_rows)))
     assert decoded == [plane.ravel().tolist() for plane in mixed]
+
+
+@st.composite
+def patches(draw: st.DrawFn, form: Form) -> list[Patch]:
+    """Patches of a form, which may lie in each other and in their own sources."""
+    found: list[Patch] = []
+    for _ in range(draw(st.integers(1, 4))):
+        top, left = draw(st.integers(0, form.rows - 1)), draw(st.integers(0, form.width - 1))
+        above = draw(st.integers(0 if left else min(1, top), top))
+        width = draw(st.integers(1, form.width - left))
+        column = draw(st.integers(0, form.width - width if above else max(0, left - 1)))
+        patch = Patch(top, left, draw(st.integers(1, form.rows - top)), width, above, column)
+        found += [patch] if above or column < left else []
+    while sum(patch.rows * patch.width for patch in found) > form.rows * form.width:
+        found.pop()
+    return sorted(found)
+
+
+@given(st.data(), forms(), st.integers(0, 99))
+def test_patches_do_what_the_text_says(data: st.DataObject, form: Form, seed: int) -> None:
+    given_patches = data.draw(patches(form))
+    if not given_patches or form.samples < 6 * len(given_patches):
+        return
+    step, plane, below = Patches(len(given_patches)), listed(given_patches), random_planes(form, seed)
+    wanted = [image.copy() for image in below]
+    for y, x in np.ndindex(form.rows, form.width):
+        for patch in given_patches:
+            if 0 <= y - patch.top < patch.rows and 0 <= x - patch.left < patch.width:
+                for image in wanted:
+                    image[y, x] = image[y - patch.above, x - patch.left + patch.column]
+    assert plane.shape == (step.forms(form)[0].rows, step.forms(form)[0].width)
+    assert all(map(np.array_equal, step.undo(([plane], below), form), wanted))
+    arrangement = Divided(step, PART, PART)
+    stream = pack_arrangement(arrangement)
+    assert unpack_arrangement(stream, form) == arrangement
+    assert f"{len(given_patches)} patches" in describe(arrangement)
+    parts = iter([[plane], below])
+    decoder = SmallDecoder([stream, b"", b""], lambda *_: [plane.ravel().tolist() for plane in next(parts)])
+    decoded = decoder.decode(SmallForm(form.components, form.bits, Area(form.rows, form.width, form.image_rows)))
+    assert decoded == [plane.ravel().tolist() for plane in wanted]
+
+
+@pytest.mark.parametrize(
+    ("patch", "message"),
+    [
+        ((1, 0, 8, 1, 1, 0), "beyond the border"),
+        ((1, 4, 1, 2, 1, 0), "beyond the border"),
+        ((1, 0, 1, 2, 1, 4), "beyond the border"),
+        ((1, 0, 1, 1, 2, 0), "beyond the border"),
+        ((1, 0, 0, 1, 1, 0), "beyond the border"),
+        ((1, 0, 1, 0, 1, 0), "beyond the border"),
+        ((1, 2, 1, 1, 0, 2), "does not stand before"),
+    ],
+)
+def test_no_patch_lies_beyond_a_border_or_before_its_source(patch: tuple[int, ...], message: str) -> None:
+    form = Form(1, 8, 8, 5, 4)
+    zeros, plane = [np.zeros((8, 5), np.int32)], np.array([patch], np.int32)
+    with pytest.raises(sofc.FormatError, match=message):
+        Patches(1).undo(([plane], zeros), form)
+    stream = pack_arrangement(Divided(Patches(1), PART, PART))
+    parts = iter([[list(patch)], [[0] * 40]])
+    small = SmallDecoder([stream, b"", b""], lambda *_: next(parts))
+    with pytest.raises(SmallFormatError, match="patch"):
+        small.decode(SmallForm(1, 8, Area(8, 5, 4)))
+
+
+def test_patches_are_some_and_no_larger_than_the_planes() -> None:
+    form = Form(1, 8, 8, 5, 4)
+    for count, message in ((0, "no patches"), (7, "larger than its image")):
+        stream = pack_arrangement(Divided(Patches(count), PART, PART))
+        with pytest.raises(sofc.FormatError, match=message):
+            unpack_arrangement(stream, form)
+        small = SmallDecoder([stream, b"", b""], lambda *given: [[0] * given[-1].area.size])
+        with pytest.raises(SmallFormatError, match=r"no patches|too large"):
+            small.decode(SmallForm(1, 8, Area(8, 5, 4)))
+    plane = np.array([(1, 0, 7, 5, 1, 0)] * 2, np.int32)
+    plane[1, 0] = 0
+    with pytest.raises(sofc.FormatError, match="larger than its planes"):
+        Patches(2).undo(([plane], [np.zeros((8, 5), np.int32)]), form)
+    parts = iter([[plane.ravel().tolist()], [[0] * 40]])
+    small = SmallDecoder([pack_arrangement(Divided(Patches(2), PART, PART)), b"", b""], lambda *_: next(parts))
+    with pytest.raises(SmallFormatError, match="patches are too large"):
+        small.decode(SmallForm(1, 8, Area(8, 5, 4)))
 
 
 @given(st.lists(st.integers(0, 20), max_size=20), forms())

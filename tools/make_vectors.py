@@ -37,6 +37,7 @@ from sofc.band.gaussians import Gaussian, gaussians, recursive
 from sofc.band.inset import Inset
 from sofc.band.mapping import Mapping
 from sofc.band.overlay import Overlay
+from sofc.band.patches import Patch, Patches, listed
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
 from sofc.band.steps import Form
 from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
@@ -348,6 +349,10 @@ def going_on_from(folder: Path, random: np.random.Generator) -> Iterator[tuple[s
     yield "likeness-going-on", data, name, "tiles of an image that was a JPEG file, in groups that go on from another"
 
 
+PATCHES = [Patch(3, 2, 4, 3, 2, 5), Patch(5, 3, 3, 6, 4, 0), Patch(12, 4, 8, 5, 9, 2), Patch(14, 1, 2, 3, 0, 0)]
+"""Patches in one another, across the border of two images, and in their own source."""
+
+
 def arrangements() -> Iterator[tuple[str, sofc.ImageHeader, Arrangement]]:
     """A name, a header and an arrangement of its images that shows each step; what it leads to has 8 bits."""
     part = Part(0, 1, 0, 1)
@@ -381,6 +386,7 @@ def arrangements() -> Iterator[tuple[str, sofc.ImageHeader, Arrangement]]:
     yield "inset", header(9, 10, 3), Divided(Inset(2, 5, 7, 4), colour, Stepped(Orient(2), colour))
     yield "follow", header(9, 7, 3), Stepped(Follow((5000,), (77,)), colour)
     yield "overlay", header(9, 10, 3), Divided(Overlay((250, 3, 128)), part, Stepped(Orient(2), colour))
+    yield "patches", header(9, 10, 3), Divided(Patches(len(PATCHES)), part, Stepped(Orient(2), colour))
     yield (
         "several",
         header(14, 10, 4, 16),
@@ -404,7 +410,11 @@ def arranged(header: sofc.ImageHeader, arrangement: Arrangement) -> bytes:
             return first + planes_of(inner.rest, replace(form, components=form.components - inner.components))
         if isinstance(inner, Divided):
             one, other = inner.division.forms(form)
-            return inner.division.undo([planes_of(inner.first, one), planes_of(inner.rest, other)], form)
+            if isinstance(inner.division, Patches) and isinstance(inner.first, Part):
+                first = coded([listed(PATCHES)], one, inner.first)
+            else:
+                first = planes_of(inner.first, one)
+            return inner.division.undo([first, planes_of(inner.rest, other)], form)
         if isinstance(inner, Stepped):
             return inner.step.undo(planes_of(inner.core, inner.step.core(form)), form)
         top = min(255, (1 << form.bits) - 1)
@@ -414,7 +424,10 @@ def arranged(header: sofc.ImageHeader, arrangement: Arrangement) -> bytes:
             else random.integers(0, 2, (form.rows, form.width)).astype(np.int32)
             for k in range(form.components)
         ]
-        transform, coder = NEUTRAL_MODELS[inner.model]
+        return coded(planes, form, inner)
+
+    def coded(planes: list[npt.NDArray[np.int32]], form: Form, part: Part) -> list[npt.NDArray[np.int32]]:
+        transform, coder = NEUTRAL_MODELS[part.model]
         ranges = transform.ranges(form.components, form.bits)
         streams.extend(coder.encode(transform.forward(planes), ranges, form.image_rows))
         return planes

@@ -17,7 +17,9 @@ from sofc.band.arrangement import (
 )
 from sofc.band.arranging import (
     MOST_STEPS,
+    Arranged,
     Found,
+    Patched,
     Taken,
     View,
     find_arrangement,
@@ -26,9 +28,11 @@ from sofc.band.arranging import (
     is_merged,
     is_narrowed,
     wholes_of,
+    with_patches,
 )
 from sofc.band.mapping import Mapping
 from sofc.band.overlays import find_overlay
+from sofc.band.patching import PATCH_BYTES, PATCH_CHANGES
 from sofc.band.regions import Region, Regions, find_regions
 from sofc.band.selection import Selection
 from sofc.band.shown import Shown, show_origin
@@ -56,19 +60,29 @@ FOLLOWING_LESS = 0.93
 """By what they differ, images that follow each other are coded where a piece says that it takes so much less: models
 learn more of images than a piece shows. Of seven volumes of MR, four of which it says .955 to .993, three would take
 1.01 to 1.03 times as much."""
+SURELY_PATCHED = 0.5
+"""Where more of what changes lies in patches, and no origin shows, the whole is not coded."""
 SURELY_LESS = 0.9
 """Where regions take so much less than a piece of the whole says, that is not coded."""
 
 
 def code_arranged(
-    view: View, selection: Selection, numbers: Mapped[bytes, int], found: Found, *, were_asked: bool = False
+    view: View,
+    selection: Selection,
+    numbers: Mapped[bytes, int],
+    found: Arranged,
+    *,
+    were_asked: bool = False,
+    entries: int = MAX_ENTRIES,
 ) -> Coded:
     """Code planes as their samples are arranged, which ``find`` said, or as they are where that is smaller.
 
     ``numbers``: the number in the file of each codebook that may be used, by its id. ``were_asked``: the images were
-    asked for their origin, and have none as they stand.
+    asked for their origin, and have none as they stand. ``entries``: those that the arrangement may have.
     """
-    judged = _Judged(view if were_asked else None, found)
+    if isinstance(found, Patched):
+        return _code_patched(view, selection, numbers, found, were_asked)
+    judged = _Judged(view if were_asked else None, found, entries)
     if isinstance(found, View):
         return _code_whole(view, selection, numbers, judged)
     is_doubtful = selection.is_trained or is_narrowed(found) or is_by_chance(found)
@@ -93,21 +107,21 @@ def code_traced(view: View, traced: Sequence[Way], selection: Selection, numbers
     return _code_overlaid(view, shown[0], whole, selection, numbers, view.form.components)
 
 
-def find(view: View, selection: Selection, *, signed: bool) -> Found:
+def find(view: View, selection: Selection, *, signed: bool) -> Arranged:
     """The arrangement that is looked for in planes."""
     count = len(view.planes)
     if not selection.arranges or count * view.planes[0].size < LEAST_SAMPLES or count > MAX_COMPONENTS:
         return view
-    return find_arrangement(view, signed)
+    return (with_patches if selection.seeks_patches else find_arrangement)(view, signed)
 
 
 class _Judged:
     """What views show and may be coded by, kept for those that are judged first and coded then."""
 
-    def __init__(self, without: View | None, found: Found) -> None:
+    def __init__(self, without: View | None, found: Found, entries: int) -> None:
         self._without = without  # a view that has no origin
         around = 0 if isinstance(found, View) else MOST_AROUND
-        self.entries = MAX_ENTRIES // len(list(wholes_of(found))) - around  # of the arrangement of each view
+        self.entries = entries // len(list(wholes_of(found))) - around  # of the arrangement of each view
         self._found: dict[int, tuple[list[Shown], list[Way]]] = {}
 
     def of(self, view: View, selection: Selection) -> tuple[list[Shown], list[Way]]:
@@ -122,6 +136,23 @@ class _Judged:
         """About the bytes of planes, judged by a piece."""
         _, ways = self.of(view, selection)
         return min(way.size(view.form.image_rows) for way in ways)
+
+
+def _code_patched(
+    view: View, selection: Selection, numbers: Mapped[bytes, int], found: Patched, were_asked: bool
+) -> Coded:
+    """Code planes without what stands in them before, or whole where that is smaller."""
+    whole: Coded | None = None
+    has_origin = not were_asked and show_origin(view, selection, were_asked=False)[0].traced
+    if found.share <= SURELY_PATCHED or has_origin:
+        whole = code_arranged(view, selection, numbers, found.whole, were_asked=were_asked)
+        if _size(whole) * PATCH_CHANGES < found.changes * PATCH_BYTES:  # as of blocks of a JPEG decoder
+            return whole
+    of_list = selection.for_format(found.listed.form.format, numbers)
+    first, first_streams = _code_shown([Shown([], found.listed, [])], None, found.listed, of_list, numbers)
+    rest, rest_streams = code_arranged(found.view, selection, numbers, found.core, entries=MAX_ENTRIES - 2)
+    patched = Divided(found.patches, first, rest), first_streams + rest_streams
+    return patched if whole is None else min(whole, patched, key=_size)
 
 
 def _estimate_parts(found: Found, selection: Selection, numbers: Mapped[bytes, int], judged: _Judged) -> float:

@@ -16,6 +16,7 @@ from sofc.band.division import Division
 from sofc.band.follow import Follow
 from sofc.band.inset import Inset
 from sofc.band.overlay import Overlay
+from sofc.band.patches import Patches
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
 from sofc.band.steps import Form, Step, require
 from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
@@ -31,7 +32,7 @@ STEPS: dict[int, type[Step]] = {
     for step in (Choose, Scale, Turn, SwapBytes, ReverseBits, Tile, Orient, MoveAxis, Repeat, Stretch, Demosaic, Follow)
 }
 CODED, SPLIT = 0, 1
-DIVISIONS: dict[int, type[Division | Inset | Overlay]] = {13: Division, 14: Inset, 15: Overlay}
+DIVISIONS: dict[int, type[Division | Inset | Overlay | Patches]] = {13: Division, 14: Inset, 15: Overlay, 17: Patches}
 
 
 class Part(NamedTuple):
@@ -54,7 +55,7 @@ class Split(NamedTuple):
 class Divided(NamedTuple):
     """An image that is divided, and how both are arranged."""
 
-    division: Division | Inset | Overlay
+    division: Division | Inset | Overlay | Patches
     first: Arrangement
     rest: Arrangement
 
@@ -104,7 +105,7 @@ def unpack_arrangement(stream: bytes, form: Form) -> Arrangement:
 
 
 class _Left(NamedTuple):
-    """How many entries of an arrangement may still come, and how many samples of insets and opacities."""
+    """How many entries of an arrangement may still come, and samples of insets, opacities and lists of patches."""
 
     entries: int
     samples: int
@@ -129,7 +130,9 @@ def _unpack(numbers: Iterator[int], form: Form, left: _Left) -> tuple[Arrangemen
             division = DIVISIONS[number].read(numbers, form)
             forms = division.forms(form)
             more = sum(each.samples for each in forms) - form.samples
-            require(more <= left.samples, "the insets and overlays of an arrangement are larger than its image")
+            require(
+                more <= left.samples, "the insets, overlays and patches of an arrangement are larger than its image"
+            )
             first, left = _unpack(numbers, forms[0], left._replace(samples=left.samples - more))
             rest, left = _unpack(numbers, forms[1], left)
             return Divided(division, first, rest), left

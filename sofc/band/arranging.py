@@ -19,6 +19,8 @@ from sofc.band.follow import Follow
 from sofc.band.following import find_following
 from sofc.band.mapping import Mapping, mapped
 from sofc.band.mosaics import find_mosaic
+from sofc.band.patches import Patches
+from sofc.band.patching import find_patches
 from sofc.band.placing_steps import Choose, MoveAxis, Repeat, Tile
 from sofc.band.steps import Form, Step
 from sofc.band.value_steps import MAX_BITS, ReverseBits, Scale, Stretch, SwapBytes, Turn
@@ -87,6 +89,35 @@ Found = View | Taken | Parted
 """What planes show: they are coded as they are seen, or after a step, or part by part."""
 
 
+class Patched(NamedTuple):
+    """Planes with patches: the list, the ``core`` without them, and ``whole``, what the planes show all the same.
+
+    ``changes``: samples that differ from a neighbour; ``share``: which part of them lies in patches.
+    """
+
+    patches: Patches
+    listed: View
+    core: Found
+    whole: Found
+    view: View
+    changes: int
+    share: float
+
+
+Arranged = Found | Patched
+"""The same, or without what stands before."""
+
+
+def with_patches(view: View, signed: bool) -> Arranged:
+    """The arrangement that planes show, in which rectangles that stand in them before are not coded again."""
+    whole, patched = find_arrangement(view, signed), find_patches(view.planes, view.form)
+    if patched is None:
+        return whole
+    lists = View([patched.listed], patched.patches.forms(view.form)[0])
+    core = View(patched.core, view.form)
+    return Patched(patched.patches, lists, find_arrangement(core, signed), whole, core, patched.changes, patched.share)
+
+
 def find_arrangement(view: View, signed: bool = False, steps: int = MOST_STEPS) -> Found:
     """The arrangement that planes show. ``signed``: the samples are, and were raised by half their range."""
     if steps:
@@ -134,12 +165,16 @@ def is_following(found: Found) -> bool:
     return isinstance(found, Taken) and (isinstance(found.step, Follow) or is_following(found.core))
 
 
-def forms_of(found: Found) -> Iterator[Form]:
+def forms_of(found: Arranged) -> Iterator[Form]:
     """The forms of what may be coded in the end."""
     if isinstance(found, View):
         yield found.form
     elif isinstance(found, Taken):
         yield from forms_of(found.core)
+    elif isinstance(found, Patched):
+        yield from forms_of(found.core)
+        yield from forms_of(found.whole)
+        yield found.listed.form  # last, as codebooks are named as far as they are used
     else:
         yield found.view.form
         yield from forms_of(found.first)

@@ -21,8 +21,7 @@ from sofc.band.arrangement import (
     parts_of,
     unpack_arrangement,
 )
-from sofc.band.arranging import Found as Arranged
-from sofc.band.arranging import View, forms_of, is_narrowed
+from sofc.band.arranging import Arranged, Patched, View, forms_of, is_narrowed
 from sofc.band.core import Area, Before, CodedPlanes, Guide, decode_coded, decode_planes, guided
 from sofc.band.mapping import Mapping
 from sofc.band.selection import Selection
@@ -142,7 +141,7 @@ class Looked(NamedTuple):
         """The formats of what may be coded where samples are arranged, else none."""
         if self.found is None or isinstance(self.found, View):
             return []
-        own = [self.view.form.format] if is_narrowed(self.found) else []
+        own = [self.view.form.format] if isinstance(self.found, Patched) or is_narrowed(self.found) else []
         return [*own, *(form.format for form in forms_of(self.found))]
 
 
@@ -169,6 +168,7 @@ def _code_planes(
     numbers = {codebook.id: number for number, codebook in codebooks.items()}
     if known is not None:
         found = found or find(view, selection, signed=pixel_format.signed)
+        found = found.whole if isinstance(found, Patched) else found  # JPEG data says more
         proved = selection.origins.proved(list(view.planes), pixel_format, known) if isinstance(found, View) else None
         origins = origins if proved is None else [proved]
     traced = selection.origins.ways(list(view.planes), pixel_format, image_rows, origins) if origins else []

@@ -9,6 +9,7 @@ from sofc.band.candidates import Candidate, Candidates, serves
 from sofc.band.fastest import rivals_of
 from sofc.band.origins import Origins
 from sofc.band.pieces import plain_size
+from sofc.band.rivals import QUICK_EFFORT
 from sofc.band.ways import SURE_SHARE, Way
 from sofc.codebook import Codebook
 from sofc.codebook.builtin import builtin_codebook, is_builtin
@@ -88,6 +89,11 @@ class Selection:
         """Whether the samples of a band may be arranged: not where they are to stay as they are."""
         coder = self._candidates.coder
         return self._arranges and (coder is None or coder.start_training is not None)
+
+    @property
+    def seeks_patches(self) -> bool:
+        """Whether rectangles of a band that stand in it before are looked for: it takes longer than effort 1 does."""
+        return self._effort > QUICK_EFFORT
 
     @property
     def is_trained(self) -> bool:

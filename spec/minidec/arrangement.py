@@ -93,6 +93,7 @@ class Arrangement:
             14: self.inset,
             15: self.overlay,
             16: self.follow,
+            17: self.patches,
         }
         if number not in steps:
             raise FormatError("reserved step")
@@ -128,9 +129,9 @@ class Arrangement:
         return planes
 
     def take(self, core: Form) -> None:
-        """Count the samples of an inset, or of an opacity."""
+        """Count the samples of an inset, an opacity or a list of patches."""
         self.more_samples -= core.components * core.area.rows * core.area.width
-        require(self.more_samples >= 0, "insets and opacities are too large")
+        require(self.more_samples >= 0, "insets, opacities and lists are too large")
 
     # Spec arrangement/overlay
 
@@ -161,6 +162,34 @@ class Arrangement:
             if top <= y < top + height and left <= x < left + breadth:
                 for plane, samples in zip(planes, first, strict=True):
                     plane[at] = samples[(image * height + y - top) * breadth + x - left]
+        return planes
+
+    # Spec arrangement/patches
+
+    def patches(self, form: Form) -> Planes:
+        count, fields = self.reader.varint(), 6
+        require(count >= 1, "no patches")
+        listing = Form(1, 16, Area(count, fields, count))
+        self.take(listing)
+        (listed,) = self.planes(listing)
+        planes = self.planes(form)
+        rows, width = form.area.rows, form.area.width
+        sources: dict[int, int] = {}
+        top = size = 0
+        for at in range(0, len(listed), fields):
+            down, left, height, breadth, above, column = listed[at : at + fields]
+            top += down
+            require(height >= 1 and top + height <= rows and above <= top, "patch out of range")
+            require(breadth >= 1 and max(left, column) + breadth <= width, "patch out of range")
+            require(above >= 1 or column < left, "a patch does not stand before")
+            size += height * breadth
+            require(size <= rows * width, "patches are too large")
+            for y in range(top, top + height):
+                for x in range(left, left + breadth):
+                    sources[y * width + x] = (y - above) * width + x - left + column
+        for place in sorted(sources):
+            for plane in planes:
+                plane[place] = plane[sources[place]]
         return planes
 
     def values(self, form: Form, core: Form, change: Callable[[int], int]) -> Planes:

@@ -20,6 +20,7 @@ from sofc.band.arrangement import Arrangement, Divided, Part, Split, Stepped, pa
 from sofc.band.division import Division
 from sofc.band.inset import Inset
 from sofc.band.overlay import Overlay
+from sofc.band.patches import Patches
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
 from sofc.band.steps import Form
 from sofc.band.value_steps import Scale, Stretch, Turn
@@ -261,7 +262,7 @@ def _arrangements() -> list[Arrangement]:
     )
     made: list[Arrangement] = [part, *(Stepped(step, part) for step in steps)]
     made += [Split(1, Stepped(Turn(3), part), part)]
-    for division in (Division(0, 3), Division(1, 5), Inset(2, 3, 4, 5), Overlay((9, 8, 7))):
+    for division in (Division(0, 3), Division(1, 5), Inset(2, 3, 4, 5), Overlay((9, 8, 7)), Patches(2)):
         made += [Divided(division, part, part), Divided(division, made[-1], Stepped(Orient(4), part))]
     return made
 
