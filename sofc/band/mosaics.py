@@ -80,7 +80,10 @@ def _likely_place(image: Sequence[Plane]) -> tuple[int, int] | None:
         strips = np.stack([plane[top : top + STRIP_ROWS, left : left + STRIP_WIDTH] for top in tops])
         before, after = strips[:, :, :-2], strips[:, :, 2:]
         differ = before != after
-        fits = differ & (np.abs(2 * strips[:, :, 1:-1] - before - after) <= 1)
+        bends = 2 * strips[:, :, 1:-1]
+        bends -= before
+        bends -= after
+        fits = differ & (np.abs(bends, out=bends) <= 1)
         counts, fitting = _by_place(differ), _by_place(fits)
         for phase in range(PHASES):
             # Red stands beside green in one row, blue in the other; here the first column is the second of a strip.
@@ -91,10 +94,11 @@ def _likely_place(image: Sequence[Plane]) -> tuple[int, int] | None:
     return (tops[likely[0]], left) if len(likely) else None
 
 
-def _by_place(strips: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+def _by_place(strips: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """How many are true in rows and columns of even and of odd number of each strip: (strips, 2, 2)."""
-    pairs = strips[:, :, : strips.shape[2] // 2 * 2].reshape(len(strips), STRIP_ROWS // 2, 2, -1, 2)
-    result: npt.NDArray[np.int32] = pairs.sum(axis=(1, 3), dtype=np.int32)
+    whole = strips.shape[2] // 2 * 2
+    by_row = np.stack([np.count_nonzero(strips[:, :, column:whole:2], axis=2) for column in range(2)], axis=2)
+    result: npt.NDArray[np.int64] = by_row.reshape(len(strips), STRIP_ROWS // 2, 2, 2).sum(axis=1)
     return result
 
 
