@@ -125,17 +125,23 @@ def _blue(conversion: Conversion, y: int, cb: int) -> int:
 
 
 @inlined
-def convert(conversion: Conversion, y: int, cb: int, cr: int) -> Colour:
-    """Spec coding-tools/conversions. The colour of Y, 0 to 255, and Cb and Cr less MIDDLE, -MIDDLE to MIDDLE.
-
-    All fits in 32 bits, which vectors have twice as many of as of 64.
-    """
+def _add_up(conversion: Conversion, y: int, cb: int, cr: int) -> Colour:
+    """Spec coding-tools/conversions. What Y, 0 to 255, and Cb and Cr less MIDDLE, -MIDDLE to MIDDLE, make, before it is
+    cut to 0 .. 255. All fits in 32 bits, which vectors have twice as many of as of 64."""
     total, cut, bits = np.int32(conversion.scale * y), conversion.cut & 31, conversion.bits & 31
     from_cb = np.int32(np.int32(np.int32(conversion.green_from_cb * cb) >> cut) << cut)
-    red = np.int32(total + conversion.red_half + conversion.red_from_cr * cr) >> bits
-    green = np.int32(total + conversion.green_half + from_cb + conversion.green_from_cr * cr) >> bits
-    blue = np.int32(total + conversion.blue_half + conversion.blue_from_cb * cb) >> bits
-    return Colour(_clipped(int(red)), _clipped(int(green)), _clipped(int(blue)))
+    return Colour(
+        int(np.int32(total + conversion.red_half + conversion.red_from_cr * cr) >> bits),
+        int(np.int32(total + conversion.green_half + from_cb + conversion.green_from_cr * cr) >> bits),
+        int(np.int32(total + conversion.blue_half + conversion.blue_from_cb * cb) >> bits),
+    )
+
+
+@inlined
+def convert(conversion: Conversion, y: int, cb: int, cr: int) -> Colour:
+    """Spec coding-tools/conversions. The colour of Y, 0 to 255, and Cb and Cr less MIDDLE, -MIDDLE to MIDDLE."""
+    sums = _add_up(conversion, y, cb, cr)
+    return Colour(_clipped(sums.red), _clipped(sums.green), _clipped(sums.blue))
 
 
 @inlined
@@ -278,41 +284,52 @@ RUN = 256
 
 
 @inlined
-def _round_run(conversion: Conversion, run: _Run, count: int) -> int:
-    """The rounded conversions of a run of colours. Returns how many do not convert back, which have ~Y for Y."""
+def _round_run(conversion: Conversion, run: _Run, count: int, made: Vector[np.int32]) -> int:
+    """The rounded conversions of a run of colours. Returns how many do not convert back, which have ~Y for Y.
+    ``made`` (3 * RUN,): room for what they convert to; each channel is put there by itself, as compilers make vectors
+    of 32 bits only of what is stored at once."""
     reds, greens, blues = run.colours
     ys, cbs, crs = run.converted
-    missed = 0
+    made_green, made_blue = made[RUN:], made[2 * RUN :]
     for i in range(count):
         red, green, blue = int(reds[i]), int(greens[i]), int(blues[i])
         ys[i] = _weighted(0, red, green, blue)
-        cbs[i] = _weighted(1, red, green, blue) + MIDDLE
-        crs[i] = _weighted(2, red, green, blue) + MIDDLE
+        cbs[i], crs[i] = _weighted(1, red, green, blue), _weighted(2, red, green, blue)
     for i in range(count):
-        y, cb, cr = int(ys[i]), int(cbs[i]), int(crs[i])
-        made = convert(conversion, y, cb - MIDDLE, cr - MIDDLE)
-        differs = (made.red ^ reds[i]) | (made.green ^ greens[i]) | (made.blue ^ blues[i])
-        is_missed = 1 if (differs | cb >> 8 | cr >> 8) != 0 else 0
-        ys[i] = y ^ -is_missed
-        missed += is_missed
+        sums = _add_up(conversion, int(ys[i]), int(cbs[i]), int(crs[i]))
+        made[i], made_green[i], made_blue[i] = sums
+    for i in range(count):
+        cbs[i], crs[i] = cbs[i] + MIDDLE, crs[i] + MIDDLE
+    missed = np.int32(0)
+    for i in range(count):
+        differs = _clipped(int(made[i])) ^ reds[i] | _clipped(int(made_green[i])) ^ greens[i]
+        differs |= _clipped(int(made_blue[i])) ^ blues[i]
+        is_missed = np.int32(1 if np.int32(differs | (cbs[i] | crs[i]) & ~LARGEST) != 0 else 0)
+        ys[i] = ys[i] ^ -is_missed
+        missed = np.int32(missed + is_missed)
     return missed
 
 
-MEMO_BITS = 12
+MEMO_BITS = 14
 
 
 class Memo(NamedTuple):
     """What was found for colours that are not their rounded conversion's, 2**MEMO_BITS of them at most: where a channel
-    is 0 or 255, few colours recur. ``colours``: red, green and blue, a byte each, plus 1; 0 is empty. ``found``: Y, Cb
-    and Cr, a byte each, plus 2^24 where nothing fits."""
+    is 0 or 255, few colours recur. ``known``: red, green and blue, a byte each, plus 1, then in the lower half Y, Cb
+    and Cr, a byte each, plus 2^24 where nothing fits; 0 is empty. ``places``: room for RUN numbers; ``made``: for three
+    times as many."""
 
-    colours: Vector[np.int32]
-    found: Vector[np.int32]
+    known: Vector[np.int64]
+    places: Vector[np.int32]
+    made: Vector[np.int32]
+
+
+FOUND_BITS = 32
 
 
 def blank_memo() -> Memo:
     """One for a call of ``from_rgb``."""
-    return Memo(*(np.zeros(1 << MEMO_BITS, np.int32) for _ in range(2)))
+    return Memo(np.zeros(1 << MEMO_BITS, np.int64), np.empty(RUN, np.int32), np.empty(3 * RUN, np.int32))
 
 
 @kernel
@@ -321,21 +338,23 @@ def _search_run(conversion: Conversion, run: _Run, count: int, memo: Memo) -> in
     none."""
     reds, greens, blues = run.colours
     ys, cbs, crs = run.converted
-    missed = 0
+    # Listed without a branch, as no processor can tell which they are.
+    listed = 0
     for i in range(count):
-        if ys[i] >= 0:
-            continue
+        memo.places[listed] = i
+        listed += 1 if ys[i] < 0 else 0
+    missed = 0
+    for i in memo.places[:listed]:
         colour = Colour(int(reds[i]), int(greens[i]), int(blues[i]))
         key = ((colour.red & LARGEST) << 16 | (colour.green & LARGEST) << 8 | (colour.blue & LARGEST)) + 1
         place = (key * 40503 >> 4) & ((1 << MEMO_BITS) - 1)
-        if memo.colours[place] != key:
+        if memo.known[place] >> FOUND_BITS != key:
             start = Triple(~int(ys[i]), int(cbs[i]) - MIDDLE, int(crs[i]) - MIDDLE, False)
             found = _search(conversion, start, colour)
             cb, cr = min(MIDDLE - 1, found.cb) + MIDDLE, min(MIDDLE - 1, found.cr) + MIDDLE
-            memo.colours[place] = key
-            memo.found[place] = (0 if found.fits else 1 << 24) | found.y << 16 | cb << 8 | cr
-        known = int(memo.found[place])
-        missed += known >> 24
+            memo.known[place] = key << FOUND_BITS | (0 if found.fits else 1 << 24) | found.y << 16 | cb << 8 | cr
+        known = int(memo.known[place])
+        missed += (known >> 24) & 1
         ys[i], cbs[i], crs[i] = (known >> 16) & LARGEST, (known >> 8) & LARGEST, known & LARGEST
     return missed
 
@@ -345,6 +364,7 @@ def from_rgb(conversion: Conversion, samples: Channels, converted: Channels, mem
     """Find for each colour, 0-255, a Y, Cb, Cr that converts to it, else the rounded conversion. Returns how many have
     none. ``memo``: a blank one, or that of a call with the same conversion."""
     rows, width = samples.first.shape
+    is_usual = conversion == USUAL_CONVERSION
     missed = 0
     for i in range(rows):
         for j in range(0, width, RUN):
@@ -353,7 +373,11 @@ def from_rgb(conversion: Conversion, samples: Channels, converted: Channels, mem
                 _Row(converted.first[i, j:], converted.second[i, j:], converted.third[i, j:]),
             )
             count = min(RUN, width - j)
-            if _round_run(conversion, run, count) > 0:
+            if is_usual:
+                unlike = _round_run(USUAL_CONVERSION, run, count, memo.made)
+            else:
+                unlike = _round_run(conversion, run, count, memo.made)
+            if unlike > 0:
                 missed += _search_run(conversion, run, count, memo)
     return missed
 
