@@ -23,7 +23,7 @@ from sofc.coders.interleaved import InterleavedCoder, kernel
 from sofc.coders.interleaved import coder as interleaved_coder
 from sofc.coders.interleaved.coder import stream_of
 from sofc.coders.interleaved.frames import Frames, trace_plane
-from sofc.coders.interleaved.kernel_tokens import ESCAPE, START_AT, STEP_AT, code_of
+from sofc.coders.interleaved.kernel_tokens import ESCAPE, STEP_AT, code_of
 from sofc.coders.interleaved.margins import Margins, find_margins, no_margins, pack_margins
 from sofc.coders.interleaved.model import SCALE, TOKENS, PlaneModel, Prediction, errors, taps
 from sofc.coders.interleaved.passes import (
@@ -537,11 +537,11 @@ def test_codes():
     """Under each frequency a state gives up as many bits as leave frequency .. 2 * frequency - 1 of it."""
     states = np.arange(SCALE, 2 * SCALE)
     for frequency in range(1, SCALE + 1):
-        code = code_of(frequency, 5, 3)
-        bits = (states + (code & (1 << START_AT) - 1)) >> STEP_AT
+        step, place = code_of(frequency, 5, 3)
+        bits = (states + step) >> STEP_AT
         left = states >> bits
         assert frequency <= left.min() <= left.max() < 2 * frequency
-        assert ((code >> START_AT) + left.min()) == SCALE + 3 * SCALE + 5
+        assert place + left.min() == SCALE + 3 * SCALE + 5
 
 
 @pytest.mark.parametrize(("shape", "high"), [((3, 5), 255), ((2, 64), 255), ((4, 130), (1 << 16) - 1)])
@@ -574,10 +574,10 @@ def test_residuals_out_of_what_samples_are_held_in(bits, distances, rows):
     (model,), span = coder.models, PlaneRange(0, (1 << bits) - 1)
     (plane,) = random_planes(rng, [span], (rows, 9))
     frame = Frames(no_margins(1, rows), 9, rows).known(plane, span, span.size, prediction)
-    traced = trace_plane(frame, model.predictor(0, span, span.size), model.contexts)
+    traced = trace_plane(frame, model.predictor(0, span, span.size))
     assert_same([plane], coder.decode([bytes(2) + stream_of(model, traced, frame)], [span], rows, 9, rows))
     for distance in (*distances, *(-distance for distance in distances)):
-        residuals, symbols = traced.residuals.copy(), traced.symbols.copy()
+        residuals, symbols = traced.residuals.astype(np.int32), traced.symbols.copy()
         residuals[rows * 9 // 2] += distance
         symbols[rows * 9 // 2] |= ESCAPE
         stream = bytes(2) + stream_of(model, traced._replace(residuals=residuals, symbols=symbols), frame)

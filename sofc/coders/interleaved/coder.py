@@ -80,8 +80,9 @@ class InterleavedCoder(GridCoder[PlaneModel]):
         for model, plane, span in zip(self.models, planes, ranges, strict=False):
             largest = largest_for(model.prediction, span, ranges)
             frame = frames.known(plane, span, largest, model.prediction)
-            room = room or room_for(frame, with_expected=False)
-            traced = trace_plane(frame, model.predictor(grid, span, largest), model.contexts, room)
+            if room is None or room.residuals.dtype != frame.samples.dtype:
+                room = room_for(frame, with_expected=False)
+            traced = trace_plane(frame, model.predictor(grid, span, largest), room)
             streams.append(stream_of(model, traced, frame))
             frames.add(frame)
         streams[0] = packed + streams[0]

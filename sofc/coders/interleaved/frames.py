@@ -7,13 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sofc.coders.interleaved import kernel
-from sofc.coders.interleaved.kernel_tokens import CELLS
 from sofc.coders.interleaved.margins import Margins
 from sofc.coders.interleaved.model import Prediction, middle, type_of_sums
 from sofc.planes import Plane, PlaneRange
-
-CELL_BY_CELL = np.arange(CELLS, dtype=np.uint8)
-"""Each cell as a context of its own."""
 
 
 class Frames:
@@ -59,19 +55,12 @@ def scratch_for(frame: kernel.Frame) -> npt.NDArray[np.int16] | npt.NDArray[np.i
     return np.zeros(kernel.SCRATCH, frame.samples.dtype)
 
 
-def trace_plane(
-    frame: kernel.Frame,
-    predictor: kernel.Predictor,
-    contexts: npt.NDArray[np.uint8] = CELL_BY_CELL,
-    room: kernel.Traced | None = None,
-) -> kernel.Traced:
-    """What the samples of a known plane are coded as; fills the frame's errors. ``contexts`` (CELLS,): of each cell.
-
-    ``room``: where it is to be put, the same for all planes of a size.
-    """
+def trace_plane(frame: kernel.Frame, predictor: kernel.Predictor, room: kernel.Traced | None = None) -> kernel.Traced:
+    """What the samples of a known plane are coded as; fills the frame's errors. ``room``: where it is to be put, the
+    same for all planes of a size and type."""
     room, size = room or room_for(frame), frame.rows * frame.width
     with np.errstate(over="ignore"):  # sums wrap around on purpose: interpreted kernels would warn
-        kernel.trace(frame, predictor, contexts, scratch_for(frame), room)
+        kernel.trace(frame, predictor, scratch_for(frame), room)
     return kernel.Traced(room.residuals[:size], room.symbols[:size], room.expected[:size])
 
 
@@ -79,4 +68,4 @@ def room_for(frame: kernel.Frame, *, with_expected: bool = True) -> kernel.Trace
     """For what the samples of a plane are coded as, and for the rest of the last row's last block."""
     size = frame.rows * frame.width + kernel.BLOCK
     expected = np.empty(size if with_expected else 0, np.int16)
-    return kernel.Traced(np.empty(size, np.int32), np.empty(size, np.uint16), expected)
+    return kernel.Traced(np.empty(size, frame.samples.dtype), np.empty(size, np.uint16), expected)

@@ -22,6 +22,7 @@ from sofc.coders.interleaved.kernel_tokens import (
     LAST_DIRECT,
     MOST_BITS,
     REST_BITS,
+    SCALE_BITS,
     TOKEN_BITS,
     Columns,
     Pairs,
@@ -98,7 +99,7 @@ class Predictor(NamedTuple):
     under the grid (rows of the grid, TAPS, GRID_COLUMNS). ``others``: bit k is set where class k of the texture map has
     other weights than class 0. ``fraction``: the weights' bits after the point. ``threshold``: the activity above which
     it is high. ``error_weights`` (ERRORS,); with ``errors_by_place`` (rows of the grid, ERRORS, GRID_COLUMNS).
-    ``levels`` (EXPECTED_ERRORS,): FRACTIONS times the level of each. ``low``,
+    ``levels`` (EXPECTED_ERRORS,): the first cell of the level of each, << SCALE_BITS. ``low``,
     ``high``: the range of samples less the middle of the plane's. ``middle``: what decoded samples get back of it.
     """
 
@@ -115,7 +116,7 @@ class Predictor(NamedTuple):
     weights: Lane
     errors_by_place: int
     error_weights: Lane
-    levels: Vector[np.uint8]
+    levels: Vector[np.uint16]
     threshold: Lane
 
 
@@ -565,7 +566,7 @@ class Source(NamedTuple):
     """What samples are decoded from: a predictor's ``levels``, tokens by cell and state, and the stream; ``farthest``:
     how far a sample may lie from its prediction without wrapping around back into the range."""
 
-    levels: Vector[np.uint8]
+    levels: Vector[np.uint16]
     farthest: int
     tables: Vector[np.uint16]
     pairs: Pairs
@@ -584,8 +585,9 @@ def _look_up(scratch: Lane, i: int, fraction: int, w: int, ww: int, source: Sour
     scratch[SUMS + i] = scratch[SUMS + i] + scratch[WEST + i] * w + scratch[FAR_WEST + i] * ww
     total = int(scratch[SUMS + i])
     # An index that cannot be negative takes two instructions less.
-    cell = int(source.levels[scratch[EXPECTED + i] & FIRST_ROW]) + ((total >> (fraction - 2)) & 3)
-    return Looked(total, entry_of(cell, state, source.tables))
+    level_start = 0 + int(source.levels[scratch[EXPECTED + i] & FIRST_ROW])
+    part_start = ((total >> (fraction - 2)) & (FRACTIONS - 1)) << SCALE_BITS
+    return Looked(total, entry_of(level_start + part_start, state, source.tables))
 
 
 class _Three(NamedTuple):
@@ -770,17 +772,17 @@ class Traced(NamedTuple):
     them, and the ``expected`` errors that levels follow from, if there is room for them. Behind the last sample stands
     room for BLOCK others."""
 
-    residuals: Vector[np.int32]
+    residuals: Lane
     symbols: Vector[np.uint16]
     expected: Vector[np.int16]
 
 
-@kernel
-def _trace_span(
-    frame: Frame, predictor: Predictor, contexts: Vector[np.uint8], span: Span, scratch: Lane, traced: Traced
+@inlined
+def _trace_columns(
+    frame: Frame, levels: Vector[np.uint16], fraction: int, span: Span, scratch: Lane, traced: Traced
 ) -> None:
     """The same of a span of a known plane, and of columns right of it, in whose place the next row is put."""
-    width, levels, fraction = _in_blocks(span.columns), predictor.levels, predictor.fraction
+    width = _in_blocks(span.columns)
     row, start = frame.samples[_at(frame, span.y) + span.column :], span.y * frame.width + span.column
     residuals, symbols, noted = traced.residuals[start:], traced.symbols[start:], traced.expected[start:]
     sums, west, far = scratch[SUMS:], scratch[WEST:], scratch[FAR_WEST:]
@@ -792,17 +794,27 @@ def _trace_span(
     for i in range(width):
         residuals[i] = row[i + LEFT] - (turn[i] >> 2)
     for i in range(width):
-        symbols[i] = residuals[i] + DIRECT if -DIRECT <= residuals[i] <= DIRECT else ESCAPE
+        token = residuals[i] + DIRECT if -DIRECT <= residuals[i] <= DIRECT else ESCAPE
+        symbols[i] = token | (turn[i] & 3) << TOKEN_BITS
     for i in range(span.columns):
-        symbols[i] |= int(contexts[levels[expected[i] & FIRST_ROW] + (turn[i] & 3)]) << TOKEN_BITS
+        symbols[i] += levels[expected[i] & FIRST_ROW] >> (SCALE_BITS - TOKEN_BITS)
     for i in range(min(span.columns, noted.shape[0])):
         noted[i] = expected[i]
 
 
 @kernel
-def trace(frame: Frame, predictor: Predictor, contexts: Vector[np.uint8], scratch: Lane, traced: Traced) -> int:
+def _trace_span(frame: Frame, predictor: Predictor, span: Span, scratch: Lane, traced: Traced) -> None:
+    """The same, with a usual fraction as a constant: by others vectors of 64 bits are shifted."""
+    if predictor.fraction == USUAL_FRACTION:
+        _trace_columns(frame, predictor.levels, USUAL_FRACTION, span, scratch, traced)
+    else:
+        _trace_columns(frame, predictor.levels, predictor.fraction, span, scratch, traced)
+
+
+@kernel
+def trace(frame: Frame, predictor: Predictor, scratch: Lane, traced: Traced) -> int:
     """Spec interleaved/prediction and Spec interleaved/contexts. Predict all samples of a known plane into ``traced``;
-    fills its errors. ``contexts`` (CELLS,): that of each cell. Returns 0."""
+    fills its errors. Returns 0."""
     for first in range(0, frame.rows, frame.image_rows):
         end = min(first + frame.image_rows, frame.rows)
         step = step_of(end - first)
@@ -811,7 +823,7 @@ def trace(frame: Frame, predictor: Predictor, contexts: Vector[np.uint8], scratc
             for column in range(0, frame.width, CHUNK):
                 span = Span(y, top, 0, column, min(CHUNK, frame.width - column), first, end - 1)
                 _open(frame, predictor, span, scratch)
-                _trace_span(frame, predictor, contexts, span, scratch, traced)
+                _trace_span(frame, predictor, span, scratch, traced)
                 _close(frame, predictor, span, scratch)
     return 0
 

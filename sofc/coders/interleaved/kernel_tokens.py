@@ -28,13 +28,11 @@ FIRST_BITS = 2
 """Plain bits of the first ranges, those next to +-DIRECT; each has one more than the one before."""
 FIRST_STATE = 1 << SCALE_BITS
 """States are FIRST_STATE .. 2 * FIRST_STATE - 1; encoders begin, and decoders end, with the first."""
-STATE_MASK = FIRST_STATE - 1
 REST_BITS = SCALE_BITS + 1
 """Of what a token leaves of a state: frequency .. 2 * frequency - 1."""
 WORD_BITS = 32
 MOST_BITS = SCALE_BITS + ESCAPE_BITS
 """Of a sample."""
-PAIR_MASK = (1 << 31) - 1
 NO_SIGN = (1 << 63) - 1
 """An index with this is seen not to be negative: nothing is to be done for those that count from the end."""
 
@@ -96,17 +94,19 @@ def step_of(rows: int) -> int:
 @inlined
 def bits_from(pairs: Pairs, place: int) -> Bits:
     """Spec interleaved/stream. At least 33 bits from a place on."""
-    return Bits(int(pairs[(place >> 5) & PAIR_MASK]) >> (place & 31), place)
+    return Bits(int(pairs[np.uintp(place >> 5)]) >> (place & 31), place)
 
 
 @inlined
-def entry_of(cell: int, state: int, tables: Vector[np.uint16]) -> int:
+def entry_of(cell_start: int, state: int, tables: Vector[np.uint16]) -> int:
     """Spec interleaved/stream. What a state of a cell stands for: token << REST_BITS | what the token leaves of it.
 
-    ``tables``: those of all states of one cell after the other.
+    ``cell_start``: the cell << SCALE_BITS. ``tables``: those of all states of one cell after the other, FIRST_STATE
+    places behind their start.
     """
-    # Of a number without sign, shifted, and one with a sign compilers would make a float.
-    return 0 + int(tables[(cell << SCALE_BITS) + (state & STATE_MASK)])
+    # An index without sign is not asked whether it counts from the end. Of a number without sign, shifted, and one with
+    # a sign compilers would make a float.
+    return 0 + int(tables[np.uintp(cell_start + state)])
 
 
 @inlined
@@ -148,26 +148,26 @@ def take_residual(entry: int, place: int, farthest: int, pairs: Pairs) -> Taken:
 
 
 class Codes(NamedTuple):
-    """What tokens are coded by, at context << TOKEN_BITS | token. ``quick``: as ``code_of`` gives it; 0 where plain
-    bits follow a token, or an escape stands for it. ``every``: the same of all tokens that have a frequency.
-    ``states``: those from which the tokens of a context are decoded, FIRST_STATE places behind its number <<
-    SCALE_BITS."""
+    """What tokens are coded by, two numbers for each cell << TOKEN_BITS | token. ``quick``: as ``code_of`` gives them;
+    ABSENT as a place where plain bits follow a token, or an escape stands for it. ``every``: the same of all tokens
+    that have a frequency. ``states``: those from which the tokens of a context are decoded, FIRST_STATE places behind
+    its number << SCALE_BITS."""
 
-    quick: Vector[np.int64]
-    every: Vector[np.int64]
+    quick: Vector[np.uint32]
+    every: Vector[np.uint32]
     states: Vector[np.uint16]
 
 
-STEP_AT, START_AT = 16, 24
+STEP_AT = 16
+ABSENT = 1 << 31
 
 
-def code_of(frequency: int, start: int, context: int) -> int:
-    """How a token is coded whose frequency, and the sum of those before it in its context, are known: start << START_AT
-    | step, such that a state gives up (state + step) >> STEP_AT bits (Duda, 2013; as in FSE). Frequencies are 1 to
-    2**SCALE_BITS."""
+def code_of(frequency: int, start: int, context: int) -> tuple[int, int]:
+    """How a token is coded whose frequency, and the sum of those before it in its context, are known: a step, such that
+    a state gives up (state + step) >> STEP_AT bits, and a place in ``states``, to which what is left of it is added
+    (Duda, 2013; as in FSE). Frequencies are 1 to 2**SCALE_BITS."""
     most = REST_BITS - (frequency - 1).bit_length()
-    place = (context << SCALE_BITS) + start - frequency + FIRST_STATE
-    return place << START_AT | (most << STEP_AT) - (frequency << most)
+    return (most << STEP_AT) - (frequency << most), (context << SCALE_BITS) + start - frequency + FIRST_STATE
 
 
 class Put(NamedTuple):
@@ -189,13 +189,27 @@ def _emptied(words: Words, put: Put) -> Put:
     return Put(put.state, put.bits & ((1 << count) - 1), count, put.place - is_full)
 
 
+class _Given(NamedTuple):
+    """The bits that a state gives up for a token, how many these are, and the state from which it is decoded."""
+
+    bits: int
+    count: int
+    state: int
+
+
 @inlined
-def _put_token(code: int, states: Vector[np.uint16], put: Put) -> Put:
-    """Spec interleaved/stream. The state from which a token is decoded that leaves the one at hand."""
-    count = (put.state + (code & ((1 << START_AT) - 1))) >> STEP_AT
-    bits = (put.bits << count) | (put.state & ((1 << count) - 1))
-    state = 0 + int(states[((code >> START_AT) + (put.state >> count)) & NO_SIGN])
-    return Put(state, bits, put.waiting + count, put.place)
+def _give(table: Vector[np.uint32], symbol: int, states: Vector[np.uint16], state: int) -> _Given:
+    """Spec interleaved/stream. What a state does for a token that is in a table of codes."""
+    count = (state + int(table[2 * symbol])) >> STEP_AT
+    left = int(table[2 * symbol + 1]) + (state >> count)
+    return _Given(state & ((1 << count) - 1), count, 0 + int(states[left]))
+
+
+@inlined
+def _put_token(table: Vector[np.uint32], symbol: int, states: Vector[np.uint16], put: Put) -> Put:
+    """Spec interleaved/stream. Code a token that is in a table of codes."""
+    given = _give(table, symbol, states, put.state)
+    return Put(given.state, (put.bits << given.count) | given.bits, put.waiting + given.count, put.place)
 
 
 @kernel
@@ -209,30 +223,35 @@ def _put_rest(residual: int, symbol: int, codes: Codes, words: Words, put: Put) 
             count += 1
         plain = size - (DIRECT + 1 + (1 << count) - (1 << FIRST_BITS))
         token = min(ESCAPE, LAST_DIRECT + 1 + 2 * (count - FIRST_BITS) + (1 if residual < 0 else 0))
-    if token == ESCAPE or codes.every[first + token] == 0:
+    if token == ESCAPE or codes.every[2 * (first + token) + 1] == ABSENT:
         token, count = ESCAPE, ESCAPE_BITS
         plain = 2 * residual if residual >= 0 else -2 * residual - 1
     put = _emptied(words, put)
     put = _emptied(words, Put(put.state, (put.bits << count) | plain, put.waiting + count, put.place))
-    return _put_token(int(codes.every[first + token]), codes.states, put)
+    return _put_token(codes.every, first + token, codes.states, put)
 
 
 @inlined
 def _put(residual: int, symbol: int, codes: Codes, words: Words, put: Put) -> Put:
     """Spec interleaved/stream. Code a residual before what was coded; words are filled from their end. At most
     SCALE_BITS more bits than before are left over."""
-    code = int(codes.quick[symbol])
-    if code == 0:
+    if codes.quick[2 * symbol + 1] == ABSENT:
         return _put_rest(residual, symbol, codes, words, put)
-    return _put_token(code, codes.states, put)
+    return _put_token(codes.quick, symbol, codes.states, put)
+
+
+@kernel
+def _put_apart(residual: int, symbol: int, codes: Codes, words: Words, put: Put) -> Put:
+    """Spec interleaved/stream. The same, out of the way of what is more usual."""
+    return _put(residual, symbol, codes, words, put)
 
 
 class Coded(NamedTuple):
     """What samples of a plane of images are coded as, in the order of rows (rows * width,): ``residuals``, and
-    ``symbols``, context << TOKEN_BITS | token, where ESCAPE stands for all tokens that plain bits follow. ``margins``
+    ``symbols``, cell << TOKEN_BITS | token, where ESCAPE stands for all tokens that plain bits follow. ``margins``
     (2 * rows,)."""
 
-    residuals: Vector[np.int32]
+    residuals: Vector[np.int16] | Vector[np.int32]
     symbols: Vector[np.uint16]
     margins: Margins
     width: int
@@ -260,15 +279,28 @@ def _write_three(
     residuals, symbols = coded.residuals[start:], coded.symbols[start:]
     residuals_2, symbols_2 = residuals[size:], symbols[size:]
     residuals_3, symbols_3 = residuals_2[size:], symbols_2[size:]
-    a, b, c = int(states[0]), int(states[1]), int(states[2])
+    quick, order, usual = codes.quick, codes.states, 2 * FIRST_STATE - 1
+    # States are seen not to be negative by what they cannot be else.
+    a, b, c = int(states[0]) & usual, int(states[1]) & usual, int(states[2]) & usual
     bits, count, place = int(states[LANES]), int(states[LANES + 1]), int(states[LANES + 2])
     for i in range(columns.end - columns.start - 1, -1, -1):
-        put = _put(int(residuals_3[i]), int(symbols_3[i]), codes, words, Put(c, bits, count, place))
-        c = put.state
-        put = _put(int(residuals_2[i]), int(symbols_2[i]), codes, words, Put(b, put.bits, put.waiting, put.place))
-        b = put.state
-        put = _put(int(residuals[i]), int(symbols[i]), codes, words, Put(a, put.bits, put.waiting, put.place))
-        a = put.state
+        one, two, three = int(symbols[i]), int(symbols_2[i]), int(symbols_3[i])
+        if (quick[2 * one + 1] | quick[2 * two + 1] | quick[2 * three + 1]) < ABSENT:
+            third, second, first = (
+                _give(quick, three, order, c), _give(quick, two, order, b), _give(quick, one, order, a)
+            )  # fmt: skip
+            # Put together first, so that bits of the samples behind are waited for once.
+            given = ((third.bits << second.count | second.bits) << first.count) | first.bits
+            more = third.count + second.count + first.count
+            a, b, c = first.state, second.state, third.state
+            put = Put(0, bits << more | given, count + more, place)
+        else:
+            put = _put_apart(int(residuals_3[i]), three, codes, words, Put(c, bits, count, place))
+            c = put.state & usual
+            put = _put_apart(int(residuals_2[i]), two, codes, words, Put(b, put.bits, put.waiting, put.place))
+            b = put.state & usual
+            put = _put_apart(int(residuals[i]), one, codes, words, Put(a, put.bits, put.waiting, put.place))
+            a = put.state & usual
         put = _emptied(words, put)
         bits, count, place = put.bits, put.waiting, put.place
     states[0], states[1], states[2] = a, b, c

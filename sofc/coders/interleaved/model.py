@@ -132,13 +132,14 @@ def _by_column(table: Integers) -> Integers:
     return table.reshape(kernel.PERIOD, kernel.PERIOD, -1).transpose(0, 2, 1)[:, :, columns]
 
 
-def _levels(edges: Integers, start: int) -> npt.NDArray[np.uint8]:
-    """As kernels take them: FRACTIONS times the level of each expected error, and at last of first rows."""
+def _levels(edges: Integers, start: int) -> npt.NDArray[np.uint16]:
+    """As kernels take them: the first cell of the level of each expected error, and at last of first rows, times
+    SCALE."""
     starts = np.clip(edges, -1, kernel.EXPECTED_ERRORS - 1)
     sizes = np.diff(starts, prepend=-1, append=kernel.EXPECTED_ERRORS - 1)
-    result = np.repeat(np.arange(len(sizes), dtype=np.uint8), sizes)
+    result = np.repeat(np.arange(len(sizes), dtype=np.uint16), sizes)
     result[kernel.FIRST_ROW] = start
-    return result * np.uint8(kernel.FRACTIONS)
+    return result * np.uint16(kernel.FRACTIONS * SCALE)
 
 
 def _fits(span: PlaneRange, dtype: np.dtype[Any]) -> bool:
@@ -175,32 +176,28 @@ class PlaneModel:
         return _predictor_of(self, span, largest)._replace(grid_row=grid >> 3, grid_column=grid & 7)
 
     @cached_property
-    def contexts(self) -> npt.NDArray[np.uint8]:
-        """That of each of the CELLS cells."""
-        contexts = np.zeros(kernel_tokens.CELLS, np.uint8)
-        contexts[: self.cells.size] = self.cells.ravel()
-        return contexts
-
-    @cached_property
     def tables(self) -> npt.NDArray[np.uint16]:
-        """As kernels take them to decode: of each cell, by state, token << REST_BITS | what it leaves of the state."""
+        """As kernels take them to decode: of each cell, by state, token << REST_BITS | what it leaves of the state;
+        first as many places as there are below the first state."""
         tokens, _, rests = self._spread
         entries = (tokens << kernel_tokens.REST_BITS | rests).astype(np.uint16)
-        return entries[self.cells.ravel()].ravel()
+        return np.concatenate([np.zeros(SCALE, np.uint16), entries[self.cells.ravel()].ravel()])
 
     @cached_property
     def codes(self) -> kernel_tokens.Codes:
         """As kernels take them to encode."""
         _, order, _ = self._spread
         starts = np.cumsum(self.frequencies, axis=1) - self.frequencies
-        every = np.zeros(self.frequencies.shape, np.int64)
+        every = np.zeros((*self.frequencies.shape, 2), np.uint32)
+        every[..., 1] = kernel_tokens.ABSENT
         for context, token in np.argwhere(self.frequencies > 0).tolist():
             frequency, start = int(self.frequencies[context, token]), int(starts[context, token])
             every[context, token] = kernel_tokens.code_of(frequency, start, context)
         quick = every.copy()
-        quick[:, kernel_tokens.LAST_DIRECT + 1 :] = 0
+        quick[:, kernel_tokens.LAST_DIRECT + 1 :, 1] = kernel_tokens.ABSENT
         states = np.concatenate([np.zeros(SCALE, np.int64), order.ravel() + SCALE]).astype(np.uint16)
-        return kernel_tokens.Codes(quick.ravel(), every.ravel(), states)
+        cells = self.cells.ravel()
+        return kernel_tokens.Codes(quick[cells].ravel(), every[cells].ravel(), states)
 
     @cached_property
     def _spread(self) -> tuple[Integers, Integers, Integers]:
