@@ -307,7 +307,7 @@ def _round_run(conversion: Conversion, run: _Run, count: int, made: Vector[np.in
         is_missed = np.int32(1 if np.int32(differs | (cbs[i] | crs[i]) & ~LARGEST) != 0 else 0)
         ys[i] = ys[i] ^ -is_missed
         missed = np.int32(missed + is_missed)
-    return missed
+    return int(missed)
 
 
 MEMO_BITS = 14

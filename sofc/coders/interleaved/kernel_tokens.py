@@ -36,7 +36,6 @@ MOST_BITS = SCALE_BITS + ESCAPE_BITS
 NO_SIGN = (1 << 63) - 1
 """An index with this is seen not to be negative: nothing is to be done for those that count from the end."""
 
-CELLS = 128
 STRIPED_ROWS = 96
 """Images of fewer rows are one stripe."""
 
@@ -193,7 +192,7 @@ class _Given(NamedTuple):
     """The bits that a state gives up for a token, how many these are, and the state from which it is decoded."""
 
     bits: int
-    count: int
+    size: int
     state: int
 
 
@@ -209,7 +208,7 @@ def _give(table: Vector[np.uint32], symbol: int, states: Vector[np.uint16], stat
 def _put_token(table: Vector[np.uint32], symbol: int, states: Vector[np.uint16], put: Put) -> Put:
     """Spec interleaved/stream. Code a token that is in a table of codes."""
     given = _give(table, symbol, states, put.state)
-    return Put(given.state, (put.bits << given.count) | given.bits, put.waiting + given.count, put.place)
+    return Put(given.state, (put.bits << given.size) | given.bits, put.waiting + given.size, put.place)
 
 
 @kernel
@@ -290,8 +289,8 @@ def _write_three(
                 _give(quick, three, order, c), _give(quick, two, order, b), _give(quick, one, order, a)
             )  # fmt: skip
             # Put together first, so that bits of the samples behind are waited for once.
-            given = ((third.bits << second.count | second.bits) << first.count) | first.bits
-            more = third.count + second.count + first.count
+            given = ((third.bits << second.size | second.bits) << first.size) | first.bits
+            more = third.size + second.size + first.size
             a, b, c = first.state, second.state, third.state
             put = Put(0, bits << more | given, count + more, place)
         else:

@@ -307,7 +307,7 @@ class Survey:
                     bins = np.searchsorted(EXPECTED_EDGES, expected) + 1
                     bins[expected == kernel.FIRST_ROW] = 0
                     cells = (bins * kernel.FRACTIONS + _fractions(traced)[inside]) * TOKENS
-                    cells += tokens_of(traced.residuals[inside])
+                    cells += tokens_of(traced.residuals[inside].astype(np.int32))
                     histogram += np.bincount(cells, minlength=histogram.size).reshape(histogram.shape)
         return result
 
