@@ -644,7 +644,7 @@ def interleaved_variants(
     folder: Path, codebook: Codebook, name: str, sets: dict[str, list[Image]]
 ) -> Iterator[tuple[str, bytes, str | None, str]]:
     """A vector in three stripes, and two rows left over; another within margins, some of which are whole rows."""
-    image = np.concatenate([sets[name][0]] * 5)[:98]
+    image = np.concatenate(sets[name][:5])[:98]  # the same image again and again would be patches
     data = sofc.encode(image, codebook=codebook, coder="interleaved", band_rows=98)
     yield f"interleaved-{name}-striped", data, f"interleaved-{name}.sofcb", "interleaved, three stripes"
     rows, width = image.shape[:2]

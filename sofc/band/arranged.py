@@ -73,16 +73,16 @@ def code_arranged(
     found: Arranged,
     *,
     were_asked: bool = False,
-    entries: int = MAX_ENTRIES,
+    entries: int | None = None,
 ) -> Coded:
     """Code planes as their samples are arranged, which ``find`` said, or as they are where that is smaller.
 
     ``numbers``: the number in the file of each codebook that may be used, by its id. ``were_asked``: the images were
-    asked for their origin, and have none as they stand. ``entries``: those that the arrangement may have.
+    asked for their origin, and have none as they stand. ``entries``: those that the arrangement may have, if not all.
     """
     if isinstance(found, Patched):
         return _code_patched(view, selection, numbers, found, were_asked)
-    judged = _Judged(view if were_asked else None, found, entries)
+    judged = _Judged(view if were_asked else None, found, MAX_ENTRIES if entries is None else entries)
     if isinstance(found, View):
         return _code_whole(view, selection, numbers, judged)
     is_doubtful = selection.is_trained or is_narrowed(found) or is_by_chance(found)
