@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import sofc
+from sofc.band import patching
 from sofc.band.patching import find_patches
 from sofc.band.selection import Selection
 from sofc.band.steps import Form
@@ -78,6 +79,29 @@ def test_images_in_which_nothing_stands_before_have_no_patches() -> None:
     two = random.choice(np.array([0, 255], np.uint8), (200, 200))
     for image in (noise, two, np.tile(two, (1, 2)), page()[:5], page()[:, :11]):
         assert find_patches(*planes_of(image)) is None
+
+
+def test_unlike_colours_are_not_taken_for_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patching, "_colours", lambda planes: planes[0].astype(np.uint64))
+    image = page()
+    image[..., 1] = np.random.default_rng(9).integers(0, 256, image.shape[:2])
+    assert find_patches(*planes_of(image)) is None
+
+
+def test_squares_that_are_too_small_for_patches_are_not_looked_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All stand elsewhere, too, but none goes on as there."""
+    random = np.random.default_rng(1)
+    small = np.where(random.random((40, 5, 5)) < 0.1, random.integers(1, 3, (40, 5, 5)), 0)
+    image = small[random.integers(0, 40, (40, 40))].transpose(0, 2, 1, 3).reshape(200, 200).astype(np.uint8)
+    compared, whether = [0], patching._Search._is_free_and_same
+
+    def counted(*arguments: Any) -> bool:
+        compared[0] += 1
+        return whether(*arguments)
+
+    monkeypatch.setattr(patching._Search, "_is_free_and_same", counted)
+    find_patches(*planes_of(image))
+    assert image.size / 4 < compared[0] < 1.05 * image.size / patching.COMPARED_OF
 
 
 @COMPILED_ONLY

@@ -32,6 +32,11 @@ WORTHWHILE = 0.02
 TRIES = 4
 """So many of the last places where a square stands are compared."""
 CHOSEN_AT_ONCE = 1 << 12
+COMPARED_OF = 3
+"""One comparison for so many samples, at most: as squares that stand elsewhere may all be too small for patches, the
+search would else take 16 times as long as the rest. Pages of small text take as many, of others one for 4 to 6."""
+LONG_BITS = 10
+"""Comparisons of 2**LONG_BITS samples count twice, and so on."""
 
 
 class Patched(NamedTuple):
@@ -68,7 +73,10 @@ def find_patches(planes: Sequence[Plane], form: Form) -> Patched | None:
             plane[place] = plane[place].flat[commonest]
     if gain <= WORTHWHILE * total:
         return None
-    return Patched(Patches(len(patches)), listed(sorted(patches)), core, total, gain / total)
+    found = Patched(Patches(len(patches)), listed(sorted(patches)), core, total, gain / total)
+    undone = found.patches.undo(([found.listed], core), form)
+    # Words of unlike colours may be the same, and those of patches as well.
+    return found if all(map(np.array_equal, undone, planes)) else None
 
 
 def _mixed(words: Words) -> Words:
@@ -115,6 +123,8 @@ class _Search:
         self._colours = colours
         self._changes = changes
         self._covered = np.zeros(colours.shape, bool)
+        self._open = colours.copy()  # with others in their place where there are patches
+        self._left = colours.size // COMPARED_OF
         self._squares = colours.shape[1] - SIDE + 1  # of a row
         sums = np.pad(changes.astype(np.int32).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
         inside = (sums[SIDE:, SIDE:] - sums[:-SIDE, SIDE:] - sums[SIDE:, :-SIDE] + sums[:-SIDE, :-SIDE]).reshape(-1)
@@ -135,12 +145,17 @@ class _Search:
             tops, lefts = squares // self._squares, squares % self._squares
             free = ~self._covered[tops, lefts] & ~self._covered[tops + SIDE - 1, lefts + SIDE - 1]
             for square in squares[free].tolist():
+                if self._left <= 0:
+                    return found
+                self._left -= 1
                 top, left = divmod(square, self._squares)
                 if self._covered[top : top + SIDE, left : left + SIDE].any():
                     continue
                 patch = max(self._grown(square), key=self._worth, default=None)
                 if patch is not None and self._worth(patch) >= PATCH_CHANGES:
-                    self._covered[patch.top : patch.top + patch.rows, patch.left : patch.left + patch.width] = True
+                    place = slice(patch.top, patch.top + patch.rows), slice(patch.left, patch.left + patch.width)
+                    self._covered[place] = True
+                    self._open[place] = ~self._colours[place]
                     found.append(patch)
         return found
 
@@ -183,7 +198,6 @@ class _Search:
         rows, columns = self._colours.shape
         if top < above or left < max(0, right) or bottom > rows or end > columns + min(0, right):
             return False
-        if self._covered[top:bottom, left:end].any():
-            return False
+        self._left -= 1 + ((bottom - top) * (end - left) >> LONG_BITS)
         there = self._colours[top - above : bottom - above, left - right : end - right]
-        return bool((self._colours[top:bottom, left:end] == there).all())
+        return bool((self._open[top:bottom, left:end] == there).all())
