@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -268,6 +269,22 @@ def test_no_patch_lies_beyond_a_border_or_before_its_source(patch: tuple[int, ..
     small = SmallDecoder([stream, b"", b""], lambda *_: next(parts))
     with pytest.raises(SmallFormatError, match="patch"):
         small.decode(SmallForm(1, 8, Area(8, 5, 4)))
+
+
+def test_as_many_patches_as_there_may_be_take_no_memory_each() -> None:
+    """Each of one sample, left of which its source is: a short list, where it is coded."""
+    rows, each = 200, 300
+    place = np.arange(rows * each, dtype=np.int32) % each
+    listing = np.stack([place * 0, place + 1, place * 0 + 1, place * 0 + 1, place * 0, place], 1)
+    listing[each::each, 0] = 1
+    form, plane = Form(1, 8, rows, 6 * each, rows), np.arange(rows * 6 * each, dtype=np.int32).reshape(rows, -1)
+    tracemalloc.start()
+    (undone,) = Patches(len(listing)).undo(([listing], [plane]), form)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (undone[:, : each + 1] == plane[:, :1]).all()
+    assert np.array_equal(undone[:, each + 1 :], plane[:, each + 1 :])
+    assert most < 7 * plane.nbytes
 
 
 def test_patches_are_some_and_no_larger_than_the_planes() -> None:

@@ -13,6 +13,10 @@ from sofc.band.steps import Form, require
 from sofc.planes import Plane
 
 FIELD_BITS = 16
+AT_ONCE = 1 << 14
+"""Patches, and samples, that memory is taken for."""
+
+Places = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 
 class Patch(NamedTuple):
@@ -50,7 +54,7 @@ class Patches:
         later than its source, or where patches are larger than the planes."""
         ((listed,), planes) = both
         sources = _sources(listed, form)
-        return [plane.reshape(-1)[sources].reshape(plane.shape) for plane in planes]
+        return [_taken(plane, sources) for plane in planes]
 
     def __str__(self) -> str:
         return f"{self.count} patches that stand before"
@@ -63,7 +67,7 @@ def listed(patches: Sequence[Patch]) -> Plane:
     return plane
 
 
-def _sources(listed: Plane, form: Form) -> npt.NDArray[np.intp]:
+def _sources(listed: Plane, form: Form) -> Places:
     """Where in a plane each of its samples stands that is none of a patch, or is that of one."""
     rows = listed.astype(np.int64)
     np.cumsum(rows[:, 0], out=rows[:, 0])
@@ -74,12 +78,24 @@ def _sources(listed: Plane, form: Form) -> npt.NDArray[np.intp]:
     require(bool(((above > 0) | (column < left)).all()), "an arrangement has a patch that does not stand before")
     are_too_large = int((height * width).sum()) > form.rows * form.width
     require(not are_too_large, "the patches of an arrangement are larger than its planes")
-    sources = np.arange(form.rows * form.width).reshape(form.rows, form.width)
-    for patch in map(Patch._make, rows.tolist()):
-        first = (patch.top - patch.above) * form.width + patch.column
-        place = slice(patch.top, patch.top + patch.rows), slice(patch.left, patch.left + patch.width)
-        sources[place] = first + form.width * np.arange(patch.rows)[:, None] + np.arange(patch.width)
-    flat = sources.reshape(-1)
-    while not np.array_equal(further := flat[flat], flat):  # a source may lie in a patch
-        flat = further
+    size = form.rows * form.width
+    flat: Places = np.arange(size, dtype=np.int64) if size >> 31 else np.arange(size, dtype=np.int32)
+    sources = flat.reshape(form.rows, form.width)
+    for start in range(0, len(rows), AT_ONCE):  # as numbers of Python, all would take many times the planes
+        for patch in map(Patch._make, rows[start : start + AT_ONCE].tolist()):
+            first = (patch.top - patch.above) * form.width + patch.column
+            place = slice(patch.top, patch.top + patch.rows), slice(patch.left, patch.left + patch.width)
+            sources[place] = first + form.width * np.arange(patch.rows)[:, None] + np.arange(patch.width)
+    for start in range(0, size, AT_ONCE):
+        some = flat[start : start + AT_ONCE]
+        while not np.array_equal(further := flat[some], some):  # a source may lie in a patch
+            some[:] = further
     return flat
+
+
+def _taken(plane: Plane, sources: Places) -> Plane:
+    """The samples of a plane that stand at these places, in its shape."""
+    taken, samples = np.empty_like(plane), plane.reshape(-1)
+    for start in range(0, plane.size, AT_ONCE):  # as numpy makes words of all places at once
+        taken.reshape(-1)[start : start + AT_ONCE] = samples[sources[start : start + AT_ONCE]]
+    return taken
