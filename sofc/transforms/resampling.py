@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,16 +107,22 @@ def _taps(places: Places, length: int, axis: int, is_cubic: bool) -> list[_Tap]:
 
 def _summed(values: Reals, taps: Sequence[list[_Tap]]) -> Reals:
     """Products of values and weights along each axis, added up as those of the last axis follow each other."""
-    total: Reals | None = None
-    stack = [(values, 0)]
-    while stack:
-        product, axis = stack.pop()
-        if axis < len(taps):
-            stack += [(product.take(tap.places, tap.axis) * tap.weights, axis + 1) for tap in taps[axis][::-1]]
-        else:
-            total = product if total is None else total + product
-    assert total is not None
+    products = _products(values, taps)
+    total = next(products)
+    for product in products:
+        total += product
     return total
+
+
+def _products(values: Reals, taps: Sequence[list[_Tap]]) -> Iterator[Reals]:
+    """Each when it is asked for, as each is as large as what is made of them."""
+    if not taps:
+        yield values
+        return
+    for tap in taps[0]:
+        product = values.take(tap.places, tap.axis)
+        product *= tap.weights
+        yield from _products(product, taps[1:])
 
 
 def _along(line: Reals, axis: int) -> Reals:
