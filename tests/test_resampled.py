@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import tracemalloc
 from typing import Any
 
 import minidec
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from minidec import wide as small
 
 import sofc
+from sofc.band import resampling
 from sofc.band.core import Area
 from sofc.band.resampled import Resampling
 from sofc.band.resampling import found_resampling
@@ -108,6 +110,45 @@ def test_the_places_are_found_and_what_lies_beyond_them() -> None:
     assert isinstance(found.filter, Resampling) and found.filter.grids[0] is None
     assert [(one.samples, one.end) for one in found.filter.grids[1:] if one] == [(30, 44), (33, 60)]
     assert np.array_equal(found.filter.made_of(found.origin, SampleType.FLOAT32, Area(47, 60, 47)), keys)
+
+
+def keys_of_enlarged(step: float, offset: float, dtype: str) -> npt.NDArray[Any]:
+    """Those of an image of 30 rows, whose columns lie so."""
+    image = scene((1, 30, 40))
+    width = int((39 - offset) / step)
+    places = [None, None, grid(40, width, step, offset).places(np.arange(width))]
+    return to_keys(resampled(image[None], places, SHARES, "f8", dtype)[0, 0], SampleType[dtype.upper()])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("step", "offset"), [(0.7342123, 0.318177), (0.5123, 0.2)])
+def test_places_have_no_more_digits_than_are_known(step: float, offset: float, dtype: str) -> None:
+    """Beyond them, what LAPACK gives is noise, which is not the same on every machine."""
+    found = found_resampling(keys_of_enlarged(step, offset, dtype), SampleType[dtype.upper()], 30)
+    assert found is not None and isinstance(found.filter, Resampling) and not found.left.any()
+    (one,) = filter(None, found.filter.grids)
+    assert (one.step, one.offset) == (step, offset)
+
+
+def test_equations_that_cannot_be_solved_or_are_too_many_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raising(_: Image) -> None:
+        raise np.linalg.LinAlgError("SVD did not converge")
+
+    keys = keys_of_enlarged(0.5, 0.0, "float32")
+    assert found_resampling(keys, SampleType.FLOAT32, 30) is not None
+    monkeypatch.setattr(resampling, "_MOST", 39)
+    assert found_resampling(keys, SampleType.FLOAT32, 30) is None
+    monkeypatch.setattr(np.linalg, "svd", raising)
+    assert found_resampling(keys, SampleType.FLOAT32, 30) is None
+
+
+def test_interpolation_takes_no_array_for_each_weight() -> None:
+    values, places = np.ones((1, 1, 80, 90), np.float32), [None, *[grid(80, 160, 0.5).places(np.arange(160))] * 2]
+    tracemalloc.start()
+    size = resampled(values, places, CUBIC, "f8", "f4").size
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 40 * size
 
 
 def test_other_numbers_are_not_taken_for_interpolated_ones() -> None:

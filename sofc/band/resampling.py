@@ -60,6 +60,14 @@ _ROUNDS, _SHIFT = 8, 1e-6
 _IMAGES, _ROWS = 4, 24
 """Of those scalings and places are tried on."""
 _DENOMINATOR = 4096
+_TURNS = 2
+"""Scalings are found by likely places, places by the scaling, and this by the places again."""
+_DECIMALS = {SampleType.FLOAT32: (10, 8), SampleType.FLOAT64: (14, 12)}
+"""Of distances and first places as they are found: so many are known, and many people's choices have no more. The last
+bits of what LAPACK gives differ by machine, and those of what is written must not."""
+_MOST = 1024
+"""Numbers that equations of an axis are solved for, as these take the third power of that: 12 s for 3000, and the
+memory of 12 planes of 60 rows."""
 
 
 class _Fit(NamedTuple):
@@ -103,6 +111,14 @@ def found_resampling(keys: Keys, number: SampleType, image_rows: int) -> Filtere
     values = finite_values(keys, number, image_rows)
     if values is None or not is_measurable(float(np.abs(values).max())):
         return None
+    try:
+        return _found(values, keys, number, image_rows)
+    except np.linalg.LinAlgError:  # values for which LAPACK gives up
+        return None
+
+
+def _found(values: Reals, keys: Keys, number: SampleType, image_rows: int) -> Filtered | None:
+    """The same of the finite values that they stand for. Raises LinAlgError."""
     found, fits = values, dict[int, _Fit]()
     kinds: tuple[int, ...] = SHARES, CUBIC
     for axis in (3, 2, 1):
@@ -235,7 +251,7 @@ def _bounded(lines: Reals, kind: int, first: int, end: int, step: float, offset:
     some, most = _liveliest(lines), float(np.abs(lines).max())
     for least, greatest in product(lows, highs):
         fit = _Fit(kind, greatest - least + 1, first, end, step, offset - least)
-        if 1 < fit.samples <= len(lines) and fit.left(some) < _EXACT * most:
+        if 1 < fit.samples <= min(len(lines), _MOST) and fit.left(some) < _EXACT * most:
             return fit
     return None
 
@@ -247,25 +263,30 @@ def _verified(
     part = _Part(keys, number, image_rows)
     area = Area(keys.shape[1], keys.shape[2], image_rows)
     kind = next(iter(fits.values())).kind
-    likely = [list(_likely(fits[axis], part.lengths[axis - 1])) if axis in fits else [None] for axis in (1, 2, 3)]
+    likely = [
+        list(_likely(fits[axis], part.lengths[axis - 1], number)) if axis in fits else [None] for axis in (1, 2, 3)
+    ]
     best: Filtered | None = None
     least = WORTH * float(bits_of_plane(keys, number, image_rows).sum(dtype=np.float64))
     for between in dict.fromkeys((SampleType.FLOAT64, number)):
-        first = Resampling(tuple(grids[0] for grids in likely), kind, between)
-        scaling = part.scaling(first, numbers)
-        if scaling is None or (origin := scaled(scaling, numbers, between)) is None:
+        one = Resampling(tuple(grids[0] for grids in likely), kind, between)
+        for _ in range(_TURNS):
+            scaling = part.scaling(one, numbers)
+            if scaling is None or (origin := scaled(scaling, numbers, between)) is None:
+                break
+            kinds = (CUBIC,) if kind == CUBIC else (SHARES, CHANGES)
+            tried = [part.settled(one._replace(kind=each), likely, origin) for each in kinds]
+            one = min(tried, key=lambda one: part.cost(one, origin))
+        if scaling is None or origin is None:
             continue
-        kinds = (CUBIC,) if kind == CUBIC else (SHARES, CHANGES)
-        tried = [part.settled(first._replace(kind=one), likely, origin) for one in kinds]
-        one = min(tried, key=lambda one: part.cost(one, origin))
         found = Filtered(one, origin, keys - one.made_of(origin, number, area))
         if (bits := found.bits(numbers, number)) < least:
             best, least = found, bits
     return best
 
 
-def _likely(fit: _Fit, length: int) -> Iterator[Grid]:
-    """Places as programs compute them, and those that were found."""
+def _likely(fit: _Fit, length: int, number: SampleType) -> Iterator[Grid]:
+    """Places as programs compute them, and those that were found, of so many digits as are known."""
     rows = np.arange(length)
     about = fit.step * rows + fit.offset
     simple = float(Fraction(fit.step).limit_denominator(_DENOMINATOR))
@@ -278,7 +299,11 @@ def _likely(fit: _Fit, length: int) -> Iterator[Grid]:
         if np.abs((rows + shift) * step + offset - about).max() < _SEEN:
             grid = fit.grid._replace(shift=shift, divisor=divisor, step=step * divisor, offset=offset)
             yield from (grid, grid._replace(is_single=True))
-    yield fit.grid
+    of_step, of_offset = _DECIMALS[number]
+    for fewer in range(of_offset, -1, -2):
+        step, offset = round(fit.step, of_step - fewer), round(fit.offset, of_offset - fewer)
+        if not fewer or np.abs(rows * step + offset - about).max() < _SEEN:
+            yield fit.grid._replace(step=step, offset=offset)
 
 
 class _Part:
