@@ -25,7 +25,7 @@ from sofc.cli.__main__ import main
 from sofc.errors import FormatError, UnsupportedError, UsageError
 from sofc.files import replacing
 from sofc.image import Meaning
-from sofc.imagefiles import ImageSource, each, load, png, remarks, save, sources, usual_format, walk
+from sofc.imagefiles import ImageSource, each, load, pillow, png, remarks, save, sources, usual_format, walk
 
 RANDOM = np.random.default_rng(17)
 GRAY = RANDOM.integers(0, 256, (12, 19)).astype(np.uint8)
@@ -236,6 +236,20 @@ def test_words_of_libtiff_on_damaged_data_are_not_said(folder: Path) -> None:
         and done.stderr.count("\n") == 1
         and "data of CCITT in this TIFF file are damaged" in done.stderr
     )
+
+
+def test_libtiff_says_what_others_do_with_it(folder: Path) -> None:
+    """It is taken from Pillow by its name: programs and other libraries may share it."""
+    put = pillow._libtiff_puts()
+    before = put(None)
+    put(before)
+    Image.fromarray(BITS).save("b.tif", compression="group4")
+    for _ in range(2):
+        assert np.array_equal(arrays(Path("b.tif"))[0], BITS)
+        with pillow.silent_libtiff(), pillow.silent_libtiff():
+            pass
+    after = put(before)
+    assert before == after and (before or sys.platform == "win32")
 
 
 def test_images_larger_than_pillow_allows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,34 +20,64 @@ PIXELS_A_BYTE = 1 << 14
 """Pixels that a byte of a file may stand for: above the most that deflate makes of one byte, in pixels of one bit."""
 
 
-class _Bound:
-    """Pillow's bound for sizes, and how many threads work without it."""
+class _Without:
+    """Something that a process has once, taken away while any thread works without it. ``put``: puts it, or None, in
+    its place, and returns what was there."""
 
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.users = 0
-        self.value: int | None = None
+    def __init__(self, put: Callable[[Any], Any]) -> None:
+        self._put = put
+        self._lock = threading.Lock()
+        self._users = 0
+        self._value: Any = None
+
+    @contextmanager
+    def during(self) -> Iterator[None]:
+        """Without it during the block."""
+        with self._lock:
+            if self._users == 0:
+                self._value = self._put(None)
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0:
+                    self._put(self._value)
 
 
-_bound = _Bound()
-
-
-@contextmanager
-def unbounded() -> Iterator[None]:
-    """Lift Pillow's own bound, which scanned forms exceed, during the block."""
+def _put_bound(value: int | None) -> int | None:
     from PIL import Image
 
-    with _bound.lock:
-        if _bound.users == 0:
-            _bound.value, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        _bound.users += 1
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, value
+    return before
+
+
+@cache
+def _libtiff_puts() -> Callable[[Any], Any]:
+    """Puts the handler of errors of Pillow's libtiff; where its function is not found, as on Windows, nothing."""
+    from PIL import _imaging
+
     try:
-        yield
-    finally:
-        with _bound.lock:
-            _bound.users -= 1
-            if _bound.users == 0:
-                Image.MAX_IMAGE_PIXELS = _bound.value
+        function = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
+    except (OSError, AttributeError):
+        return lambda handler: handler
+    function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_void_p
+    return function
+
+
+_bound, _handler = _Without(_put_bound), _Without(lambda handler: _libtiff_puts()(handler))
+
+
+def unbounded() -> AbstractContextManager[None]:
+    """Lift Pillow's own bound for sizes, which scanned forms exceed, during the block."""
+    return _bound.during()
+
+
+def silent_libtiff() -> AbstractContextManager[None]:
+    """Have Pillow's libtiff say nothing on stderr during the block: others may use the same. Pillow stops its warnings
+    itself; most of its errors are raised, too, but not codes of CCITT that mean nothing."""
+    return _handler.during()
 
 
 @contextmanager
@@ -59,16 +88,6 @@ def opened(path: str | os.PathLike[str], formats: tuple[str, ...] | None = None)
     with unbounded(), Image.open(path, formats=formats) as image:
         refuse_claims(path, image)
         yield image
-
-
-@cache
-def silence_libtiff() -> None:
-    """Have Pillow's libtiff say nothing on stderr. Pillow stops its warnings itself; most of its errors are raised,
-    too, but not codes of CCITT that mean nothing. Where the function is not found, as on Windows, they are said."""
-    from PIL import _imaging
-
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 def is_of_disk(error: Exception) -> bool:

@@ -18,7 +18,7 @@ from sofc.errors import FormatError, UnsupportedError
 from sofc.image import Meaning
 from sofc.imagefiles import exact, photometric, tiff_doubts
 from sofc.imagefiles.lasting import Lasting
-from sofc.imagefiles.pillow import opened, silence_libtiff
+from sofc.imagefiles.pillow import opened, silent_libtiff
 from sofc.imagefiles.rows import LARGE_BYTES, InFile, stored_rows
 from sofc.imagefiles.samples import Samples, meaning_of, palette_samples
 from sofc.imagefiles.tiff_stacks import open_file
@@ -138,15 +138,15 @@ class _Opened:
 
     def through_pillow(self, number: int) -> Samples:
         """Page ``number`` of all pages. Pillow reads on from the page before."""
-        silence_libtiff()
         if self._pillow is None:
             self._pillow = self._stack.enter_context(opened(self.path, ("TIFF",)))
-        try:
-            self._pillow.seek(number)
-        except BaseException:
-            self._pillow = None  # it would take itself to be at this page, with the samples of another
-            raise
-        return exact.samples(self._pillow, str(self.path))
+        with silent_libtiff():
+            try:
+                self._pillow.seek(number)
+            except BaseException:
+                self._pillow = None  # it would take itself to be at this page, with the samples of another
+                raise
+            return exact.samples(self._pillow, str(self.path))
 
 
 _lasting = Lasting(_Opened, _Opened.close)
