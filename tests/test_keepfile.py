@@ -898,6 +898,8 @@ def test_facsimile_data_without_libtiff(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(features, "check_codec", lambda name: name != "libtiff")
     with pytest.raises(UnsupportedError, match="Pillow with libtiff"):
         facsimile.compress(b"a", 8)
+    # Files are kept all the same, in another way.
+    assert facsimile.find_samples(b"&\xa0", Window(0, 1, 8, 1, 1), b"a") is None
 
 
 @pytest.mark.parametrize("inverted", [False, True])

@@ -37,9 +37,9 @@ def compress(data: bytes, columns: int) -> bytes:
 
 def _one_strip(data: bytes, columns: int, rows: int) -> bytes:
     """The facsimile data of a TIFF file of these rows. Raises UnsupportedError."""
-    from PIL import Image, TiffImagePlugin, features
+    from PIL import Image, TiffImagePlugin
 
-    if not features.check_codec("libtiff"):
+    if not _has_libtiff():
         raise UnsupportedError("facsimile data of the original file needs a Pillow with libtiff; install its wheel")
     file = io.BytesIO()
     # Pixels that are 1 are black in facsimile data, whatever a TIFF file says that they are.
@@ -50,9 +50,16 @@ def _one_strip(data: bytes, columns: int, rows: int) -> bytes:
     return file.getvalue()[start : start + count]
 
 
+def _has_libtiff() -> bool:
+    from PIL import features
+
+    return features.check_codec("libtiff")
+
+
 def find_samples(packed: bytes, window: Window, made: bytes) -> tuple[Part, ...] | None:
-    """Parts that make ``packed``, a strip or a tile, of the window whose bytes are ``made``; None where none do."""
-    again = compress(made, window.columns) if window.columns <= MOST_COLUMNS else b""
+    """Parts that make ``packed``, a strip or a tile, of the window whose bytes are ``made``; None where none do, or
+    Pillow is without libtiff."""
+    again = compress(made, window.columns) if window.columns <= MOST_COLUMNS and _has_libtiff() else b""
     if not again or not packed.startswith(again):
         return None
     made_again, rest = Facsimile(window.columns, (window,)), packed[len(again) :]
