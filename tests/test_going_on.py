@@ -163,6 +163,17 @@ def test_an_image_of_a_group_that_goes_on_may_be_a_reference(monkeypatch: pytest
     check(data, images)
 
 
+def test_an_image_of_a_long_group_may_be_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As decoders keep both it and the whole group, these must not wait for each other."""
+    monkeypatch.setattr("sofc.band.alike.LEAST_SAMPLES", SIDE * SIDE)
+    images = tiles(8)
+    images = np.concatenate([images, images[3:4, ::-1]])
+    data = encoded(images)
+    assert starts(data)[2:4] == [None, 2]
+    assert [plan.placings[0].reference for plan in plans(data) if plan and plan.way == DEPARTURES] == [3]
+    check(data, images)
+
+
 def test_what_is_asked_for_by_going_on_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Groups pay for the long one that they go on from, and so does who asks for their images; to the sample."""
     monkeypatch.setattr("sofc.band.alike.LEAST_SAMPLES", SIDE * SIDE)

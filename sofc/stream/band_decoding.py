@@ -249,10 +249,14 @@ class BandDecoder:
         height = header.height if isinstance(first, CodedGroup) else None
         rows = slice(None) if height is None else slice(place * height, (place + 1) * height)
 
+        def decode() -> Samples:
+            bands = [task.run() for task in tasks]
+            return np.concatenate(bands) if len(bands) > 1 else bands[0]
+
         def reference(held: dict[int, Samples]) -> Reference:
             if offset not in held:
                 held.clear()
-                held[offset] = self._references.at(offset, lambda: np.concatenate([task.run() for task in tasks]))
+                held[offset] = self._references.at(offset, decode)
             return reference_of(held[offset][rows], header.format)
 
         image_samples = sum(_extent_of(placed).image_samples for placed in chunks)

@@ -82,13 +82,14 @@ class Decoded:
         self.left = LeftCoders()
         self.gone_on_from = GoneOnFrom()
         self._known: OrderedDict[int, Samples] = OrderedDict()
-        self._busy: dict[int, tuple[threading.Lock, int]] = {}  # and how many threads want what is decoded under it
+        # And how many threads want what is decoded under it. What is referred to may be a group that is kept itself.
+        self._busy: dict[int, tuple[threading.RLock, int]] = {}
         self._lock = threading.Lock()
 
     def at(self, offset: int, decode: Callable[[], Samples]) -> Samples:
         """What begins there: as it is known, else as ``decode`` gives it, which one thread at a time calls."""
         with self._lock:
-            own, waiting = self._busy.get(offset, (threading.Lock(), 0))
+            own, waiting = self._busy.get(offset, (threading.RLock(), 0))
             self._busy[offset] = own, waiting + 1
         try:
             with own:
