@@ -15,6 +15,16 @@ import numpy.typing as npt
 from sofc.band.patches import FIELD_BITS, Patch, Patches, listed
 from sofc.band.steps import Form
 from sofc.planes import Plane
+from sofc.prediction.repeated import (
+    ONE_IN,
+    RUN,
+    Limits,
+    Search,
+    add_component,
+    choose_runs,
+    find_rectangles,
+    hash_squares,
+)
 
 Mask = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.uint64]
@@ -22,21 +32,20 @@ Words = npt.NDArray[np.uint64]
 SIDE, LEAST_CHANGES = 6, 10
 """The side of the squares, and how many samples in them differ from that above or on the left, at least. Of a page of
 text the patches by squares of 6 take 3,090 bytes, of 8 3,465 and of 10 5,168."""
-RUN, RUN_CHANGES, ONE_IN, LEAST_KNOWN = 12, 3, 64, 0.03
-"""Runs of so many samples of a row, with so many changes, of which one in so many is chosen by what it holds, tell
-whether squares are looked for: as many of them stand elsewhere, too, at least."""
+LEAST_KNOWN = 0.03
+"""Squares are looked for where as many of the chosen runs stand elsewhere, too, at least."""
+STRIP = 1 << 15
+"""Runs are chosen of so many places at a time, which stay in a cache."""
+ROOM = 2
+"""So many times as many chosen runs as are to be expected are kept; only where runs repeat are there more."""
 PATCH_CHANGES, PATCH_BYTES = 24, 5
 """Samples that change in a patch, at least, and about the bytes to say it."""
 WORTHWHILE = 0.02
 """What changes in patches, beyond PATCH_CHANGES in each, of all that does, at least."""
 TRIES = 4
 """So many of the last places where a square stands are compared."""
-CHOSEN_AT_ONCE = 1 << 12
-COMPARED_OF = 3
-"""One comparison for so many samples, at most: as squares that stand elsewhere may all be too small for patches, the
-search would else take 16 times as long as the rest. Pages of small text take as many, of others one for 4 to 6."""
-LONG_BITS = 10
-"""Comparisons of 2**LONG_BITS samples count twice, and so on."""
+MOST_COMPARED = 64
+"""Samples that are compared for each of the planes, at most."""
 
 
 class Patched(NamedTuple):
@@ -54,14 +63,16 @@ def find_patches(planes: Sequence[Plane], form: Form) -> Patched | None:
     """The patches of planes, None where there are too few."""
     if min(form.rows, form.width) < SIDE or form.width < RUN or max(form.rows, form.width) >> FIELD_BITS:
         return None
+    if not _may_repeat(planes):
+        return None
     colours = _colours(planes)
+    few = (colours == colours.min()) | (colours == colours.max())
+    if few.all():
+        return None  # two colours have a coder of their own
     changes = np.zeros(colours.shape, bool)
     changes[:, 1:] = colours[:, 1:] != colours[:, :-1]
-    few = (colours == colours.min()) | (colours == colours.max())
-    if few.all() or not _may_repeat(colours, changes):
-        return None  # two colours have a coder of their own
     changes[1:] |= colours[1:] != colours[:-1]
-    patches = _Search(colours, changes).patches()
+    patches = _patches(colours, changes)
     total, gain = int(np.count_nonzero(changes)), 0
     core = [plane.copy() for plane in planes]
     for top, left, rows, width, *_ in patches:
@@ -73,10 +84,7 @@ def find_patches(planes: Sequence[Plane], form: Form) -> Patched | None:
             plane[place] = plane[place].flat[commonest]
     if gain <= WORTHWHILE * total:
         return None
-    found = Patched(Patches(len(patches)), listed(sorted(patches)), core, total, gain / total)
-    undone = found.patches.undo(([found.listed], core), form)
-    # Words of unlike colours may be the same, and those of patches as well.
-    return found if all(map(np.array_equal, undone, planes)) else None
+    return Patched(Patches(len(patches)), listed(sorted(patches)), core, total, gain / total)
 
 
 def _mixed(words: Words) -> Words:
@@ -94,110 +102,37 @@ def _colours(planes: Sequence[Plane]) -> Words:
     return colours
 
 
-def _windows(words: Words, length: int, axis: int) -> Words:
-    """A word for each run of so many along an axis."""
-    words = np.moveaxis(words, axis, 0)
-    count = len(words) - length + 1
-    found = words[:count].copy()
-    for k in range(1, length):
-        found *= np.uint64(0x100000001B3)
-        found += words[k : k + count]
-    return np.moveaxis(_mixed(found), 0, axis)
+def _may_repeat(planes: Sequence[Plane]) -> bool:
+    """Whether runs of rows stand elsewhere, too."""
+    rows, width = planes[0].shape
+    chosen, count = np.empty(ROOM * rows * width // ONE_IN + ONE_IN, np.int64), 0
+    at_once = max(1, STRIP // width)
+    for top in range(0, rows, at_once):
+        words = np.zeros(min(at_once, rows - top) * width, np.int32)
+        for plane in planes:
+            add_component(np.require(plane[top : top + at_once], np.int32, ["C", "W"]).reshape(-1), words)
+        count += choose_runs(words, width, chosen[count:])
+    some = np.sort(chosen[:count])
+    return bool(np.count_nonzero(some[1:] == some[:-1]) > LEAST_KNOWN * count)
 
 
-def _may_repeat(colours: Words, changes: Mask) -> bool:
-    """Whether runs of rows stand elsewhere, too. ``changes``: along rows."""
-    runs = _windows(colours, RUN, 1)
-    chosen = runs % np.uint64(ONE_IN) == 0
-    rows, columns = np.nonzero(chosen)
-    sums = np.cumsum(changes, axis=1, dtype=np.int32)
-    tell = sums[rows, columns + RUN - 1] - sums[rows, columns] >= RUN_CHANGES
-    some = np.sort(runs[rows[tell], columns[tell]])
-    return bool(np.count_nonzero(some[1:] == some[:-1]) > LEAST_KNOWN * len(some))
-
-
-class _Search:
-    """Looks for patches of which none covers another."""
-
-    def __init__(self, colours: Words, changes: Mask) -> None:
-        self._colours = colours
-        self._changes = changes
-        self._covered = np.zeros(colours.shape, bool)
-        self._open = colours.copy()  # with others in their place where there are patches
-        self._left = colours.size // COMPARED_OF
-        self._squares = colours.shape[1] - SIDE + 1  # of a row
-        sums = np.pad(changes.astype(np.int32).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-        inside = (sums[SIDE:, SIDE:] - sums[:-SIDE, SIDE:] - sums[SIDE:, :-SIDE] + sums[:-SIDE, :-SIDE]).reshape(-1)
-        places = np.flatnonzero(inside >= LEAST_CHANGES)
-        words = _windows(_windows(colours, SIDE, 1), SIDE, 0).reshape(-1)[places]
-        order = np.argsort(words, kind="stable")
-        again = np.flatnonzero(words[order[1:]] == words[order[:-1]])
-        self._before = np.full(len(inside), -1)
-        self._begin = places[order[again + 1]]
-        self._before[self._begin] = places[order[again]]
-        self._begin = self._begin[np.argsort(-inside[self._begin], kind="stable")]
-
-    def patches(self) -> list[Patch]:
-        """Those found, in no order."""
-        found: list[Patch] = []
-        for first in range(0, len(self._begin), CHOSEN_AT_ONCE):
-            squares = self._begin[first : first + CHOSEN_AT_ONCE]
-            tops, lefts = squares // self._squares, squares % self._squares
-            free = ~self._covered[tops, lefts] & ~self._covered[tops + SIDE - 1, lefts + SIDE - 1]
-            for square in squares[free].tolist():
-                if self._left <= 0:
-                    return found
-                self._left -= 1
-                top, left = divmod(square, self._squares)
-                if self._covered[top : top + SIDE, left : left + SIDE].any():
-                    continue
-                patch = max(self._grown(square), key=self._worth, default=None)
-                if patch is not None and self._worth(patch) >= PATCH_CHANGES:
-                    place = slice(patch.top, patch.top + patch.rows), slice(patch.left, patch.left + patch.width)
-                    self._covered[place] = True
-                    self._open[place] = ~self._colours[place]
-                    found.append(patch)
-        return found
-
-    def _worth(self, patch: Patch) -> int:
-        place = self._changes[patch.top : patch.top + patch.rows, patch.left : patch.left + patch.width]
-        return int(np.count_nonzero(place))
-
-    def _grown(self, square: int) -> list[Patch]:
-        """Patches around a square, one for each place before at which it is compared."""
-        top, left = divmod(square, self._squares)
-        found = []
-        for _ in range(TRIES):
-            square = int(self._before[square])
-            if square < 0:
-                break
-            above, right = top - square // self._squares, left - square % self._squares
-            patch = self._around(top, left, above, right)
-            if patch is not None:
-                found.append(patch)
-        return found
-
-    def _around(self, top: int, left: int, above: int, right: int) -> Patch | None:
-        """What stands so many rows above and columns to the left, too, around a square; None where that does not."""
-        if above >> FIELD_BITS or not self._is_free_and_same(top, top + SIDE, left, left + SIDE, above, right):
-            return None
-        sides = [top, top + SIDE, left, left + SIDE]
-        grows = [True] * len(sides)  # by turns, as a long strip would end with its first odd row
-        while any(grows):
-            for side, by in enumerate((-1, 1, -1, 1)):
-                if not grows[side]:
-                    continue
-                line, outer = list(sides), sides[side] if by > 0 else sides[side] - 1
-                line[side & ~1], line[side | 1] = outer, outer + 1
-                grows[side] = self._is_free_and_same(line[0], line[1], line[2], line[3], above, right)
-                if grows[side]:
-                    sides[side] += by
-        return Patch(sides[0], sides[2], sides[1] - sides[0], sides[3] - sides[2], above, sides[2] - right)
-
-    def _is_free_and_same(self, top: int, bottom: int, left: int, end: int, above: int, right: int) -> bool:
-        rows, columns = self._colours.shape
-        if top < above or left < max(0, right) or bottom > rows or end > columns + min(0, right):
-            return False
-        self._left -= 1 + ((bottom - top) * (end - left) >> LONG_BITS)
-        there = self._colours[top - above : bottom - above, left - right : end - right]
-        return bool((self._open[top:bottom, left:end] == there).all())
+def _patches(colours: Words, changes: Mask) -> list[Patch]:
+    """Patches of which none covers another, in no order."""
+    sums = np.zeros((colours.shape[0] + 1, colours.shape[1] + 1), np.int32)
+    np.cumsum(changes, axis=0, dtype=np.int32, out=sums[1:, 1:])
+    np.cumsum(sums, axis=1, out=sums)
+    inside = (sums[SIDE:, SIDE:] - sums[:-SIDE, SIDE:] - sums[SIDE:, :-SIDE] + sums[:-SIDE, :-SIDE]).reshape(-1)
+    places = np.flatnonzero(inside >= LEAST_CHANGES)
+    words = np.empty(len(places), np.int64)
+    hash_squares(colours.view(np.int64), SIDE, places, words)
+    order = np.argsort(words, kind="stable")
+    again = np.flatnonzero(words[order[1:]] == words[order[:-1]])
+    before = np.full(len(inside), -1)
+    begin = places[order[again + 1]]
+    before[begin] = places[order[again]]
+    begin = begin[np.lexsort((begin, -inside[begin]))]
+    search = Search(colours.view(np.int64), sums, np.zeros(colours.shape, np.uint8), before)
+    limits = Limits(SIDE, TRIES, PATCH_CHANGES, (1 << FIELD_BITS) - 1, MOST_COMPARED * colours.size)
+    found = np.empty((int(sums[-1, -1]) // PATCH_CHANGES, len(Patch._fields)), np.int32)
+    count = find_rectangles(search, begin, limits, np.empty((3, 4), np.int64), found)
+    return [Patch(*fields) for fields in found[:count].tolist()]

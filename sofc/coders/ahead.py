@@ -15,6 +15,7 @@ from sofc.jit.native import Kinds
 from sofc.jit.types import signatures
 from sofc.jpeg.colour import from_rgb, to_rgb, to_samples
 from sofc.prediction.plain import count_residuals
+from sofc.prediction.repeated import add_component, choose_runs, find_rectangles, hash_squares
 from sofc.transforms.samples import look_up, put_side_by_side, take_apart
 
 
@@ -25,10 +26,11 @@ def coding_kernels() -> list[list[tuple[Kernel, Kinds]]]:
     in the registry; they take longest and go first here.
     """
     groups = [group for coder in reversed(CODERS.values()) for group in coder.kernels]
-    colour: list[KernelUse] = [from_rgb, to_rgb, to_samples, put_side_by_side, take_apart, look_up, count_residuals]
+    colour: list[KernelUse] = [from_rgb, to_rgb, to_samples, put_side_by_side, take_apart, look_up]
+    looks: list[KernelUse] = [count_residuals, add_component, choose_runs, find_rectangles, hash_squares]
     return [
         [(one, kinds) for one in group if isinstance(one, Kernel) for kinds in signatures(one.function)]
-        for group in (*groups, colour)
+        for group in (*groups, colour, looks)
     ]
 
 
