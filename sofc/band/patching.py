@@ -42,10 +42,9 @@ PATCH_CHANGES, PATCH_BYTES = 24, 5
 """Samples that change in a patch, at least, and about the bytes to say it."""
 WORTHWHILE = 0.02
 """What changes in patches, beyond PATCH_CHANGES in each, of all that does, at least."""
-TRIES = 4
-"""So many of the last places where a square stands are compared."""
-MOST_COMPARED = 64
-"""Samples that are compared for each of the planes, at most."""
+TRIES, MOST_COMPARED = 64, 32
+"""So many of the last places where a square stands are compared, until so many samples were for each place of the
+planes: pages of text take 8 to 30."""
 
 
 class Patched(NamedTuple):
