@@ -61,7 +61,7 @@ FOLLOWING_LESS = 0.93
 learn more of images than a piece shows. Of seven volumes of MR, four of which it says .955 to .993, three would take
 1.01 to 1.03 times as much."""
 SURELY_PATCHED = 0.5
-"""Where more of what changes lies in patches, and no origin shows, the whole is not coded."""
+"""Where pieces say that without patches planes take so much less, and no origin shows, the whole is not coded."""
 SURELY_LESS = 0.9
 """Where regions take so much less than a piece of the whole says, that is not coded."""
 
@@ -73,16 +73,19 @@ def code_arranged(
     found: Arranged,
     *,
     were_asked: bool = False,
-    entries: int | None = None,
 ) -> Coded:
     """Code planes as their samples are arranged, which ``find`` said, or as they are where that is smaller.
 
     ``numbers``: the number in the file of each codebook that may be used, by its id. ``were_asked``: the images were
-    asked for their origin, and have none as they stand. ``entries``: those that the arrangement may have, if not all.
+    asked for their origin, and have none as they stand.
     """
     if isinstance(found, Patched):
         return _code_patched(view, selection, numbers, found, were_asked)
-    judged = _Judged(view if were_asked else None, found, MAX_ENTRIES if entries is None else entries)
+    return _code_judged(view, selection, numbers, found, _Judged(view if were_asked else None, found, MAX_ENTRIES))
+
+
+def _code_judged(view: View, selection: Selection, numbers: Mapped[bytes, int], found: Found, judged: _Judged) -> Coded:
+    """The same without patches, by what is judged of them."""
     if isinstance(found, View):
         return _code_whole(view, selection, numbers, judged)
     is_doubtful = selection.is_trained or is_narrowed(found) or is_by_chance(found)
@@ -132,6 +135,11 @@ class _Judged:
             self._found[id(view)] = shown, selection.ways(list(planes), form.format, form.image_rows, traced)
         return self._found[id(view)]
 
+    @property
+    def has_origin(self) -> bool:
+        """Whether any of the views that were judged shows its origin."""
+        return any(shown[0].traced for shown, _ in self._found.values())
+
     def size(self, view: View, selection: Selection) -> float:
         """About the bytes of planes, judged by a piece."""
         _, ways = self.of(view, selection)
@@ -141,18 +149,23 @@ class _Judged:
 def _code_patched(
     view: View, selection: Selection, numbers: Mapped[bytes, int], found: Patched, were_asked: bool
 ) -> Coded:
-    """Code planes without what stands in them before, or whole where that is smaller."""
+    """Code planes without what stands in them before, or whole where that is smaller, as far as it is not clear."""
+    judged = _Judged(view if were_asked else None, found.whole, MAX_ENTRIES)
+    of_core = _Judged(None, found.core, MAX_ENTRIES - 2)
+    estimate = _estimate_parts(found.whole, selection, numbers, judged)
+    patched = _estimate_parts(found.core, selection, numbers, of_core) + PATCH_BYTES * found.patches.count
+    has_origin = judged.has_origin
     whole: Coded | None = None
-    has_origin = not were_asked and show_origin(view, selection, were_asked=False)[0].traced
-    if found.share <= SURELY_PATCHED or has_origin:
-        whole = code_arranged(view, selection, numbers, found.whole, were_asked=were_asked)
-        if _size(whole) * PATCH_CHANGES < found.changes * PATCH_BYTES:  # as of blocks of a JPEG decoder
+    if has_origin or patched > SURELY_PATCHED * estimate:
+        whole = _code_judged(view, selection, numbers, found.whole, judged)
+        as_of_blocks = _size(whole) * PATCH_CHANGES < found.changes * PATCH_BYTES  # of a JPEG decoder
+        if as_of_blocks or (patched > estimate and not has_origin):
             return whole
     of_list = selection.for_format(found.listed.form.format, numbers)
     first, first_streams = _code_shown([Shown([], found.listed, [])], None, found.listed, of_list, numbers)
-    rest, rest_streams = code_arranged(found.view, selection, numbers, found.core, entries=MAX_ENTRIES - 2)
-    patched = Divided(found.patches, first, rest), first_streams + rest_streams
-    return patched if whole is None else min(whole, patched, key=_size)
+    rest, rest_streams = _code_judged(found.view, selection, numbers, found.core, of_core)
+    coded = Divided(found.patches, first, rest), first_streams + rest_streams
+    return coded if whole is None else min(whole, coded, key=_size)
 
 
 def _estimate_parts(found: Found, selection: Selection, numbers: Mapped[bytes, int], judged: _Judged) -> float:

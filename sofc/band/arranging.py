@@ -92,7 +92,7 @@ Found = View | Taken | Parted
 class Patched(NamedTuple):
     """Planes with patches: the list, the ``core`` without them, and ``whole``, what the planes show all the same.
 
-    ``changes``: samples that differ from a neighbour; ``share``: which part of them lies in patches.
+    ``changes``: samples that differ from a neighbour.
     """
 
     patches: Patches
@@ -101,7 +101,6 @@ class Patched(NamedTuple):
     whole: Found
     view: View
     changes: int
-    share: float
 
 
 Arranged = Found | Patched
@@ -115,7 +114,7 @@ def with_patches(view: View, signed: bool) -> Arranged:
         return whole
     lists = View([patched.listed], patched.patches.forms(view.form)[0])
     core = View(patched.core, view.form)
-    return Patched(patched.patches, lists, find_arrangement(core, signed), whole, core, patched.changes, patched.share)
+    return Patched(patched.patches, lists, find_arrangement(core, signed), whole, core, patched.changes)
 
 
 def find_arrangement(view: View, signed: bool = False, steps: int = MOST_STEPS) -> Found:
