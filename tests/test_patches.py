@@ -88,20 +88,11 @@ def test_unlike_colours_are_not_taken_for_the_same(monkeypatch: pytest.MonkeyPat
     assert find_patches(*planes_of(image)) is None
 
 
-def test_squares_that_are_too_small_for_patches_are_not_looked_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All stand elsewhere, too, but none goes on as there."""
-    random = np.random.default_rng(1)
-    small = np.where(random.random((40, 5, 5)) < 0.1, random.integers(1, 3, (40, 5, 5)), 0)
-    image = small[random.integers(0, 40, (40, 40))].transpose(0, 2, 1, 3).reshape(200, 200).astype(np.uint8)
-    compared, whether = [0], patching._Search._is_free_and_same
-
-    def counted(*arguments: Any) -> bool:
-        compared[0] += 1
-        return whether(*arguments)
-
-    monkeypatch.setattr(patching._Search, "_is_free_and_same", counted)
-    find_patches(*planes_of(image))
-    assert image.size / 4 < compared[0] < 1.05 * image.size / patching.COMPARED_OF
+def test_patches_are_not_looked_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    form = planes_of(page())
+    assert find_patches(*form) is not None
+    monkeypatch.setattr(patching, "MOST_COMPARED", 0)
+    assert find_patches(*form) is None
 
 
 @COMPILED_ONLY

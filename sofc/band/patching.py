@@ -83,7 +83,10 @@ def find_patches(planes: Sequence[Plane], form: Form) -> Patched | None:
             plane[place] = plane[place].flat[commonest]
     if gain <= WORTHWHILE * total:
         return None
-    return Patched(Patches(len(patches)), listed(sorted(patches)), core, total, gain / total)
+    found = Patched(Patches(len(patches)), listed(sorted(patches)), core, total, gain / total)
+    undone = found.patches.undo(([found.listed], core), form)
+    # Words of unlike colours may be the same, and those of patches as well.
+    return found if all(map(np.array_equal, undone, planes)) else None
 
 
 def _mixed(words: Words) -> Words:
