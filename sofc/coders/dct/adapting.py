@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sofc.coders.adapting import MixingAdaptation, Weights, change_weights
-from sofc.coders.dct.coder import best_predictor
+from sofc.coders.dct.coder import best_predictor, unseen
 from sofc.coders.dct.kernel_prediction import (
     EMPHASIS,
     MEANS,
@@ -91,31 +91,30 @@ class Adapt:
         """The changes of the sections."""
         plan = unpack_plan(self.sections.plan)
         used, sets, weights, network = unpack_mixers(self.sections.weights, NETWORKS)
-        plan, of_plan = self._fit(plan)
+        # Unpacked once: each is gone through two or three times.
+        components = [unpack_component(packed, self.number) for packed in self.images]
+        plan, of_plan = self._fit(plan, components)
         ends = plan.starts(len(CONTEXTS)) * BLOCK
         models = TRAINED.states[TRAINED.symbols(self.sections.bit_models, ends, used + 1)]
 
-        def code(weights: Weights, packed: Packed) -> int:
+        def code(weights: Weights, component: Component) -> int:
             state = state_of(used, models.copy(), weights)
-            return warm_up(ComponentModel(plan, sets, state, network), state, unpack_component(packed, self.number))
+            return warm_up(ComponentModel(plan, sets, state, network), state, unseen(component))
 
         before = network_tables(network) if network.is_asked else []
-        of_weights = change_weights(weights, used, lambda: iter(self.images), code, self.share, before)
+        of_weights = change_weights(weights, used, lambda: iter(components), code, self.share, before)
         return PlaneSections(of_plan, b"", of_weights)
 
-    def _components(self) -> Iterator[Component]:
-        return (unpack_component(packed, self.number) for packed in self.images)
-
-    def _fit(self, plan: ComponentPlan) -> tuple[ComponentPlan, bytes]:
+    def _fit(self, plan: ComponentPlan, components: Sequence[Component]) -> tuple[ComponentPlan, bytes]:
         """The plan with its predictors changed, and the change."""
         rows = len(plan.mean_weights)
         count = rows // ROWS
         equations = Equations(*(np.zeros((rows, size + 1, size + 1), np.int64) for size in (MEANS, SIZES)))
         squares, images = np.zeros((SIZE, count)), np.zeros(count)
-        for component in self._components():
+        for component in components:
             number = best_predictor(component, plan.predictor)
             scratch = (np.zeros(size, np.int32) for size in (MEANS, SIZES))
-            accumulate(component, plan.predictor, number, equations, *scratch)
+            accumulate(unseen(component), plan.predictor, number, equations, *scratch)
             squares[:, number] += component.table.astype(np.float64) ** 2
             images[number] += 1
         # Steps of the images that a predictor serves, on average: equations count errors in units of them.

@@ -291,6 +291,12 @@ def component_of(origin: Origin, references: Sequence[Coefficients]) -> Componen
     return Component(origin.coefficients, values, first, second, origin.table, Around.of(columns))
 
 
+def unseen(component: Component) -> Component:
+    """The same component before its first block is coded."""
+    columns = component.coefficients.shape[1]
+    return component._replace(values=np.zeros_like(component.values), around=Around.of(columns))
+
+
 def components_of(origins: Sequence[Origin]) -> Iterator[Component]:
     """The components of an image whose coefficients are all known."""
     values = [origin.values() for origin in origins]
@@ -366,9 +372,7 @@ def best_prediction(component: Component, predictor: Predictor, charge: int = 0)
     """That number, and how many diagonals it is to serve: where coefficients are noise, predicting nothing costs
     less, and is faster. ``charge``: as for ``weigh_predictors``."""
     costs = np.zeros((len(predictor.means) // ROWS + 1, DIAGONALS), np.int64)
-    columns = component.coefficients.shape[1]
-    fresh = component._replace(values=np.zeros_like(component.values), around=Around.of(columns))
-    weigh_predictors(fresh, predictor, charge, np.zeros(MEANS, np.int32), costs)
+    weigh_predictors(unseen(component), predictor, charge, np.zeros(MEANS, np.int32), costs)
     number = int(costs[:-1].sum(axis=1).argmin())
     # Of predicting no diagonal, the lowest, the two lowest and so on: what it takes more than predicting none.
     more = np.concatenate([[0], np.cumsum(costs[number] - costs[-1])])

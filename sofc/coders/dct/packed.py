@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sofc.coders.dct.coder import components_of
+from sofc.coders.dct.coder import component_of, referred
 from sofc.coders.dct.kernel_prediction import Component
 from sofc.jpeg.origin import Origin
 
@@ -46,4 +46,5 @@ def pack_origins(origins: Sequence[Origin]) -> Packed:
 
 def unpack_component(packed: Packed, number: int) -> Component:
     """Component ``number``, as kernels take it."""
-    return list(components_of([one.unpack() for one in packed[: number + 1]]))[number]
+    own, *before = (one.unpack() for one in reversed(packed[: number + 1]))
+    return component_of(own, [referred(other.values(), other, own) for other in before])
