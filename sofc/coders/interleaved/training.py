@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ from sofc.coders.interleaved.section import ERROR_WEIGHT_LIMIT, PLAN, WEIGHT_LIM
 from sofc.coders.partition import ideal_bits
 from sofc.coders.training import DEFAULT, CoroutineTraining, Pass, Passes, Task, TrainingSettings, added, sampled
 from sofc.container.records import Section
-from sofc.planes import PlaneRange
+from sofc.planes import Plane, PlaneRange
 from sofc.prediction.least_squares import solve
 
 EFFORT = 1
@@ -91,15 +91,10 @@ class InterleavedTraining(CoroutineTraining):
         if any(one.class_map == kernel.GRID for one in chosen):
             ways.append(tuple(map(_by_place, chosen, sums)))
         surveyed = added((yield over(Survey(ranges, tuple(ways)))))
-        found, *others = [list(map(choose_contexts, *each)) for each in zip(ways, surveyed, strict=True)]
-        for placed in others:
-            worth = PLACED_ERRORS_COST * surveyed[0].sum(axis=(1, 2, 3))
-            found = [
-                other if other[1] + least < plain[1] else plain
-                for plain, other, least in zip(found, placed, worth, strict=True)
-            ]
-        self._models = [model for model, _ in found]
-        self._costs = [cost for _, cost in found]
+        planes = zip(*ways, strict=True), surveyed.swapaxes(0, 1)
+        # Of an image, as a pass has to have some, which nothing is asked of.
+        found = yield Pass(tuple(ChooseContexts(*plane) for plane in zip(*planes, strict=True)), 1)
+        self._models, self._costs = (list(each) for each in zip(*found, strict=True))
 
     def _kinds(self, number: int, thresholds: Integers, equations: Floats) -> tuple[Prediction, ...]:
         """The predictions to choose from, plain ones first."""
@@ -249,6 +244,25 @@ def _by_place(prediction: Prediction, equations: Integers) -> Prediction:
     if prediction.class_map != kernel.GRID:
         return prediction
     return _with_errors(prediction, fit_placed_error_weights(equations))
+
+
+@dataclass(frozen=True)
+class ChooseContexts:
+    """The contexts of a plane, of each of the ``ways`` to predict it that were surveyed, and which way serves best.
+
+    ``histograms`` (ways, BINS, FRACTIONS, TOKENS): what was counted of each.
+    """
+
+    ways: tuple[Prediction, ...]
+    histograms: Integers
+
+    def collect(self, _: Iterator[list[Plane]]) -> tuple[PlaneModel, float]:
+        """The model, and the bits that it takes: a way other than the first must gain what it is slower by."""
+        found, *others = map(choose_contexts, self.ways, self.histograms)
+        worth = PLACED_ERRORS_COST * self.histograms[0].sum()
+        for other in others:
+            found = other if other[1] + worth < found[1] else found
+        return found
 
 
 def choose_contexts(prediction: Prediction, histogram: Integers) -> tuple[PlaneModel, float]:
