@@ -32,6 +32,7 @@ from sofc.stream.pending import PendingImage
 from sofc.stream.pending_group import PendingGroup
 from sofc.stream.predicting import Predicting
 from sofc.stream.states import CALL_ORDER, Sticky, WriteState
+from sofc.stream.values import Values
 from sofc.stream.workers import Workers
 
 CodebookPicker = Callable[[PixelFormat], Codebook | None]
@@ -382,6 +383,10 @@ class Encoder(Sticky):
             if len(group) >= self._current.most_images(traced=bool(group.origins)):
                 self._put_group()
             return
+        values = Values.of(image, header.format)
+        if group.loses_with(values):
+            self._put_group()
+            group = self._group
         origin = self._current.origin_of(image, jpeg, begins_group=not group.images)
         key = Key(True, header, len(image), sample_bytes(image, header.format))
         is_copy = (key == group.alone or self._encoding.was_coded(key)) and pays_to_copy(image)
@@ -389,7 +394,8 @@ class Encoder(Sticky):
             self._put_group()
         if not is_copy and self._kept.takes(header):
             self._kept.keep(self.images_written, header, image)
-        self._group.add(image, origin, key, known=None if jpeg is None or group.images else read_known(jpeg))
+        known = None if jpeg is None or group.images else read_known(jpeg)
+        self._group.add(image, origin, key, known=known, values=values)
         if is_copy or self._group.coded_alone >= self._current.group_images(image, traced=origin is not None):
             self._put_group()
 
