@@ -149,6 +149,11 @@ def variety(plane: Plane) -> float:
     return float(((inner != plane[1:, :-1]).mean() + (inner != plane[:-1, 1:]).mean()) / 2) if inner.size else 0.0
 
 
+MOST_COUNTED = 1 << 18
+"""Residuals of planes of colours lie within so much of each other; those of corrections stand for those of several
+planes in one number, up to 2^28, and are sorted: a counter for each took gigabytes."""
+
+
 def plain_size(planes: Sequence[Plane], image_rows: int, enough: float = math.inf) -> float:
     """About the bytes of planes by the simplest of predictions, judged by a piece: by the sample to the left, the one
     above, or both less the one between. It takes hardly any time, and is some 1.1 to 1.4 times what a model takes.
@@ -168,5 +173,7 @@ def _entropy(values: npt.NDArray[np.int32]) -> float:
     """In bits a value."""
     if values.size == 0:
         return 0.0
-    counts = np.bincount((values - values.min()).reshape(-1))
+    above = values.reshape(-1).astype(np.int64) - int(values.min())
+    is_dense = int(above.max()) < MOST_COUNTED
+    counts = np.bincount(above) if is_dense else np.unique(above, return_counts=True)[1]
     return (times_log2(np.array([values.size])) - times_log2(counts[counts > 0])) / (LOG_ONE * values.size)
