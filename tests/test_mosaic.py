@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
@@ -360,3 +361,12 @@ def test_steps_that_break_the_rules_are_refused(numbers: tuple[int, ...]) -> Non
     for other in (Form(1, 8, 12, 9, 12), Form(3, 8, 3, 9, 3), Form(3, 8, 12, 3, 12)):
         with pytest.raises(sofc.FormatError):
             unpack_arrangement(bytes([12, 3, 0, 15, 0]) + rest, other)
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="solves whole images: slow")
+def test_ramps_that_end_take_no_more_at_higher_efforts() -> None:
+    """They come out of a mosaic, too, but in more bytes than as they are, of which a piece says otherwise."""
+    y, x = np.mgrid[:320, :320]
+    ramps = np.minimum(255, np.dstack([x * 300 // 319, y * 300 // 319, (x + y) * 300 // 638])).astype(np.uint8)
+    fastest, *others = (len(encode(ramps, effort=effort)) for effort in (1, 3, 5))
+    assert max(others) <= fastest

@@ -34,6 +34,7 @@ from sofc.band.mapping import Mapping
 from sofc.band.overlays import find_overlay
 from sofc.band.patching import PATCH_BYTES, PATCH_CHANGES
 from sofc.band.regions import Region, Regions, find_regions
+from sofc.band.rivals import is_little
 from sofc.band.selection import Selection
 from sofc.band.shown import Shown, show_origin
 from sofc.band.ways import Way
@@ -92,7 +93,8 @@ def _code_judged(view: View, selection: Selection, numbers: Mapped[bytes, int], 
     is_doubtful |= is_merged(found) and bool(judged.of(view, selection)[0][0].traced)
     if is_doubtful:
         whole, parts = judged.size(view, selection), _estimate_parts(found, selection, numbers, judged)
-        if selection.is_trained and max(whole, parts) < UNSURE * min(whole, parts):
+        is_unsure = selection.is_trained and max(whole, parts) < UNSURE * min(whole, parts)
+        if is_unsure or (is_by_chance(found) and is_little(max(whole, parts), view.planes[0].size)):
             both = _code(found, selection, numbers, judged), _code_whole(view, selection, numbers, judged)
             return min(both, key=_size)
         if whole * (FOLLOWING_LESS if is_following(found) else 1) <= parts:

@@ -47,7 +47,9 @@ seven to ten times as long, to encode four to seven times. At effort 2 a piece t
 NEUTRAL_LEAD = 1.01
 """At others a neutral model must take so much less of a piece: trained ones learn more of the rest. Of seven train
 images of which a piece says 0.99 to 1.01, all of it takes 1.001 to 1.026 times as much."""
-
+LITTLE = 16
+"""Where samples take less than a byte for so many places, as drawings and ramps do, a piece tells too little of what is
+learned of the whole: a trained model and a neutral one, if a piece is NEAR_NEUTRAL by it, are coded in full."""
 
 Known = dict[tuple[Mapping, int], Way]
 """Ways that were looked at, by what the samples are mapped to and the model."""
@@ -129,6 +131,11 @@ class Rivals:
         trained = [rival for rival in rivals if rival.model >= FIRST_CODEBOOK_MODEL]
         if best not in trained and trained and least < FEW:
             return [best, _smallest(trained, image_rows)]
+        neutral = [rival for rival in rivals if rival.model < FIRST_CODEBOOK_MODEL]
+        if best in trained and neutral and is_little(least, size) and self._candidates.effort > QUICK_EFFORT:
+            second = _smallest(neutral, image_rows)
+            if second.size(image_rows) <= NEAR_NEUTRAL * least:
+                return [best, second]
         # In a piece, little is learned: what models of the collection learn as they go shows in full only.
         first = [] if self._candidates.tries_everything or best is rivals[0] else [rivals[0]]
         rest = rivals if self._effort_of(best) else [rival for _, rival in judged]
@@ -224,6 +231,11 @@ class Rivals:
             some[0] if len(some) == 1 else min(some, key=lambda way: way.size(image_rows, GLIMPSE))
             for some in versions.values()
         ]
+
+
+def is_little(size: float, places: int) -> bool:
+    """Whether planes of so many places take so little that a piece does not tell what does least."""
+    return LITTLE * size < places
 
 
 def _way(way: Way, known: Known) -> Way:
