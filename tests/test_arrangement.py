@@ -46,6 +46,7 @@ from sofc.band.mapping import Mapping
 from sofc.band.overlay import Overlay
 from sofc.band.patches import Patch, Patches, listed
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
+from sofc.band.ramp import Ramp
 from sofc.band.steps import Form, Step
 from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
 from sofc.codebook.builtin import builtin_codebook
@@ -85,6 +86,8 @@ def steps(draw: st.DrawFn, form: Form) -> Step:
         st.just(Scale(bits, max(1, top >> bits), top, falls=True)),
         st.just(Stretch(bits, top, (1 << bits) // 2 - (bits == 1), (1 << bits) - 1)),
     ]
+    slopes = st.integers(0, (1 << 24 + form.bits) - 1)
+    kinds.append(st.builds(Ramp, st.tuples(*[st.tuples(slopes, slopes, slopes)] * form.components)))
     if form.bits == 16:
         kinds.append(st.just(SwapBytes()))
     if form.images > 1:

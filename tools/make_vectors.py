@@ -39,6 +39,7 @@ from sofc.band.mapping import Mapping
 from sofc.band.overlay import Overlay
 from sofc.band.patches import Patch, Patches, listed
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
+from sofc.band.ramp import Ramp
 from sofc.band.steps import Form
 from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
 from sofc.codebook import Codebook
@@ -385,6 +386,8 @@ def arrangements() -> Iterator[tuple[str, sofc.ImageHeader, Arrangement]]:
         yield f"divide-{axis}", header(9, 10, 3), Divided(Division(axis, 4), colour, Stepped(Orient(2), colour))
     yield "inset", header(9, 10, 3), Divided(Inset(2, 5, 7, 4), colour, Stepped(Orient(2), colour))
     yield "follow", header(9, 7, 3), Stepped(Follow((5000,), (77,)), colour)
+    slopes = ((0, 40 << 24, 10_000_000), (0, 0, 0), (3_000_000, (1 << 32) - 50_000_000, 1))
+    yield "ramp", header(9, 7, 3), Stepped(Ramp(slopes), colour)
     yield "overlay", header(9, 10, 3), Divided(Overlay((250, 3, 128)), part, Stepped(Orient(2), colour))
     yield "patches", header(9, 10, 3), Divided(Patches(len(PATCHES)), part, Stepped(Orient(2), colour))
     yield (

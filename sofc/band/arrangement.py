@@ -18,6 +18,7 @@ from sofc.band.inset import Inset
 from sofc.band.overlay import Overlay
 from sofc.band.patches import Patches
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
+from sofc.band.ramp import Ramp
 from sofc.band.steps import Form, Step, require
 from sofc.band.value_steps import ReverseBits, Scale, Stretch, SwapBytes, Turn
 from sofc.container.chunks import pack_numbers, unpack_numbers
@@ -29,7 +30,21 @@ MAX_COMPONENTS = 4096
 
 STEPS: dict[int, type[Step]] = {
     step.id: step
-    for step in (Choose, Scale, Turn, SwapBytes, ReverseBits, Tile, Orient, MoveAxis, Repeat, Stretch, Demosaic, Follow)
+    for step in (
+        Choose,
+        Scale,
+        Turn,
+        SwapBytes,
+        ReverseBits,
+        Tile,
+        Orient,
+        MoveAxis,
+        Repeat,
+        Stretch,
+        Demosaic,
+        Follow,
+        Ramp,
+    )
 }
 CODED, SPLIT = 0, 1
 DIVISIONS: dict[int, type[Division | Inset | Overlay | Patches]] = {13: Division, 14: Inset, 15: Overlay, 17: Patches}

@@ -22,6 +22,7 @@ from sofc.band.mosaics import find_mosaic
 from sofc.band.patches import Patches
 from sofc.band.patching import find_patches
 from sofc.band.placing_steps import Choose, MoveAxis, Repeat, Tile
+from sofc.band.ramps import find_ramps
 from sofc.band.steps import Form, Step
 from sofc.band.value_steps import MAX_BITS, ReverseBits, Scale, Stretch, SwapBytes, Turn
 from sofc.planes import Plane
@@ -109,7 +110,11 @@ Arranged = Found | Patched
 
 def with_patches(view: View, signed: bool) -> Arranged:
     """The arrangement that planes show, in which rectangles that stand in them before are not coded again."""
-    whole, patched = find_arrangement(view, signed), find_patches(view.planes, view.form)
+    whole = find_arrangement(view, signed)
+    is_told = isinstance(whole, Taken) and all(
+        _is_constant(plane) for view in wholes_of(whole) for plane in view.planes
+    )
+    patched = None if is_told else find_patches(view.planes, view.form)
     if patched is None:
         return whole
     lists = View([patched.listed], patched.patches.forms(view.form)[0])
@@ -334,23 +339,28 @@ def _repeats(planes: Sequence[Plane], length: int) -> tuple[int, int]:
     return -int(places[0]) % size, size
 
 
+def _is_constant(plane: Plane) -> bool:
+    """Whether all samples are equal."""
+    value, middle = int(plane[0, 0]), len(plane) // 2  # where most that differ do
+    return int(plane[-1, -1]) == value and bool((plane[middle] == value).all()) and bool((plane == value).all())
+
+
 def find_components(view: View, signed: bool) -> Step | None:
     """Components that are constant, or equal to one before."""
     planes, form = view
     sources, values = [], []
     kept: list[Plane] = []
     for plane in planes:
-        value, middle = int(plane[0, 0]), len(plane) // 2  # where most that differ do
-        if int(plane[-1, -1]) == value and bool((plane[middle] == value).all()) and bool((plane == value).all()):
+        if _is_constant(plane):
             sources.append(-1)
-            values.append(value)
+            values.append(int(plane[0, 0]))
             continue
         values.append(0)
         same = next(
             (
                 k
                 for k, other in enumerate(kept)
-                if np.array_equal(plane[middle], other[middle]) and np.array_equal(plane, other)
+                if np.array_equal(plane[len(plane) // 2], other[len(plane) // 2]) and np.array_equal(plane, other)
             ),
             None,
         )
@@ -457,6 +467,11 @@ def find_images(view: View, signed: bool) -> Step | None:
     return find_following(view.planes, view.form)
 
 
+def find_rise(view: View, signed: bool) -> Step | None:
+    """Components that rise evenly along rows and columns."""
+    return find_ramps(view.planes, view.form)
+
+
 def find_stretch(view: View, signed: bool) -> Step | None:
     """Samples of fewer bits that were stretched to the whole range: rounded, cut off, or with their bits repeated."""
     planes, form = view
@@ -487,6 +502,7 @@ _FINDERS: tuple[Callable[[View, bool], Step | None], ...] = (
     find_axis,
     find_components,
     find_repeats,
+    find_rise,
     find_swap,
     find_wrap,
     find_scale,

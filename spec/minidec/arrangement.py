@@ -94,6 +94,7 @@ class Arrangement:
             15: self.overlay,
             16: self.follow,
             17: self.patches,
+            18: self.ramp,
         }
         if number not in steps:
             raise FormatError("reserved step")
@@ -313,6 +314,18 @@ class Arrangement:
         require(1 <= bits <= form.bits, "bits out of range")
         require(factor < 1 << 32 and addend < 1 << 32 and 1 <= divisor < 1 << 32, "factor out of range")
         return self.values(form, replace(form, bits=bits), lambda value: (factor * value + addend) // divisor)
+
+    # Spec arrangement/ramp
+
+    def ramp(self, form: Form) -> Planes:
+        require(max(form.area.image_rows, form.area.width) <= 1 << 20, "too many places")
+        slopes = [[self.reader.varint() for _ in range(3)] for _ in range(form.components)]
+        require(all(number < 1 << 24 + form.bits for slope in slopes for number in slope), "slope out of range")
+        planes = self.planes(form)
+        for plane, (first, down, across) in zip(planes, slopes, strict=True):
+            for at, (_, y, x) in enumerate(form.places()):
+                plane[at] = (plane[at] + (first + down * y + across * x >> 24)) % (1 << form.bits)
+        return planes
 
     # Spec arrangement/follow
 

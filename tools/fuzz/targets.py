@@ -22,6 +22,7 @@ from sofc.band.inset import Inset
 from sofc.band.overlay import Overlay
 from sofc.band.patches import Patches
 from sofc.band.placing_steps import Choose, MoveAxis, Orient, Repeat, Tile
+from sofc.band.ramp import Ramp
 from sofc.band.steps import Form
 from sofc.band.value_steps import Scale, Stretch, Turn
 from sofc.cli import __main__ as command
@@ -258,6 +259,7 @@ def _arrangements() -> list[Arrangement]:
         Orient(5),
         MoveAxis(0),
         Repeat(2, 2, 1),
+        Ramp(((1 << 24, 5, 6),) * 3),
         Stretch(7, 2, 1, 3),
     )
     made: list[Arrangement] = [part, *(Stepped(step, part) for step in steps)]
