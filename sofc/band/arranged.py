@@ -33,10 +33,12 @@ from sofc.band.arranging import (
 from sofc.band.mapping import Mapping
 from sofc.band.overlays import find_overlay
 from sofc.band.patching import PATCH_BYTES, PATCH_CHANGES
-from sofc.band.regions import Region, Regions, find_regions
+from sofc.band.pieces import variety
+from sofc.band.regions import LEAST_VARIETY, Region, Regions, find_regions
 from sofc.band.rivals import is_little
 from sofc.band.selection import Selection
 from sofc.band.shown import Shown, show_origin
+from sofc.band.tints import Tinted, find_tints
 from sofc.band.ways import Way
 from sofc.coders.raw import RawCoder
 from sofc.container.chunks import pack_numbers
@@ -61,6 +63,8 @@ FOLLOWING_LESS = 0.93
 """By what they differ, images that follow each other are coded where a piece says that it takes so much less: models
 learn more of images than a piece shows. Of seven volumes of MR, four of which it says .955 to .993, three would take
 1.01 to 1.03 times as much."""
+LAID_ENTRIES = MOST_STEPS + 2
+"""An overlay, steps of its opacity and their part."""
 SURELY_PATCHED = 0.5
 """Where pieces say that without patches planes take so much less, and no origin shows, the whole is not coded."""
 SURELY_LESS = 0.9
@@ -71,18 +75,21 @@ def code_arranged(
     view: View,
     selection: Selection,
     numbers: Mapped[bytes, int],
-    found: Arranged,
+    found: Arranged | Tinted,
     *,
     were_asked: bool = False,
+    entries: int = MAX_ENTRIES,
 ) -> Coded:
     """Code planes as their samples are arranged, which ``find`` said, or as they are where that is smaller.
 
     ``numbers``: the number in the file of each codebook that may be used, by its id. ``were_asked``: the images were
-    asked for their origin, and have none as they stand.
+    asked for their origin, and have none as they stand. ``entries``: those that the arrangement may have.
     """
+    if isinstance(found, Tinted):
+        return _code_tinted(view, selection, numbers, found, were_asked)
     if isinstance(found, Patched):
-        return _code_patched(view, selection, numbers, found, were_asked)
-    return _code_judged(view, selection, numbers, found, _Judged(view if were_asked else None, found, MAX_ENTRIES))
+        return _code_patched(view, selection, numbers, found, were_asked, entries)
+    return _code_judged(view, selection, numbers, found, _Judged(view if were_asked else None, found, entries))
 
 
 def _code_judged(view: View, selection: Selection, numbers: Mapped[bytes, int], found: Found, judged: _Judged) -> Coded:
@@ -112,12 +119,17 @@ def code_traced(view: View, traced: Sequence[Way], selection: Selection, numbers
     return _code_overlaid(view, shown[0], whole, selection, numbers, view.form.components)
 
 
-def find(view: View, selection: Selection, *, signed: bool) -> Arranged:
+def find(view: View, selection: Selection, *, signed: bool) -> Arranged | Tinted:
     """The arrangement that is looked for in planes."""
     count = len(view.planes)
     if not selection.arranges or count * view.planes[0].size < LEAST_SAMPLES or count > MAX_COMPONENTS:
         return view
-    return (with_patches if selection.seeks_patches else find_arrangement)(view, signed)
+    finder = with_patches if selection.seeks_patches else find_arrangement
+    tints = find_tints(view)
+    if tints is None:
+        return finder(view, signed)
+    laid, below = tints
+    return Tinted(laid, below, finder(below, signed), finder(view, signed))
 
 
 class _Judged:
@@ -149,11 +161,11 @@ class _Judged:
 
 
 def _code_patched(
-    view: View, selection: Selection, numbers: Mapped[bytes, int], found: Patched, were_asked: bool
+    view: View, selection: Selection, numbers: Mapped[bytes, int], found: Patched, were_asked: bool, entries: int
 ) -> Coded:
     """Code planes without what stands in them before, or whole where that is smaller, as far as it is not clear."""
-    judged = _Judged(view if were_asked else None, found.whole, MAX_ENTRIES)
-    of_core = _Judged(None, found.core, MAX_ENTRIES - 2)
+    judged = _Judged(view if were_asked else None, found.whole, entries)
+    of_core = _Judged(None, found.core, entries - 2)
     estimate = _estimate_parts(found.whole, selection, numbers, judged)
     patched = _estimate_parts(found.core, selection, numbers, of_core) + PATCH_BYTES * found.patches.count
     has_origin = judged.has_origin
@@ -168,6 +180,24 @@ def _code_patched(
     rest, rest_streams = _code_judged(found.view, selection, numbers, found.core, of_core)
     coded = Divided(found.patches, first, rest), first_streams + rest_streams
     return coded if whole is None else min(whole, coded, key=_size)
+
+
+def _code_tinted(
+    view: View, selection: Selection, numbers: Mapped[bytes, int], found: Tinted, were_asked: bool
+) -> Coded:
+    """Code a gray image and what was laid over it apart, or both as they are where that is smaller: of drawings, which
+    have few colours, and where an origin shows."""
+    best: Coded | None = None
+    is_drawn = variety(found.below.planes[0]) < LEAST_VARIETY
+    if is_drawn or (not were_asked and show_origin(view, selection, were_asked=False)[0].traced):
+        best = code_arranged(view, selection, numbers, found.whole, were_asked=were_asked)
+    left = MAX_ENTRIES - LAID_ENTRIES * len(found.laid)
+    tinted = code_arranged(found.below, selection, numbers, found.core, entries=left)
+    for overlay, opacity, shape in reversed(found.laid):
+        of_opacity = selection.for_format(opacity.form.format, numbers)
+        first, streams = code_arranged(opacity, of_opacity, numbers, shape)
+        tinted = Divided(overlay, first, tinted[0]), streams + tinted[1]
+    return tinted if best is None else min(best, tinted, key=_size)
 
 
 def _estimate_parts(found: Found, selection: Selection, numbers: Mapped[bytes, int], judged: _Judged) -> float:

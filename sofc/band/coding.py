@@ -21,11 +21,12 @@ from sofc.band.arrangement import (
     parts_of,
     unpack_arrangement,
 )
-from sofc.band.arranging import Arranged, Patched, View, forms_of, is_narrowed
+from sofc.band.arranging import Arranged, Patched, View, is_narrowed
 from sofc.band.core import Area, Before, CodedPlanes, Guide, decode_coded, decode_planes, guided
 from sofc.band.mapping import Mapping
 from sofc.band.selection import Selection
 from sofc.band.steps import Form
+from sofc.band.tints import Tinted, forms_of
 from sofc.band.wide import decode_wide, encode_wide
 from sofc.codebook import Codebook
 from sofc.coders.base import Found
@@ -134,14 +135,14 @@ class Looked(NamedTuple):
     """The planes of samples, and how they are arranged, None where that was not looked for."""
 
     view: View
-    found: Arranged | None
+    found: Arranged | Tinted | None
 
     @property
     def formats(self) -> list[PixelFormat]:
         """The formats of what may be coded where samples are arranged, else none."""
         if self.found is None or isinstance(self.found, View):
             return []
-        own = [self.view.form.format] if isinstance(self.found, Patched) or is_narrowed(self.found) else []
+        own = [self.view.form.format] if isinstance(self.found, Patched | Tinted) or is_narrowed(self.found) else []
         return [*own, *(form.format for form in forms_of(self.found))]
 
 
@@ -168,7 +169,8 @@ def _code_planes(
     numbers = {codebook.id: number for number, codebook in codebooks.items()}
     if known is not None:
         found = found or find(view, selection, signed=pixel_format.signed)
-        found = found.whole if isinstance(found, Patched) else found  # JPEG data says more
+        while isinstance(found, Patched | Tinted):  # JPEG data says more
+            found = found.whole
         proved = selection.origins.proved(list(view.planes), pixel_format, known) if isinstance(found, View) else None
         origins = origins if proved is None else [proved]
     traced = selection.origins.ways(list(view.planes), pixel_format, image_rows, origins) if origins else []

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sofc.band.around import from_around, sums_around
 from sofc.band.arranging import View
 from sofc.band.borders import greatest
 from sofc.band.drawn import Mask, drawn_in
@@ -37,8 +38,6 @@ COLOURS, MOST_TINTED = 3, 0.2
 """Components that tell a mixture; share of samples, at most, that have a colour where others are gray."""
 UNSETTLED = 4
 """So far around what is missing and no mixture nothing is sure."""
-RADII = 2, 5, 12, 40
-"""An image is guessed from what is known so far around, the nearest first."""
 NEARLY = 0.25
 """An opacity is told from the usual one and from none if it differs by more than this of the usual one."""
 
@@ -170,11 +169,11 @@ def _guessed(view: View, mixed: _Mixed) -> View:
     of it is, that is known. Elsewhere what is around tells whether it is that, too, or not covered, or hidden."""
     most = (1 << view.form.bits) - 1
     usual = mixed.usual
-    is_settled = _sums(mixed.left, UNSETTLED) == 0
-    sure = (_sums(mixed.missed, 1) == 0) | is_settled
+    is_settled = sums_around(mixed.left, UNSETTLED) == 0
+    sure = (sums_around(mixed.missed, 1) == 0) | is_settled
     if usual < most:
         sure |= mixed.opacity == usual
-    around = [_from_around(plane, sure) for plane in mixed.below]
+    around = [from_around(plane, sure) for plane in mixed.below]
     ways = [value - plane for value, plane in zip(mixed.overlay.colour, around, strict=True)]
     gone = [plane - other for plane, other in zip(view.planes, around, strict=True)]
     projected = sum(one * way for one, way in zip(gone, ways, strict=True))
@@ -189,26 +188,3 @@ def _guessed(view: View, mixed: _Mixed) -> View:
             guess = np.where(is_usual, np.clip(uncovered, 0, most), guess)
         guessed.append(np.where(sure, own, guess).astype(np.int32))
     return View(guessed, view.form)
-
-
-def _from_around(plane: Plane, known: Mask) -> Reals:
-    """A plane, where it is not known what is known around it is about."""
-    result = np.where(known, plane, plane[known].mean() if known.any() else 0.0)
-    is_open = ~known
-    for radius in RADII:
-        count = _sums(known, radius)
-        here = is_open & (count > radius)
-        result[here] = _sums(np.where(known, plane, 0), radius)[here] / count[here]
-        is_open &= ~here
-    return result
-
-
-def _sums(plane: npt.NDArray[np.generic], radius: int) -> Numbers:
-    """The sum of samples so far around each."""
-    result = plane.astype(np.int64)
-    for axis, size in enumerate(plane.shape):
-        total = np.insert(np.cumsum(result, axis=axis), 0, 0, axis=axis)
-        places = np.arange(size)
-        last, first = np.minimum(places + radius + 1, size), np.maximum(places - radius, 0)
-        result = total.take(last, axis) - total.take(first, axis)
-    return result
