@@ -11,7 +11,10 @@ import pytest
 
 import sofc
 from sofc.band import arranged
+from sofc.band.arrangement import Arrangement, Divided, Part
 from sofc.band.arranging import View
+from sofc.band.overlay import Overlay
+from sofc.band.patches import Patches
 from sofc.band.steps import Form
 from sofc.band.tints import find_tints
 from sofc.codebook.builtin import builtin_codebook
@@ -91,3 +94,24 @@ def test_drawings_take_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.array_equal(sofc.decode(data), image)
     monkeypatch.setattr(arranged, "find_tints", lambda _: None)
     assert len(data) <= len(encode(image))
+
+
+def test_limits_are_of_all_that_is_laid_over_an_image_together() -> None:
+    """Three overlays have as many samples as an image of three components: a list of patches has more."""
+    form, part = Form(3, 8, ROWS, WIDTH, ROWS), Part(0, 1, 0, 1)
+    three: Arrangement = part
+    for colour in (YELLOW, RED, CYAN):
+        three = Divided(Overlay(colour), part, three)
+    assert arranged._is_readable((three, ()), form)
+    assert not arranged._is_readable((Divided(Patches(1), part, three), ()), form)
+
+
+@COMPILED
+def test_what_could_not_be_read_is_coded_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = with_lines(gray(), YELLOW)
+    monkeypatch.setattr(arranged, "find_tints", lambda *_: None)
+    whole = encode(image)
+    monkeypatch.undo()
+    assert len(encode(image)) < len(whole)
+    monkeypatch.setattr(arranged, "_is_readable", lambda *_: False)
+    assert encode(image) == whole

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Mapped
-from collections.abc import Sequence
+from functools import partial
 
 from sofc.band.arrangement import (
     MAX_COMPONENTS,
@@ -14,6 +15,7 @@ from sofc.band.arrangement import (
     Split,
     Stepped,
     pack_arrangement,
+    unpack_arrangement,
 )
 from sofc.band.arranging import (
     MOST_STEPS,
@@ -38,11 +40,13 @@ from sofc.band.regions import LEAST_VARIETY, Region, Regions, find_regions
 from sofc.band.rivals import is_little
 from sofc.band.selection import Selection
 from sofc.band.shown import Shown, show_origin
+from sofc.band.steps import Form
 from sofc.band.tints import Tinted, find_tints
 from sofc.band.ways import Way
 from sofc.coders.raw import RawCoder
 from sofc.container.chunks import pack_numbers
 from sofc.container.records import FIRST_CODEBOOK_MODEL, RAW_MODEL
+from sofc.errors import FormatError
 from sofc.transforms.components import NONE
 
 Coded = tuple[Arrangement, tuple[bytes, ...]]
@@ -179,7 +183,7 @@ def _code_patched(
     first, first_streams = _code_shown([Shown([], found.listed, [])], None, found.listed, of_list, numbers)
     rest, rest_streams = _code_judged(found.view, selection, numbers, found.core, of_core)
     coded = Divided(found.patches, first, rest), first_streams + rest_streams
-    return coded if whole is None else min(whole, coded, key=_size)
+    return _either(coded, whole, view.form, lambda: _code_judged(view, selection, numbers, found.whole, judged))
 
 
 def _code_tinted(
@@ -197,7 +201,24 @@ def _code_tinted(
         of_opacity = selection.for_format(opacity.form.format, numbers)
         first, streams = code_arranged(opacity, of_opacity, numbers, shape)
         tinted = Divided(overlay, first, tinted[0]), streams + tinted[1]
-    return tinted if best is None else min(best, tinted, key=_size)
+    code = partial(code_arranged, view, selection, numbers, found.whole, were_asked=were_asked)
+    return _either(tinted, best, view.form, code)
+
+
+def _either(parted: Coded, whole: Coded | None, form: Form, code_whole: Callable[[], Coded]) -> Coded:
+    """What takes less of both, where both were coded; the whole where the other cannot be read."""
+    if not _is_readable(parted, form):
+        return code_whole() if whole is None else whole
+    return parted if whole is None else min(whole, parted, key=_size)
+
+
+def _is_readable(coded: Coded, form: Form) -> bool:
+    """Whether an arrangement is within the limits of readers: others that are may not be within them together."""
+    try:
+        unpack_arrangement(pack_arrangement(coded[0]), form)
+    except FormatError:
+        return False
+    return True
 
 
 def _estimate_parts(found: Found, selection: Selection, numbers: Mapped[bytes, int], judged: _Judged) -> float:

@@ -83,7 +83,8 @@ def _middle(region: Sequence[Point]) -> npt.NDArray[np.float64]:
     one, two = points[1:-1] - points[0], points[2:] - points[0]
     areas = np.abs(one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0])
     total = float(areas.sum())
-    return points[0] + areas @ (one + two) / (3 * total) if total else np.asarray(points.mean(axis=0))
+    moment = (areas[:, None] * (one + two)).sum(axis=0)  # no matrix product: these may differ by machine
+    return points[0] + moment / (3 * total) if total else np.asarray(points.mean(axis=0))
 
 
 def _cut(region: Sequence[Point], way: tuple[int, int], most: float) -> list[Point]:
