@@ -138,8 +138,7 @@ class Rivals:
                 return [best, second]
         # In a piece, little is learned: what models of the collection learn as they go shows in full only.
         first = [] if self._candidates.tries_everything or best is rivals[0] else [rivals[0]]
-        rest = rivals if self._effort_of(best) else [rival for _, rival in judged]
-        others = [rival for rival in rest if self._effort_of(rival) not in (0, self._effort_of(best))]
+        others = [rival for rival in rivals if self._effort_of(rival) not in (0, self._effort_of(best))]
         if self._candidates.effort > QUICK_EFFORT and others and not first:
             second = _smallest(others, image_rows)
             is_near = second.size(image_rows) <= NEAR_NEUTRAL * best.size(image_rows)
