@@ -82,13 +82,14 @@ def code_arranged(
     found: Arranged | Tinted,
     *,
     were_asked: bool = False,
-    entries: int = MAX_ENTRIES,
+    entries: int | None = None,
 ) -> Coded:
     """Code planes as their samples are arranged, which ``find`` said, or as they are where that is smaller.
 
     ``numbers``: the number in the file of each codebook that may be used, by its id. ``were_asked``: the images were
-    asked for their origin, and have none as they stand. ``entries``: those that the arrangement may have.
+    asked for their origin, and have none as they stand. ``entries``: those that the arrangement may have, if not all.
     """
+    entries = MAX_ENTRIES if entries is None else entries
     if isinstance(found, Tinted):
         return _code_tinted(view, selection, numbers, found, were_asked)
     if isinstance(found, Patched):
