@@ -151,7 +151,7 @@ def test_what_a_descriptor_says_is_heeded() -> None:
     with pytest.raises(sofc.UsageError, match=r"these can: .*toy"):
         sofc.train([deep], name="toy", coder="raw")
     assert not {model.coder for model in sofc.train([deep], name="any").codebook.models} & {TOY}
-    assert len(ahead.coding_kernels()) == len([group for coder in CODERS.values() for group in coder.kernels]) + 1
+    assert len(ahead.coding_kernels()) == len([group for coder in CODERS.values() for group in coder.kernels]) + 2
 
 
 def test_without_it_its_codebooks_are_refused(monkeypatch: pytest.MonkeyPatch, registered: None) -> None:
