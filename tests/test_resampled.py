@@ -20,6 +20,7 @@ from sofc.band import resampling
 from sofc.band.core import Area
 from sofc.band.resampled import Resampling
 from sofc.band.resampling import found_resampling
+from sofc.container import schema
 from sofc.container import wide as plans
 from sofc.errors import FormatError
 from sofc.image import SampleType
@@ -187,10 +188,22 @@ def test_plans_are_read_as_they_were_written() -> None:
         (GOOD._replace(grids=(None, None, grid(4, 5, math.nan))), "interpolated"),
         (GOOD._replace(grids=(grid(1, 2, 0.5, math.inf), None, None)), "interpolated"),
         (GOOD._replace(grids=(grid(1, 2, 0.5)._replace(divisor=0.0), None, None)), "interpolated"),
+        (GOOD._replace(grids=(grid(1, 2, 0.5)._replace(is_single=2), None, None)), "interpolated"),
     ],
 )
 def test_hostile_plans_are_refused(bad: Resampling, reason: str) -> None:
     with pytest.raises(FormatError, match=reason):
         plans.unpack_resampled(bad.packed(0, 3, 2), (2, 4, 5))
-    with pytest.raises(FormatError, match="mode 1"):
-        plans.unpack_resampled(GOOD.packed(1, 3, 2), (2, 4, 5))
+
+
+@pytest.mark.parametrize("mode", [1, 6])
+def test_modes_that_numbers_to_interpolate_cannot_have_are_refused(mode: int) -> None:
+    with pytest.raises(FormatError, match=f"mode {mode}"):
+        plans.unpack_resampled(GOOD.packed(mode, 3, 2), (2, 4, 5))
+
+
+def test_an_axis_has_one_grid() -> None:
+    fields = schema.WIDE_RESAMPLED.parse(GOOD.packed(0, 3, 2))
+    fields.down *= 2
+    with pytest.raises(FormatError, match="2 grids of one axis"):
+        plans.unpack_resampled(schema.WIDE_RESAMPLED.build(fields), (2, 4, 5))
