@@ -279,3 +279,11 @@ def test_changes_make_no_image_larger(coder: str, effort: int) -> None:
     np.testing.assert_array_equal(sofc.decode(data, codebooks={codebook.id: codebook}), image)
     without = replace(codebook, models=tuple(model for model in codebook.models if model not in twins))
     assert len(sofc.encode(image, effort=effort, codebook=without)) > 1.01 * len(data)
+
+
+def test_built_in_codebooks_of_another_version_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a worker says it whose sofc is older than that of who sends it work."""
+    data = pickle.dumps(builtin_codebook(PixelFormat(3, 8, 8)))
+    monkeypatch.setattr("sofc.codebook.builtin.find_builtin", lambda _: None)
+    with pytest.raises(CodebookError, match=r"no built-in codebook [0-9a-f]{32}: are all workers"):
+        pickle.loads(data)

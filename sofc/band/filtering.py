@@ -254,14 +254,21 @@ def _verified(keys: Keys, values: Reals, number: SampleType, guess: _Guess, imag
     """What the guess, or one that sums in float64, is for, where that takes less."""
     found = unfiltered(values, guess.like, guess.filter.border)
     image, row, column = _liveliest(values)
-    step = grid_of(found[0, image, row : row + _CORE, column : column + _CORE])
+    numbers = on_grid(found, found[0, image, row : row + _CORE, column : column + _CORE])
+    return None if numbers is None else fitted_origin(keys, values, numbers, number, guess.filter, image_rows)
+
+
+def on_grid(found: Reals, piece: Reals) -> Integers | None:
+    """The numbers of steps of the grid on which a ``piece`` of what was found lies; None where there is none, or all of
+    it does not."""
+    step = grid_of(piece)
     if step is None:
         return None
     numbers = refined(found, step)
     whole = np.rint(numbers)
     if not float(np.abs(numbers).max()) < LARGEST or float(np.abs(numbers - whole).mean()) > OFF_ALL:
         return None
-    return fitted_origin(keys, values, whole.astype(np.int64), number, guess.filter, image_rows)
+    return whole.astype(np.int64)
 
 
 def fitted_origin(

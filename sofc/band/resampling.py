@@ -19,15 +19,12 @@ import numpy.typing as npt
 
 from sofc.band.core import Area
 from sofc.band.filtering import (
-    LARGEST,
-    OFF_ALL,
     WORTH,
     Filtered,
     finite_values,
-    grid_of,
     likeliest_scaling,
     lively_piece,
-    refined,
+    on_grid,
     scaled,
 )
 from sofc.band.products import bits_of_plane
@@ -127,17 +124,11 @@ def _found(values: Reals, keys: Keys, number: SampleType, image_rows: int) -> Fi
         if (fit := _fitted(flat, kinds)) is not None:
             fits[axis], kinds = fit, (fit.kind,)
             found = np.moveaxis(fit.undone(flat).reshape(-1, *lines.shape[1:]), 0, axis)
-    step = grid_of(lively_piece(found)) if fits else None
-    if step is None:
+    numbers = on_grid(found, lively_piece(found)) if fits else None
+    if numbers is None:
         return None
-    numbers = refined(found, step)
-    whole = np.rint(numbers)
-    if not float(np.abs(numbers).max()) < LARGEST or float(np.abs(numbers - whole).mean()) > OFF_ALL:
-        return None
-    whole -= whole.min()
-    if whole.max() >= MAX_ENTRIES:
-        return None
-    return _verified(keys, number, whole.astype(np.int64), fits, image_rows)
+    numbers -= numbers.min()
+    return _verified(keys, number, numbers, fits, image_rows) if numbers.max() < MAX_ENTRIES else None
 
 
 def _fitted(lines: Reals, kinds: tuple[int, ...]) -> _Fit | None:
@@ -269,15 +260,16 @@ def _verified(
     best: Filtered | None = None
     least = WORTH * float(bits_of_plane(keys, number, image_rows).sum(dtype=np.float64))
     for between in dict.fromkeys((SampleType.FLOAT64, number)):
-        one = Resampling(tuple(grids[0] for grids in likely), kind, between)
+        one, origin = Resampling(tuple(grids[0] for grids in likely), kind, between), None
         for _ in range(_TURNS):
             scaling = part.scaling(one, numbers)
-            if scaling is None or (origin := scaled(scaling, numbers, between)) is None:
+            if scaling is None or (again := scaled(scaling, numbers, between)) is None:
                 break
+            origin = again
             kinds = (CUBIC,) if kind == CUBIC else (SHARES, CHANGES)
             tried = [part.settled(one._replace(kind=each), likely, origin) for each in kinds]
             one = min(tried, key=lambda one: part.cost(one, origin))
-        if scaling is None or origin is None:
+        if origin is None:
             continue
         found = Filtered(one, origin, keys - one.made_of(origin, number, area))
         if (bits := found.bits(numbers, number)) < least:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sofc.container.codebook_file import CodebookContents, pack_codebook, unpack_codebook
 from sofc.container.records import CHANGE, MAX_NAME_BYTES, CodebookReference, Model, Section, is_plain_text
-from sofc.errors import UsageError
+from sofc.errors import CodebookError, UsageError
 from sofc.limits import Limits
 
 REFERENCE_SIZE = 16
@@ -158,7 +158,8 @@ def _builtin(id: bytes) -> Codebook:
     from sofc.codebook.builtin import find_builtin
 
     found = find_builtin(id)
-    assert found is not None, "registered codebooks come with the package"
+    if found is None:  # of a process with another version of sofc, as files are asked for their bases before
+        raise CodebookError(f"this sofc has no built-in codebook {id.hex()}: are all workers of the same version?")
     return found
 
 

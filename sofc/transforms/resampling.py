@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sofc.container.wide import GridHead
+
 SHARES, CHANGES, CUBIC = range(3)
 """Shares of the two samples beside a place along each axis, all at once; one and a share of the change, along one axis
 after the other; splines of third degree."""
@@ -19,18 +21,11 @@ GAIN = (1.0 - POLE) * (1.0 - 1.0 / POLE)
 Reals = npt.NDArray[np.float64]
 
 
-class Grid(NamedTuple):
+class Grid(GridHead):
     """Where along an axis of ``samples`` samples others lie: sample i at (i + ``shift``) / ``divisor`` * ``step`` +
     ``offset``, ``is_single`` where that is rounded to binary32. Those before ``first`` and from ``end`` on are 0."""
 
-    samples: int
-    first: int
-    end: int
-    is_single: bool
-    shift: float
-    divisor: float
-    step: float
-    offset: float
+    __slots__ = ()
 
     def places(self, numbers: npt.NDArray[np.int64]) -> Places:
         """Those of samples of these numbers."""
