@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
+import operator
 import os
+import resource
 import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from sofc.archive.coding import UnitPlan
 from sofc.archive.making import Settings, archive
 from sofc.archive.restoring import UnitTask, restore, verify
 from sofc.cli.__main__ import main
-from sofc.cli.cluster import workers
+from sofc.training.shards import in_order
 
 distributed = pytest.importorskip("distributed")
 Said = pytest.CaptureFixture[str]
@@ -80,11 +81,11 @@ class InOrderOfWork(Executor):
     def __init__(self) -> None:
         self.sizes: list[int] = []
 
-    def submit(self, function: Any, /, *args: Any, **options: Any) -> Any:
-        if isinstance(args[0], UnitPlan | UnitTask):
-            self.sizes.append(args[0].size)
+    def submit(self, call: Any, /, *args: Any, **options: Any) -> Any:
+        if isinstance(call.item, UnitPlan | UnitTask):
+            self.sizes.append(call.item.size)
         done: Future[Any] = Future()
-        done.set_result(function(*args, **options))
+        done.set_result(call(*args, **options))
         return done
 
 
@@ -140,12 +141,36 @@ def test_clusters_that_are_not_to_be_had(tree: Path, tmp_path: Path, capsys: Sai
     assert "exclude each other" in capsys.readouterr().err
 
 
-def test_workers_here_keep_the_memory_that_they_will_need_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
-    with workers(argparse.Namespace(cluster="local:1", jobs=None)) as executor:
-        assert executor is not None
-        assert executor.submit(os.environ.get, "OMP_NUM_THREADS").result() == "1"
-        assert executor.submit(os.environ.get, "MALLOC_TRIM_THRESHOLD_").result() is None
+def _pages_made(arrays: int) -> int:
+    """By a worker, of as many arrays of 1 MB, one after the other."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(arrays):
+        np.ones(1 << 17)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what dask sets there is of glibc alone")
+def test_workers_keep_the_memory_that_they_will_need_again(cluster: Any) -> None:
+    with distributed.Client(cluster, set_as_default=False) as client:
+        (made,) = in_order(client.get_executor(), _pages_made, [20])
+        assert made < 2 * 300
+
+
+class Unhashable(NamedTuple):
+    """What goes with a call, of which no cluster should make a number first."""
+
+    number: int
+
+    def __dask_tokenize__(self) -> str:
+        raise AssertionError("taken apart for a name of the call")
+
+
+def test_calls_are_told_apart_without_a_look_at_what_they_are_of(cluster: Any) -> None:
+    with distributed.Client(cluster, set_as_default=False) as client:
+        assert [*in_order(client.get_executor(), operator.attrgetter("number"), [Unhashable(3), Unhashable(4)])] == [
+            3,
+            4,
+        ]
 
 
 def test_without_the_extra_it_is_said_what_is_needed(

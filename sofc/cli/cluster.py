@@ -26,8 +26,6 @@ CONFIGURATION = {
     "distributed.worker.memory.monitor-interval": "1s",
     # No result is there twice.
     "distributed.scheduler.active-memory-manager.start": False,
-    # With it each array of some size is given back to the system, and its pages are made anew for the next.
-    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
 }
 """Of dask, for workers of this machine."""
 TRIES = 3
@@ -64,7 +62,7 @@ def workers(args: argparse.Namespace) -> Iterator[Executor | None]:
     with contextlib.ExitStack() as resources:
         client = resources.enter_context(Client(_address(args.cluster, resources), set_as_default=False))
         try:
-            yield client.get_executor(pure=False, retries=TRIES)
+            yield client.get_executor(retries=TRIES)
         except KilledWorker as error:
             reason = "workers of the cluster died on the same task again and again: run it again"
             raise OSError(errno.ECHILD, f"{reason} ({error.task})") from None
