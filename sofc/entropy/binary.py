@@ -76,7 +76,7 @@ class Writer:
     encodes = True
 
     def __init__(self, size: int) -> None:
-        self.stream = Stream(np.array([0, WORD, 0, 0], np.int64), np.zeros(size, np.uint8))
+        self.stream = Stream(np.array([0, WORD, 0, 0], np.int64), np.empty(size, np.uint8))
 
     def finish(self) -> bytes | None:
         """The fewest bytes that decode, zeros after them implied; None where they do not fit."""
